@@ -1,0 +1,114 @@
+// matmul.wgsl: a tiled matrix product with bias: the input projection of a chunk of time steps, or a linear layer.
+// Math:  out[m, n] = bias[n] + sum over k of a[m, k] * W[k, n]       n counts groups of four columns
+// Grid:  x: columns / TILE_N, y: rows / TILE_M, z: slices (directions)
+//        one invocation owns M_PER_INVOCATION rows of one group of columns
+// Binds: 0 params · 1 weights (weights/*.wgsl) · 2 a read · 3 out (matmul/store_*.wgsl)
+// Consts: TILE_M, TILE_N, TILE_K, M_PER_INVOCATION (kernels/matmul.rs)     Needs: WebGPU defaults
+// Floor: 8·M·N·K flops (N in groups); memory traffic falls by TILE_M for W and by 4·TILE_N for a
+// Why this shape:
+//   1. Row m = (step, batch row) is mapped to a's strides here, so that either layout of x and either direction is
+//      read where it lies; out is in processing order, which is what the recurrence reads next.
+//   2. a is staged as quads of k, W as groups of columns: one quad and four groups feed 16 multiply-adds.
+
+struct MatmulParams {
+    rows: u32,           // M
+    inner: u32,          // K
+    columns: u32,        // N, in groups of four
+    features: u32,       // columns that exist (matmul/store_features.wgsl)
+    batch: u32,          // rows of one time step
+    first_step: u32,     // the step of row 0
+    seq_len: u32,
+    stride_t: u32,       // of a, in elements
+    stride_b: u32,
+    weights: u32,        // index of slice 0's bias row; W follows
+    weights_stride: u32, // from slice to slice
+    reverse: u32,        // bit z: slice z runs from the last time step to the first
+    num_slices: u32,
+}
+
+@group(0) @binding(0) var<uniform> params: MatmulParams;
+@group(0) @binding(2) var<storage, read> a: array<f32>;
+
+const QUADS_K = TILE_K / 4u;
+const INVOCATIONS = TILE_N * (TILE_M / M_PER_INVOCATION);
+const A_LOADS = TILE_M * QUADS_K / INVOCATIONS;
+
+var<workgroup> a_tile: array<vec4<f32>, TILE_M * QUADS_K>;
+var<workgroup> w_tile: array<vec4<f32>, TILE_K * TILE_N>;
+
+// Where row m of slice z begins in a.
+fn row_start(m: u32, z: u32) -> u32 {
+    let step = params.first_step + m / params.batch;
+    let reversed = ((params.reverse >> z) & 1u) != 0u;
+    let t = select(step, params.seq_len - 1u - step, reversed);
+    return t * params.stride_t + (m % params.batch) * params.stride_b;
+}
+
+fn load_a_quad(start: u32, k: u32) -> vec4<f32> {
+    var quad = vec4<f32>();
+    if (k < params.inner) { quad.x = a[start + k]; }
+    if (k + 1u < params.inner) { quad.y = a[start + k + 1u]; }
+    if (k + 2u < params.inner) { quad.z = a[start + k + 2u]; }
+    if (k + 3u < params.inner) { quad.w = a[start + k + 3u]; }
+    return quad;
+}
+
+@compute @workgroup_size(INVOCATIONS)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
+    let z = group.z;
+    let first_m = group.y * TILE_M;
+    let first_n = group.x * TILE_N;
+    let bias = params.weights + z * params.weights_stride;
+    let local_n = local % TILE_N;
+    let local_m = (local / TILE_N) * M_PER_INVOCATION;
+    let n = min(first_n + local_n, params.columns - 1u);
+
+    var starts: array<u32, A_LOADS>;
+    for (var i = 0u; i < A_LOADS; i++) {
+        let m = first_m + (local + i * INVOCATIONS) / QUADS_K;
+        starts[i] = row_start(min(m, params.rows - 1u), z);
+    }
+
+    var acc: array<vec4<f32>, M_PER_INVOCATION>;
+    let start_value = load_weight(bias + n);
+    for (var i = 0u; i < M_PER_INVOCATION; i++) {
+        acc[i] = start_value;
+    }
+
+    for (var k0 = 0u; k0 < params.inner; k0 += TILE_K) {
+        for (var i = 0u; i < A_LOADS; i++) {
+            let at = local + i * INVOCATIONS;
+            a_tile[at] = load_a_quad(starts[i], k0 + 4u * (at % QUADS_K));
+        }
+        for (var at = local; at < TILE_K * TILE_N; at += INVOCATIONS) {
+            let k = k0 + at / TILE_N;
+            let column = min(first_n + at % TILE_N, params.columns - 1u);
+            var w = vec4<f32>();
+            if (k < params.inner) {
+                w = load_weight(bias + (1u + k) * params.columns + column);
+            }
+            w_tile[at] = w;
+        }
+        workgroupBarrier();
+        for (var q = 0u; q < QUADS_K; q++) {
+            let w0 = w_tile[(4u * q) * TILE_N + local_n];
+            let w1 = w_tile[(4u * q + 1u) * TILE_N + local_n];
+            let w2 = w_tile[(4u * q + 2u) * TILE_N + local_n];
+            let w3 = w_tile[(4u * q + 3u) * TILE_N + local_n];
+            for (var i = 0u; i < M_PER_INVOCATION; i++) {
+                let v = a_tile[(local_m + i) * QUADS_K + q];
+                acc[i] += v.x * w0 + v.y * w1 + v.z * w2 + v.w * w3;
+            }
+        }
+        workgroupBarrier();
+    }
+
+    if (first_n + local_n < params.columns) {
+        for (var i = 0u; i < M_PER_INVOCATION; i++) {
+            let m = first_m + local_m + i;
+            if (m < params.rows) {
+                store(m, n, z, acc[i]);
+            }
+        }
+    }
+}

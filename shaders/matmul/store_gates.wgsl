@@ -1,0 +1,7 @@
+// matmul/store_gates.wgsl: the product is the pre-activations of one unit per group of columns.
+
+@group(0) @binding(3) var<storage, read_write> x_proj: array<vec4<f32>>; // [steps of the chunk, B, slices, H]
+
+fn store(m: u32, n: u32, z: u32, value: vec4<f32>) {
+    x_proj[(m * params.num_slices + z) * params.columns + n] = value;
+}

@@ -1,0 +1,79 @@
+// recurrence.wgsl: what the schedules share: parameters, state, and the product of all gates with one operand.
+// Binds: 0 params · 1 weights (weights/*.wgsl) · 2 x_proj or x (input/*.wgsl) · 3 state rw · 4 y rw
+// Consts: ROWS, MAX_SLICES (kernels/recurrence.rs)
+// The skeleton supplies operand_quad(row, quad): four consecutive k of x or h, from workgroup memory.
+
+// A slice of a dispatch (grid z): a direction of a layer (Stepwise, SequenceFused), or a layer (Wavefront).
+struct Slice {
+    bias: u32,         // index of its bias row in the packed weights; w_ih follows
+    w_hh: u32,         // index of the first row of w_hh
+    input_size: u32,   // I, where the kernel multiplies the input itself
+    state: u32,        // its [B,H] in one half of the h ring, and in c
+    below: u32,        // the state of the slice whose h is its input, or NONE: the input buffer
+    delay: u32,        // dispatches by which it runs behind the first slice
+    reverse: u32,      // 1: from the last time step to the first
+    output: u32,       // its first column in y, or NONE: it writes no y
+}
+
+struct Params {
+    hidden_size: u32,
+    batch: u32,
+    seq_len: u32,
+    first_step: u32,      // the chunk's first step, counted from the start of the sequence
+    num_steps: u32,       // steps of the chunk (SequenceFused)
+    phase: u32,           // the half of the h ring that holds h before step 0
+    state_size: u32,      // elements of one half of the ring: all layers, [L*D,B,H]
+    input_stride_t: u32,  // of x, in elements
+    input_stride_b: u32,
+    output_stride_t: u32, // of y, in elements
+    output_stride_b: u32,
+    num_slices: u32,
+    slices: array<Slice, MAX_SLICES>,
+}
+
+const NONE = 0xffffffffu;
+
+// What a workgroup works on. All of it is uniform, so that barriers may depend on it; unit and invocation go apart.
+struct Place {
+    slice: u32,
+    step: u32,   // of this slice
+    row: u32,    // the first of ROWS
+    h_prev: u32, // the half of the h ring to read
+}
+
+@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(3) var<storage, read_write> state: array<f32>; // h ring [2][L*D,B,H], then c [L*D,B,H]
+@group(0) @binding(4) var<storage, read_write> y: array<f32>;     // [T,B,D*H] or [B,T,D*H]
+
+// acc[r] += sum over k of operand[r][k] * W[k][unit]: one load of weights serves all rows.
+// weight: index of W[0][unit]. The weights' rows, like the operand's, are padded to whole quads with zeros.
+fn accumulate(acc: ptr<function, array<Gates, ROWS>>, weight: u32, num_quads: u32) {
+    let stride = params.hidden_size;
+    var w = weight;
+    for (var q = 0u; q < num_quads; q++) {
+        let w0 = load_weight(w);
+        let w1 = load_weight(w + stride);
+        let w2 = load_weight(w + 2u * stride);
+        let w3 = load_weight(w + 3u * stride);
+        for (var r = 0u; r < ROWS; r++) {
+            let v = operand_quad(r, q);
+            (*acc)[r] += v.x * w0 + v.y * w1 + v.z * w2 + v.w * w3;
+        }
+        w += 4u * stride;
+    }
+}
+
+fn quads(size: u32) -> u32 {
+    return (size + 3u) / 4u;
+}
+
+fn time_of(slice: Slice, step: u32) -> u32 {
+    return select(step, params.seq_len - 1u - step, slice.reverse != 0u);
+}
+
+fn write_output(slice: Slice, step: u32, row: u32, unit: u32, h: f32) {
+    if (slice.output != NONE) {
+        let t = time_of(slice, step);
+        y[t * params.output_stride_t + row * params.output_stride_b + slice.output + unit] = h;
+    }
+}

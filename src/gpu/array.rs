@@ -1,0 +1,146 @@
+//! Arrays that live on the device: a buffer with a shape.
+
+use ndarray::{ArrayD, ArrayView, Dimension, IxDyn};
+
+use super::{Gpu, Pending, Readback};
+use crate::error::{Error, Result};
+
+/// An `f32` array on the device, row-major and dense.
+#[derive(Clone, Debug)]
+pub struct DeviceArray {
+    gpu: Gpu,
+    buffer: wgpu::Buffer,
+    shape: Vec<usize>,
+}
+
+impl DeviceArray {
+    /// Lends a caller's buffer, which stays the caller's; the array begins at its first byte.
+    ///
+    /// # Errors
+    /// [`Error::BufferTooSmall`], or [`Error::BufferUsage`] where `STORAGE` is missing.
+    pub fn from_buffer(gpu: &Gpu, buffer: wgpu::Buffer, shape: &[usize]) -> Result<Self> {
+        let expected_bytes = bytes_of(shape)?;
+        if buffer.size() < expected_bytes {
+            let given_bytes = buffer.size();
+            let argument = "buffer".into();
+            return Err(Error::BufferTooSmall { argument, expected_bytes, given_bytes });
+        }
+        let array = DeviceArray { gpu: gpu.clone(), buffer, shape: shape.to_vec() };
+        array.check_usage("buffer", wgpu::BufferUsages::STORAGE)?;
+        Ok(array)
+    }
+
+    /// The buffer, which may be longer than the array.
+    pub fn buffer(&self) -> &wgpu::Buffer {
+        &self.buffer
+    }
+
+    /// The array's shape.
+    pub fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    /// The array's length in bytes.
+    pub fn bytes(&self) -> u64 {
+        4 * self.shape.iter().map(|n| *n as u64).product::<u64>()
+    }
+
+    /// Copies the array to the host and waits for it. The buffer needs `COPY_SRC`.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn download(&self) -> Result<ArrayD<f32>> {
+        let values = self.request()?.wait(<[f32]>::to_vec)?.0;
+        self.to_host(values)
+    }
+
+    /// The async twin of [`DeviceArray::download`].
+    pub async fn download_async(&self) -> Result<ArrayD<f32>> {
+        let values = self.request()?.ready(<[f32]>::to_vec).await?.0;
+        self.to_host(values)
+    }
+
+    fn request(&self) -> Result<Pending> {
+        self.check_usage("array", wgpu::BufferUsages::COPY_SRC)?;
+        self.gpu.scoped(|| {
+            let readback = Readback::new(&self.gpu, self.bytes());
+            let mut encoder = self.gpu.device().create_command_encoder(&Default::default());
+            encoder.copy_buffer_to_buffer(&self.buffer, 0, &readback.buffer, 0, self.bytes());
+            self.gpu.queue().submit([encoder.finish()]);
+            Ok(readback.map(&self.gpu, self.bytes()))
+        })
+    }
+
+    fn to_host(&self, values: Vec<f32>) -> Result<ArrayD<f32>> {
+        ArrayD::from_shape_vec(IxDyn(&self.shape), values)
+            .map_err(|error| Error::Gpu { reason: error.to_string() })
+    }
+
+    pub(crate) fn check(&self, argument: &str, gpu: &Gpu, shape: &[usize]) -> Result<()> {
+        if !self.gpu.is(gpu) {
+            return Err(Error::WrongDevice { argument: argument.into() });
+        }
+        if self.shape != shape {
+            return Err(Error::shape(argument, format!("{shape:?}"), &self.shape));
+        }
+        Ok(())
+    }
+
+    pub(crate) fn check_usage(&self, argument: &str, needed: wgpu::BufferUsages) -> Result<()> {
+        let given = self.buffer.usage();
+        if given.contains(needed) {
+            return Ok(());
+        }
+        Err(Error::BufferUsage {
+            argument: argument.into(),
+            expected: format!("{needed:?}"),
+            given: format!("{given:?}"),
+        })
+    }
+}
+
+fn bytes_of(shape: &[usize]) -> Result<u64> {
+    if shape.contains(&0) {
+        return Err(Error::shape("shape", "no side of length 0", shape));
+    }
+    shape
+        .iter()
+        .try_fold(4u64, |bytes, n| bytes.checked_mul(*n as u64))
+        .ok_or_else(|| Error::Overflow { what: format!("an array of shape {shape:?}") })
+}
+
+impl Gpu {
+    /// A zero-filled array for results and inputs (`STORAGE`, `COPY_SRC` and `COPY_DST`).
+    ///
+    /// # Errors
+    /// [`Error::Limit`] where a binding cannot show it whole, [`Error::Gpu`] where memory runs out.
+    pub fn zeros(&self, shape: &[usize]) -> Result<DeviceArray> {
+        let bytes = bytes_of(shape)?;
+        self.caps().check_binding(&format!("an array of shape {shape:?}"), bytes)?;
+        use wgpu::BufferUsages as Usage;
+        let usage = Usage::STORAGE | Usage::COPY_SRC | Usage::COPY_DST;
+        let buffer = self.scoped(|| Ok(self.create_buffer("array", bytes, usage)))?;
+        Ok(DeviceArray { gpu: self.clone(), buffer, shape: shape.to_vec() })
+    }
+
+    /// Copies an array to the device.
+    ///
+    /// # Errors
+    /// As [`Gpu::zeros`].
+    pub fn upload<D: Dimension>(&self, array: ArrayView<'_, f32, D>) -> Result<DeviceArray> {
+        let device_array = self.zeros(array.shape())?;
+        self.write(&device_array.buffer, 0, array);
+        Ok(device_array)
+    }
+
+    /// Queues a copy of a host array to byte `offset` of a buffer.
+    pub(crate) fn write<D: Dimension>(
+        &self,
+        buffer: &wgpu::Buffer,
+        offset: u64,
+        array: ArrayView<'_, f32, D>,
+    ) {
+        let dense = array.as_standard_layout();
+        if let Some(values) = dense.as_slice() {
+            self.queue().write_buffer(buffer, offset, bytemuck::cast_slice(values));
+        }
+    }
+}

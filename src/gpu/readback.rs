@@ -1,0 +1,97 @@
+//! Bringing results back to the host: a mappable buffer, and a wait that ends also where the device is lost.
+
+use std::future::poll_fn;
+use std::sync::{Arc, Mutex};
+use std::task::{Poll, Waker};
+
+use super::{Gpu, lock};
+use crate::error::{Error, Result};
+
+/// A buffer on its way to the host. Copy into it, submit, then [`Readback::map`].
+#[derive(Debug)]
+pub(crate) struct Readback {
+    pub buffer: wgpu::Buffer,
+}
+
+/// A map that has been asked for.
+pub(crate) struct Pending {
+    gpu: Gpu,
+    readback: Readback,
+    bytes: u64,
+    outcome: Arc<Mutex<Outcome>>,
+}
+
+#[derive(Default)]
+struct Outcome {
+    result: Option<Result<(), wgpu::BufferAsyncError>>,
+    waker: Option<Waker>,
+}
+
+impl Readback {
+    pub fn new(gpu: &Gpu, bytes: u64) -> Self {
+        let usage = wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::MAP_READ;
+        Readback { buffer: gpu.create_buffer("readback", bytes, usage) }
+    }
+
+    /// Asks for the first `bytes`; call it after the copy has been submitted.
+    pub fn map(self, gpu: &Gpu, bytes: u64) -> Pending {
+        let outcome = Arc::<Mutex<Outcome>>::default();
+        let writer = Arc::clone(&outcome);
+        self.buffer.map_async(wgpu::MapMode::Read, ..bytes, move |result| {
+            let mut outcome = lock(&writer);
+            outcome.result = Some(result);
+            if let Some(waker) = outcome.waker.take() {
+                waker.wake();
+            }
+        });
+        Pending { gpu: gpu.clone(), readback: self, bytes, outcome }
+    }
+}
+
+impl Pending {
+    /// Blocks until the data is there, reads it, and gives the buffer back.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn wait<T>(self, read: impl FnOnce(&[f32]) -> T) -> Result<(T, Readback)> {
+        if let Err(error) = self.gpu.device().poll(wgpu::PollType::wait_indefinitely()) {
+            return Err(self.gpu.note_lost(error.to_string()));
+        }
+        let result = lock(&self.outcome).result.take();
+        self.finish(result, read)
+    }
+
+    /// The async twin of [`Pending::wait`].
+    pub async fn ready<T>(self, read: impl FnOnce(&[f32]) -> T) -> Result<(T, Readback)> {
+        let result = poll_fn(|context| {
+            // Native devices make progress only when polled; in a browser this does nothing.
+            let polled = self.gpu.device().poll(wgpu::PollType::Poll);
+            let mut outcome = lock(&self.outcome);
+            if outcome.result.is_some() || polled.is_err() {
+                return Poll::Ready(outcome.result.take());
+            }
+            outcome.waker = Some(context.waker().clone());
+            if cfg!(not(target_arch = "wasm32")) {
+                context.waker().wake_by_ref();
+            }
+            Poll::Pending
+        })
+        .await;
+        self.finish(result, read)
+    }
+
+    fn finish<T>(
+        self,
+        result: Option<Result<(), wgpu::BufferAsyncError>>,
+        read: impl FnOnce(&[f32]) -> T,
+    ) -> Result<(T, Readback)> {
+        self.gpu.check_alive()?;
+        if !matches!(result, Some(Ok(()))) {
+            return Err(self.gpu.note_lost("results cannot be read back".into()));
+        }
+        let view = self.readback.buffer.get_mapped_range(..self.bytes);
+        let view = view.map_err(|error| Error::Gpu { reason: error.to_string() })?;
+        let value = read(bytemuck::cast_slice(&view));
+        drop(view);
+        self.readback.buffer.unmap();
+        Ok((value, self.readback))
+    }
+}

@@ -1,0 +1,69 @@
+//! GPU timestamps around a stretch of work.
+
+use super::{Gpu, Readback};
+use crate::error::{Error, Result};
+
+/// Measures how long the GPU works on what is encoded between [`GpuTimer::start`] and [`GpuTimer::stop`].
+#[derive(Debug)]
+pub struct GpuTimer {
+    gpu: Gpu,
+    queries: wgpu::QuerySet,
+    resolved: wgpu::Buffer,
+}
+
+const BYTES: u64 = 16;
+
+impl GpuTimer {
+    /// # Errors
+    /// [`Error::Unsupported`] where the device was opened without `TIMESTAMP_QUERY`.
+    pub fn new(gpu: &Gpu) -> Result<Self> {
+        gpu.check_alive()?;
+        if !gpu.device().features().contains(wgpu::Features::TIMESTAMP_QUERY) {
+            let reason = "the device has no TIMESTAMP_QUERY".into();
+            return Err(Error::Unsupported { what: "timing on the GPU".into(), reason });
+        }
+        let queries = gpu.device().create_query_set(&wgpu::QuerySetDescriptor {
+            label: Some("timer"),
+            ty: wgpu::QueryType::Timestamp,
+            count: 2,
+        });
+        let usage = wgpu::BufferUsages::QUERY_RESOLVE | wgpu::BufferUsages::COPY_SRC;
+        let resolved = gpu.create_buffer("timer", BYTES, usage);
+        Ok(GpuTimer { gpu: gpu.clone(), queries, resolved })
+    }
+
+    /// Notes the time at which the GPU gets here.
+    pub fn start(&self, encoder: &mut wgpu::CommandEncoder) {
+        self.write(encoder, Some(0), None);
+    }
+
+    /// Notes the time at which the GPU has done all since [`GpuTimer::start`].
+    pub fn stop(&self, encoder: &mut wgpu::CommandEncoder) {
+        self.write(encoder, None, Some(1));
+        encoder.resolve_query_set(&self.queries, 0..2, &self.resolved, 0);
+    }
+
+    /// Nanoseconds between the two, once the encoder has been submitted. Waits for the GPU.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn nanoseconds(&self) -> Result<f64> {
+        let readback = Readback::new(&self.gpu, BYTES);
+        let mut encoder = self.gpu.device().create_command_encoder(&Default::default());
+        encoder.copy_buffer_to_buffer(&self.resolved, 0, &readback.buffer, 0, BYTES);
+        self.gpu.queue().submit([encoder.finish()]);
+        let read = |words: &[f32]| bytemuck::pod_read_unaligned(bytemuck::cast_slice(words));
+        let ([start, stop], _): ([u64; 2], _) = readback.map(&self.gpu, BYTES).wait(read)?;
+        let period = f64::from(self.gpu.queue().get_timestamp_period());
+        Ok(stop.wrapping_sub(start) as f64 * period)
+    }
+
+    fn write(&self, encoder: &mut wgpu::CommandEncoder, begin: Option<u32>, end: Option<u32>) {
+        encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
+            label: Some("timer"),
+            timestamp_writes: Some(wgpu::ComputePassTimestampWrites {
+                query_set: &self.queries,
+                beginning_of_pass_write_index: begin,
+                end_of_pass_write_index: end,
+            }),
+        });
+    }
+}

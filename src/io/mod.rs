@@ -1,0 +1,3 @@
+//! Reading weights from files.
+
+pub mod safetensors;

@@ -1,0 +1,201 @@
+//! Weights from safetensors files, by PyTorch's names.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use ::safetensors::tensor::{Dtype, TensorView};
+use ::safetensors::{SafeTensorError, SafeTensors};
+use half::{bf16, f16};
+use ndarray::{ArrayD, Dimension, IxDyn};
+
+use crate::error::{Error, Result};
+use crate::problem::{Cell, LayerSizes};
+use crate::weights::{LayerWeights, Weights, tensor_name};
+
+/// A safetensors file in memory.
+#[derive(Clone, Debug)]
+pub struct Model {
+    bytes: Vec<u8>,
+    tensors: BTreeMap<String, Entry>,
+    metadata: BTreeMap<String, String>,
+}
+
+/// A tensor's dtype and shape, and where its bytes begin.
+#[derive(Clone, Debug)]
+struct Entry {
+    dtype: Dtype,
+    shape: Vec<usize>,
+    bytes: std::ops::Range<usize>,
+}
+
+/// Recurrent layers found in a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundLayers {
+    /// What stands before `weight_ih_l0`, without the dot; empty at the top level.
+    pub prefix: String,
+    /// The sizes, as the shapes of the weights tell them.
+    pub sizes: LayerSizes,
+    /// Whether there are biases.
+    pub bias: bool,
+}
+
+/// Reads a file. See [`Model::lstm`] for what to do with it.
+///
+/// ```no_run
+/// use wgpu_rnn::{Gpu, Lstm, io};
+///
+/// let gpu = Gpu::new()?;
+/// let model = io::safetensors::open("model.safetensors")?;
+/// let lstm = Lstm::load(&gpu, &model, "encoder.lstm")?;
+/// # Ok::<(), wgpu_rnn::Error>(())
+/// ```
+///
+/// # Errors
+/// [`Error::Io`], or [`Error::Format`] where the header does not describe the data.
+pub fn open(path: impl AsRef<Path>) -> Result<Model> {
+    let path = path.as_ref();
+    let bytes = std::fs::read(path)
+        .map_err(|source| Error::Io { path: path.display().to_string(), source })?;
+    from_bytes(bytes)
+}
+
+/// As [`open`], from the bytes of a file.
+///
+/// # Errors
+/// [`Error::Format`].
+pub fn from_bytes(bytes: Vec<u8>) -> Result<Model> {
+    let format =
+        |error: SafeTensorError| Error::Format { format: "safetensors", reason: error.to_string() };
+    let (_, header) = SafeTensors::read_metadata(&bytes).map_err(format)?;
+    let metadata = header.metadata().clone().unwrap_or_default().into_iter().collect();
+    let file = SafeTensors::deserialize(&bytes).map_err(format)?;
+    let start = bytes.as_ptr() as usize;
+    let entry = |view: TensorView<'_>| {
+        let first = view.data().as_ptr() as usize - start;
+        let bytes = first..first + view.data().len();
+        Entry { dtype: view.dtype(), shape: view.shape().to_vec(), bytes }
+    };
+    let tensors = file.iter().map(|(name, view)| (name.to_string(), entry(view))).collect();
+    Ok(Model { tensors, metadata, bytes })
+}
+
+impl Model {
+    /// The names of all tensors, sorted.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.tensors.keys().map(String::as_str)
+    }
+
+    /// The strings of the header's `__metadata__`.
+    pub fn metadata(&self) -> &BTreeMap<String, String> {
+        &self.metadata
+    }
+
+    /// The shape of a tensor.
+    pub fn shape(&self, name: &str) -> Option<&[usize]> {
+        self.tensors.get(name).map(|entry| entry.shape.as_slice())
+    }
+
+    /// A tensor of F32, F16 or BF16, as f32.
+    ///
+    /// # Errors
+    /// [`Error::MissingTensor`], [`Error::TensorDtype`].
+    pub fn tensor(&self, name: &str) -> Result<ArrayD<f32>> {
+        let entry = self.tensors.get(name).ok_or_else(|| self.missing(name))?;
+        let bytes = &self.bytes[entry.bytes.clone()];
+        let values: Vec<f32> = match entry.dtype {
+            Dtype::F32 => words(bytes).map(f32::from_le_bytes).collect(),
+            Dtype::F16 => words(bytes).map(|w| f16::from_le_bytes(w).to_f32()).collect(),
+            Dtype::BF16 => words(bytes).map(|w| bf16::from_le_bytes(w).to_f32()).collect(),
+            other => {
+                let (name, given) = (name.to_string(), format!("{other:?}"));
+                return Err(Error::TensorDtype { name, given });
+            }
+        };
+        ArrayD::from_shape_vec(IxDyn(&entry.shape), values).map_err(|error| Error::Format {
+            format: "safetensors",
+            reason: format!("tensor `{name}`: {error}"),
+        })
+    }
+
+    /// A tensor with a certain number of axes.
+    ///
+    /// # Errors
+    /// Those of [`Model::tensor`], [`Error::Shape`].
+    pub fn array<D: Dimension>(&self, name: &str) -> Result<ndarray::Array<f32, D>> {
+        let array = self.tensor(name)?;
+        let axes = D::NDIM.unwrap_or(array.ndim());
+        let misfit = Error::shape(name, format!("{axes} axes"), array.shape());
+        array.into_dimensionality().map_err(|_| misfit)
+    }
+
+    /// The weights of the LSTM under `prefix`: `{prefix}.weight_ih_l0`, `{prefix}.weight_hh_l0_reverse` and so on,
+    /// as in the `state_dict` of `nn.LSTM`; an empty prefix is the top level. Sizes, number of layers, directions and
+    /// bias are inferred from what is there.
+    ///
+    /// # Errors
+    /// [`Error::MissingTensor`], [`Error::TensorDtype`], [`Error::Shape`] where a tensor does not fit the others,
+    /// [`Error::Unsupported`] where the layer has a projection.
+    pub fn lstm(&self, prefix: &str) -> Result<Weights> {
+        let cell = Cell::Lstm;
+        let first = self.name(prefix, "weight_ih", 0, 0);
+        if !self.tensors.contains_key(&first) {
+            return Err(self.missing(&first));
+        }
+        if self.tensors.contains_key(&self.name(prefix, "weight_hr", 0, 0)) {
+            let what = format!("proj_size (`{}`)", self.name(prefix, "weight_hr", 0, 0));
+            let reason = "LSTM layers with a projection are not implemented".into();
+            return Err(Error::Unsupported { what, reason });
+        }
+        let num_directions = 1 + usize::from(self.has(prefix, "weight_ih", 0, 1));
+        let has_bias = self.has(prefix, "bias_ih", 0, 0);
+        let num_layers = (0..).take_while(|l| self.has(prefix, "weight_ih", *l, 0)).count();
+        let direction = |l, d| {
+            let bias =
+                |tensor| has_bias.then(|| self.array(&self.name(prefix, tensor, l, d))).transpose();
+            let weights = LayerWeights {
+                w_ih: self.array(&self.name(prefix, "weight_ih", l, d))?,
+                w_hh: self.array(&self.name(prefix, "weight_hh", l, d))?,
+                b_ih: bias("bias_ih")?,
+                b_hh: bias("bias_hh")?,
+            };
+            Ok(weights)
+        };
+        let layer = |l| (0..num_directions).map(|d| direction(l, d)).collect();
+        Weights::new(cell, (0..num_layers).map(layer).collect::<Result<_>>()?)
+    }
+
+    /// Every LSTM in the file.
+    pub fn lstms(&self) -> Vec<FoundLayers> {
+        let prefixes = self.names().filter_map(|name| name.strip_suffix("weight_ih_l0"));
+        prefixes
+            .map(|prefix| prefix.strip_suffix('.').unwrap_or(prefix))
+            .filter_map(|prefix| {
+                let sizes = self.lstm(prefix).ok()?.sizes();
+                let bias = self.has(prefix, "bias_ih", 0, 0);
+                Some(FoundLayers { prefix: prefix.to_string(), sizes, bias })
+            })
+            .collect()
+    }
+
+    fn has(&self, prefix: &str, tensor: &str, layer: usize, direction: usize) -> bool {
+        self.tensors.contains_key(&self.name(prefix, tensor, layer, direction))
+    }
+
+    fn name(&self, prefix: &str, tensor: &str, layer: usize, direction: usize) -> String {
+        let name = tensor_name(tensor, layer, direction);
+        if prefix.is_empty() { name } else { format!("{prefix}.{name}") }
+    }
+
+    fn missing(&self, name: &str) -> Error {
+        const SHOWN: usize = 8;
+        let mut available = self.names().take(SHOWN).collect::<Vec<_>>().join(", ");
+        if self.tensors.len() > SHOWN {
+            available += &format!(", and {} more", self.tensors.len() - SHOWN);
+        }
+        Error::MissingTensor { name: name.into(), available }
+    }
+}
+
+fn words<const N: usize>(bytes: &[u8]) -> impl Iterator<Item = [u8; N]> {
+    bytes.as_chunks::<N>().0.iter().copied()
+}

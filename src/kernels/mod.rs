@@ -1,0 +1,109 @@
+//! The GPU programs. Each module stands beside a file of `shaders/`: it names the constants, the parameters and the
+//! grid of that shader, and composes its source from whole WGSL files.
+
+pub mod matmul;
+pub mod recurrence;
+
+pub use matmul::{Matmul, MatmulParams, Store};
+pub use recurrence::{Input, RecurrenceParams, Sequence, Slice, Step};
+
+/// A kernel with all its constants: one WGSL module, one pipeline.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kernel {
+    Matmul(Matmul),
+    Step(Step),
+    Sequence(Sequence),
+}
+
+/// How a kernel uses a storage binding. Binding 0 is always the uniform of its parameters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Access {
+    Read,
+    ReadWrite,
+}
+
+impl Kernel {
+    /// Unique among all kernels: the shader and its constants.
+    pub fn name(&self) -> String {
+        match self {
+            Kernel::Matmul(kernel) => kernel.name(),
+            Kernel::Step(kernel) => kernel.name(),
+            Kernel::Sequence(kernel) => kernel.name(),
+        }
+    }
+
+    /// The whole WGSL module; the entry point is `main`.
+    pub fn source(&self) -> String {
+        match self {
+            Kernel::Matmul(kernel) => kernel.source(),
+            Kernel::Step(kernel) => kernel.source(),
+            Kernel::Sequence(kernel) => kernel.source(),
+        }
+    }
+
+    /// The storage bindings 1, 2, ... of group 0.
+    pub fn bindings(&self) -> &'static [Access] {
+        use Access::{Read, ReadWrite};
+        match self {
+            Kernel::Matmul(_) => &[Read, Read, ReadWrite],
+            Kernel::Step(_) | Kernel::Sequence(_) => &[Read, Read, ReadWrite, ReadWrite],
+        }
+    }
+
+    /// Bytes of the parameters at binding 0.
+    pub fn params_bytes(&self) -> u32 {
+        match self {
+            Kernel::Matmul(_) => size_of::<MatmulParams>() as u32,
+            Kernel::Step(_) | Kernel::Sequence(_) => size_of::<RecurrenceParams>() as u32,
+        }
+    }
+
+    /// Whether group 1 holds the clock: the number of the step within its chunk.
+    pub fn has_clock(&self) -> bool {
+        matches!(self, Kernel::Step(_))
+    }
+
+    /// Batch rows that one load of weights serves.
+    pub fn rows(&self) -> u32 {
+        match self {
+            Kernel::Matmul(_) => Matmul::M_PER_INVOCATION,
+            Kernel::Step(kernel) => kernel.rows,
+            Kernel::Sequence(kernel) => kernel.rows,
+        }
+    }
+
+    /// Invocations of one workgroup.
+    pub fn invocations(&self) -> u32 {
+        match self {
+            Kernel::Matmul(_) => Matmul::INVOCATIONS,
+            Kernel::Step(kernel) => kernel.units,
+            Kernel::Sequence(kernel) => kernel.units,
+        }
+    }
+
+    /// Bytes of workgroup memory.
+    pub fn workgroup_bytes(&self) -> u32 {
+        match self {
+            Kernel::Matmul(_) => Matmul::WORKGROUP_BYTES,
+            Kernel::Step(kernel) => kernel.workgroup_bytes(),
+            Kernel::Sequence(kernel) => kernel.workgroup_bytes(),
+        }
+    }
+}
+
+/// Every kernel that a plan can contain.
+pub fn all() -> Vec<Kernel> {
+    let matmuls = Matmul::all().map(Kernel::Matmul);
+    let steps = Step::all().map(Kernel::Step);
+    let sequences = Sequence::all().map(Kernel::Sequence);
+    matmuls.chain(steps).chain(sequences).collect()
+}
+
+/// A WGSL module: the constants that WGSL demands as `const` (sizes of arrays), then whole files in order.
+fn compose(constants: &[(&str, u32)], files: &[&str]) -> String {
+    let prelude: String =
+        constants.iter().map(|(name, value)| format!("const {name} = {value}u;\n")).collect();
+    std::iter::once(prelude.as_str()).chain(files.iter().copied()).collect::<Vec<_>>().join("\n")
+}
+
+const WEIGHTS_F32: &str = include_str!("../../shaders/weights/f32.wgsl");

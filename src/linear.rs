@@ -1,0 +1,216 @@
+//! The linear layer, as a head on a recurrent one.
+
+use std::sync::Arc;
+
+use ndarray::{Array, Array1, Array2, ArrayView, Dimension};
+
+use crate::error::{Error, Result};
+use crate::gpu::{DeviceArray, Gpu, lock};
+use crate::io::safetensors::Model;
+use crate::kernels::{Kernel, Matmul, MatmulParams, Store};
+use crate::pack::pack_linear;
+use crate::run::{Bound, Dispatch, Executable, HostSide, Program, Recent, Role};
+
+/// `y = x W^T + b` over the last axis of x, as PyTorch's `nn.Linear`.
+#[derive(Clone, Debug)]
+pub struct Linear {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    gpu: Gpu,
+    in_features: usize,
+    out_features: usize,
+    weights: wgpu::Buffer,
+    runs: Recent<usize, Run>,
+}
+
+/// What runs over a certain number of rows need.
+#[derive(Debug)]
+struct Run {
+    rows: usize,
+    executable: Executable,
+    bound: Recent<(wgpu::Buffer, wgpu::Buffer), Bound>,
+    host: std::sync::OnceLock<HostSide>,
+}
+
+impl Linear {
+    /// `weight` `[out_features, in_features]`, `bias` `[out_features]`.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] where the bias does not fit or a side is 0, [`Error::Limit`] where the device cannot hold
+    /// the weights.
+    pub fn new(gpu: &Gpu, weight: &Array2<f32>, bias: Option<&Array1<f32>>) -> Result<Self> {
+        let (out_features, in_features) = weight.dim();
+        if weight.is_empty() {
+            return Err(Error::shape("weight", "no side of length 0", weight.shape()));
+        }
+        if let Some(bias) = bias.filter(|bias| bias.len() != out_features) {
+            return Err(Error::shape("bias", format!("[{out_features}]"), bias.shape()));
+        }
+        let words = pack_linear(weight.view(), bias.map(|bias| bias.view()));
+        let bytes: &[u8] = bytemuck::cast_slice(&words);
+        gpu.caps().check_binding("the weights", bytes.len() as u64)?;
+        let weights = gpu
+            .scoped(|| Ok(gpu.create_buffer_with("weights", bytes, wgpu::BufferUsages::STORAGE)))?;
+        let gpu = gpu.clone();
+        let inner = Inner { gpu, in_features, out_features, weights, runs: Recent::new() };
+        Ok(Linear { inner: Arc::new(inner) })
+    }
+
+    /// Loads `{prefix}.weight` and, where it is there, `{prefix}.bias`.
+    ///
+    /// # Errors
+    /// [`Error::MissingTensor`], [`Error::TensorDtype`], those of [`Linear::new`].
+    pub fn load(gpu: &Gpu, model: &Model, prefix: &str) -> Result<Self> {
+        let name = |tensor| {
+            if prefix.is_empty() { String::from(tensor) } else { format!("{prefix}.{tensor}") }
+        };
+        let bias = model.shape(&name("bias")).map(|_| model.array(&name("bias"))).transpose()?;
+        Self::new(gpu, &model.array(&name("weight"))?, bias.as_ref())
+    }
+
+    /// Features of a row of x.
+    pub fn in_features(&self) -> usize {
+        self.inner.in_features
+    }
+
+    /// Features of a row of y.
+    pub fn out_features(&self) -> usize {
+        self.inner.out_features
+    }
+
+    /// From host array to host array, waiting for it; x is `[.., in_features]`, y `[.., out_features]`.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] where x does not fit, [`Error::Limit`] where it is too large, [`Error::DeviceLost`].
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn forward<D: Dimension>(&self, x: ArrayView<'_, f32, D>) -> Result<Array<f32, D>> {
+        let (mut shape, rows) = self.rows(x.shape())?;
+        shape[x.ndim() - 1] = self.inner.out_features;
+        let Inner { gpu, .. } = &*self.inner;
+        let (run, pending) = gpu.scoped(|| {
+            let run = self.run(rows)?;
+            let (x_bytes, y_bytes) = self.bytes(rows);
+            let host = run.host.get_or_init(|| {
+                HostSide::new(gpu, x_bytes, y_bytes, y_bytes, |x, y| self.bind(&run, x, y))
+            });
+            let readback = host.take_readback(gpu);
+            let mut encoder = gpu.device().create_command_encoder(&Default::default());
+            let upload = lock(&host.upload);
+            gpu.write(&host.x, 0, x);
+            run.executable.record(gpu, &mut encoder, &host.bound);
+            encoder.copy_buffer_to_buffer(&host.y, 0, &readback.buffer, 0, y_bytes);
+            gpu.queue().submit([encoder.finish()]);
+            drop(upload);
+            Ok((run.clone(), readback.map(gpu, y_bytes)))
+        })?;
+        let (values, readback) = pending.wait(<[f32]>::to_vec)?;
+        if let Some(host) = run.host.get() {
+            host.give_back(readback);
+        }
+        let error = |error: ndarray::ShapeError| Error::Gpu { reason: error.to_string() };
+        Array::from_shape_vec(shape, values).map_err(error)?.into_dimensionality().map_err(error)
+    }
+
+    /// Records the layer into the caller's encoder: x `[.., in_features]`, y `[.., out_features]`, both used in
+    /// place.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] or [`Error::WrongDevice`] where an array does not fit, [`Error::Limit`]. Nothing has been
+    /// recorded then.
+    pub fn encode(
+        &self,
+        encoder: &mut wgpu::CommandEncoder,
+        x: &DeviceArray,
+        y: &DeviceArray,
+    ) -> Result<()> {
+        let (mut y_shape, rows) = self.rows(x.shape())?;
+        y_shape[x.shape().len() - 1] = self.inner.out_features;
+        let Inner { gpu, .. } = &*self.inner;
+        x.check("x", gpu, x.shape())?;
+        y.check("y", gpu, &y_shape)?;
+        if x.buffer() == y.buffer() {
+            return Err(Error::argument("y", "another buffer than x", "the buffer of x"));
+        }
+        gpu.scoped(|| {
+            let run = self.run(rows)?;
+            let buffers = (x.buffer().clone(), y.buffer().clone());
+            let bound =
+                run.bound.get_or_make(buffers, || Ok(self.bind(&run, x.buffer(), y.buffer())))?;
+            run.executable.record(gpu, encoder, &bound);
+            Ok(())
+        })
+    }
+
+    fn rows(&self, x_shape: &[usize]) -> Result<(Vec<usize>, usize)> {
+        let features = self.inner.in_features;
+        if x_shape.last() != Some(&features) || x_shape.contains(&0) {
+            return Err(Error::shape(
+                "x",
+                format!("[.., {features}], no side of length 0"),
+                x_shape,
+            ));
+        }
+        Ok((x_shape.to_vec(), x_shape[..x_shape.len() - 1].iter().product()))
+    }
+
+    fn bytes(&self, rows: usize) -> (u64, u64) {
+        let Inner { in_features, out_features, .. } = *self.inner;
+        let bytes = |features: usize| 4 * rows as u64 * features as u64;
+        (bytes(in_features), bytes(out_features))
+    }
+
+    fn run(&self, rows: usize) -> Result<Arc<Run>> {
+        let Inner { gpu, in_features, out_features, runs, .. } = &*self.inner;
+        runs.get_or_make(rows, || {
+            let (x_bytes, y_bytes) = self.bytes(rows);
+            gpu.caps().check_binding("x", x_bytes)?;
+            gpu.caps().check_binding("y", y_bytes)?;
+            let columns = out_features.div_ceil(4);
+            let grid = Matmul::grid(rows as u64, columns as u64, 1);
+            gpu.caps().check_grid(grid)?;
+            let params = MatmulParams {
+                rows: rows as u32,
+                inner: *in_features as u32,
+                columns: columns as u32,
+                features: *out_features as u32,
+                batch: 1,
+                first_step: 0,
+                seq_len: rows as u32,
+                stride_t: *in_features as u32,
+                stride_b: 0,
+                weights: 0,
+                weights_stride: 0,
+                reverse: 0,
+                num_slices: 1,
+            };
+            let weights = Role::Weights { offset: 0, size: self.inner.weights.size() };
+            let dispatch = Dispatch {
+                kernel: Kernel::Matmul(Matmul { store: Store::Features }),
+                roles: vec![weights, Role::X, Role::Y],
+                params_offset: 0,
+                grid: grid.map(|side| side as u32),
+                repeat: 1,
+            };
+            let params = bytemuck::bytes_of(&params).to_vec();
+            let program = Program { dispatches: vec![dispatch], params, final_half: 0 };
+            let executable = Executable::new(gpu, program);
+            Ok(Run { rows, executable, bound: Recent::new(), host: Default::default() })
+        })
+    }
+
+    fn bind(&self, run: &Run, x: &wgpu::Buffer, y: &wgpu::Buffer) -> Bound {
+        let Inner { gpu, weights, .. } = &*self.inner;
+        let (x_bytes, y_bytes) = self.bytes(run.rows);
+        run.executable.bind(gpu, |role| {
+            let (buffer, bytes) = match role {
+                Role::X => (x, x_bytes),
+                Role::Y => (y, y_bytes),
+                _ => (weights, weights.size()),
+            };
+            wgpu::BufferBinding { buffer, offset: 0, size: wgpu::BufferSize::new(bytes) }
+        })
+    }
+}

@@ -1,0 +1,445 @@
+//! Which schedule runs a problem on a device, with which tiles, and why: a pure function of numbers.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::caps::{DeviceCaps, check_limit};
+use crate::error::{Error, Result};
+use crate::kernels::recurrence::{MAX_SLICES, ROWS};
+use crate::kernels::{Input, Kernel, Matmul, Sequence, Step};
+use crate::pack::WeightLayout;
+use crate::problem::{LayerSizes, Problem};
+
+/// How the time steps of a sequence become dispatches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Schedule {
+    /// A dispatch is one time step of one layer, both directions and all batch rows.
+    Stepwise,
+    /// A dispatch is a chunk of time steps of one layer; a workgroup owns some batch rows and all their units.
+    SequenceFused,
+    /// A dispatch is one anti-diagonal of (layer, time): L layers take T+L-1 dispatches instead of T·L.
+    Wavefront,
+}
+
+impl Schedule {
+    /// Every schedule.
+    pub const ALL: [Schedule; 3] =
+        [Schedule::Stepwise, Schedule::SequenceFused, Schedule::Wavefront];
+}
+
+impl fmt::Display for Schedule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Schedule::Stepwise => "stepwise",
+            Schedule::SequenceFused => "sequence-fused",
+            Schedule::Wavefront => "wavefront",
+        })
+    }
+}
+
+impl FromStr for Schedule {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        Schedule::ALL.into_iter().find(|schedule| schedule.to_string() == name).ok_or_else(|| {
+            let names = Schedule::ALL.map(|schedule| schedule.to_string()).join(", ");
+            Error::argument("schedule", format!("one of {names}"), name)
+        })
+    }
+}
+
+/// What to force instead of leaving it to the planner.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Options {
+    /// The schedule.
+    pub schedule: Option<Schedule>,
+    /// Batch rows that one load of weights serves: 1, 2, 4 or 8.
+    pub rows: Option<u32>,
+    /// The most time steps of one chunk.
+    pub chunk: Option<usize>,
+}
+
+/// How a problem will run, and why so. `Display` tells it in words.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Plan {
+    /// What is to be computed.
+    pub problem: Problem,
+    /// How time steps become dispatches.
+    pub schedule: Schedule,
+    /// Batch rows that one load of weights serves.
+    pub rows: u32,
+    /// Time steps of one chunk: of a dispatch (SequenceFused), or of an input projection (Stepwise).
+    pub chunk: usize,
+    /// Dispatches of the recurrence, all layers.
+    pub dispatches: u64,
+    /// Why this schedule, these rows, this chunk.
+    pub reasons: Vec<String>,
+    pub(crate) kernel: Kernel,
+}
+
+/// Bytes of the buffers that a run needs beside x and y.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Memory {
+    /// The packed weights, shared by all runs of a model.
+    pub weights_bytes: u64,
+    /// The projected input of one chunk.
+    pub x_proj_bytes: u64,
+    /// The outputs of layers on their way to the next.
+    pub between_bytes: u64,
+    /// The h ring and c of all layers.
+    pub state_bytes: u64,
+}
+
+/// Steps that one chunk can have at most: the clock has one entry for each.
+pub(crate) const MAX_CHUNK: usize = 4096;
+/// The x_proj of a chunk should stay below this, to bound memory.
+const X_PROJ_BYTES: u64 = 64 << 20;
+/// One dispatch should do no more work per workgroup than this, since drivers kill what runs for seconds.
+const WORKGROUP_FLOPS: u64 = 1 << 30;
+
+/// Makes the plan for a problem on a device.
+///
+/// ```
+/// use wgpu_rnn::{Cell, DeviceCaps, LayerSizes, Options, Problem, Schedule, plan};
+///
+/// let sizes = LayerSizes {
+///     cell: Cell::Lstm,
+///     input_size: 64,
+///     hidden_size: 64,
+///     num_layers: 1,
+///     bidirectional: false,
+/// };
+/// let problem = Problem::new(sizes, 1000, 1, false)?;
+/// let plan = plan(&problem, &DeviceCaps::webgpu_defaults(), &Options::default())?;
+/// assert_eq!(plan.schedule, Schedule::SequenceFused);
+/// println!("{plan}");
+/// # Ok::<(), wgpu_rnn::Error>(())
+/// ```
+///
+/// # Errors
+/// [`Error::Limit`] where no schedule can run the problem, [`Error::Schedule`] where the forced one cannot,
+/// [`Error::Argument`] where an option makes no sense.
+pub fn plan(problem: &Problem, caps: &DeviceCaps, options: &Options) -> Result<Plan> {
+    if let Some(rows) = options.rows.filter(|rows| !ROWS.contains(rows)) {
+        return Err(Error::argument("rows", "1, 2, 4 or 8", rows));
+    }
+    if options.chunk == Some(0) {
+        return Err(Error::argument("chunk", "at least 1", 0));
+    }
+    let planner = Planner { problem, caps, options, sizes: &problem.sizes };
+    planner.check_buffers()?;
+    match options.schedule {
+        Some(schedule) => planner.make(schedule, "forced".into()).map_err(|error| match error {
+            Error::Limit { .. } => Error::Schedule { schedule, reason: error.to_string() },
+            other => other,
+        }),
+        None => {
+            let (schedule, reason) = planner.preferred();
+            planner.make(schedule, reason).or_else(|error| match schedule {
+                Schedule::Stepwise => Err(error),
+                _ => planner.make(Schedule::Stepwise, error.to_string()),
+            })
+        }
+    }
+}
+
+/// Checks that a device can hold the packed weights of a stack.
+pub(crate) fn check_weights(layout: &WeightLayout, layers: usize, caps: &DeviceCaps) -> Result<()> {
+    for layer in 0..layers {
+        let bytes = layout.section(layer).1 * 16;
+        caps.check_binding(&format!("the weights of layer {layer}"), bytes)?;
+    }
+    let limit = caps.max_buffer_size;
+    check_limit("the buffer of all weights", layout.words() * 16, "max_buffer_size", limit)
+}
+
+struct Planner<'a> {
+    problem: &'a Problem,
+    sizes: &'a LayerSizes,
+    caps: &'a DeviceCaps,
+    options: &'a Options,
+}
+
+impl Planner<'_> {
+    /// The schedule that should be fastest, and why. It may turn out impossible.
+    fn preferred(&self) -> (Schedule, String) {
+        let (h, l, t) = (self.sizes.hidden_size, self.sizes.num_layers, self.problem.seq_len);
+        // Up to here one workgroup reads w_hh (16·H² bytes) from its cache in about the time of a launch.
+        let small = if self.caps.is_software { 512 } else { 256 };
+        if t == 1 {
+            (Schedule::Stepwise, "a single time step".into())
+        } else if h <= small {
+            let reason =
+                format!("hidden_size {h} <= {small}: a launch would take longer than a step");
+            (Schedule::SequenceFused, reason)
+        } else if l >= 2 && !self.sizes.bidirectional && !self.caps.is_software {
+            let reason = format!("{l} layers take {} dispatches instead of {}", t + l - 1, t * l);
+            (Schedule::Wavefront, reason)
+        } else {
+            (Schedule::Stepwise, format!("hidden_size {h} > {small}: one step fills the device"))
+        }
+    }
+
+    fn make(&self, schedule: Schedule, reason: String) -> Result<Plan> {
+        let mut plan = match schedule {
+            Schedule::Stepwise => self.stepwise(),
+            Schedule::SequenceFused => self.sequence_fused(),
+            Schedule::Wavefront => self.wavefront(),
+        }?;
+        plan.reasons.insert(0, reason);
+        Ok(plan)
+    }
+
+    fn stepwise(&self) -> Result<Plan> {
+        let input = if self.problem.seq_len == 1 { Input::Fused } else { Input::Hoisted };
+        let (step, rows_reason) = self.step_kernel(input, self.sizes.num_directions())?;
+        let (chunk, chunk_reason) = match input {
+            Input::Hoisted => self.chunk(MAX_CHUNK)?,
+            Input::Fused => (1, "one pass over [x, h], no x_proj".into()),
+        };
+        let dispatches = self.problem.seq_len * self.sizes.num_layers;
+        let reasons = vec![rows_reason, chunk_reason];
+        Ok(self.plan(Schedule::Stepwise, Kernel::Step(step), chunk, dispatches, reasons))
+    }
+
+    fn wavefront(&self) -> Result<Plan> {
+        let layers = self.sizes.num_layers;
+        let impossible =
+            |reason: &str| Error::Schedule { schedule: Schedule::Wavefront, reason: reason.into() };
+        if self.sizes.bidirectional {
+            return Err(impossible(
+                "a bidirectional layer needs the whole sequence of the one below",
+            ));
+        }
+        if layers < 2 {
+            return Err(impossible("num_layers is 1, a wavefront needs at least 2"));
+        }
+        check_limit("the layers of a wavefront", layers as u64, "MAX_SLICES", MAX_SLICES as u64)?;
+        let weights = WeightLayout::new(*self.sizes).words() * 16;
+        self.caps.check_binding("the weights of all layers", weights)?;
+        let (step, rows_reason) = self.step_kernel(Input::Fused, layers)?;
+        let dispatches = self.problem.seq_len + layers - 1;
+        let chunk = dispatches.min(self.options.chunk.unwrap_or(MAX_CHUNK)).min(MAX_CHUNK);
+        let reasons = vec![rows_reason];
+        Ok(self.plan(Schedule::Wavefront, Kernel::Step(step), chunk, dispatches, reasons))
+    }
+
+    fn sequence_fused(&self) -> Result<Plan> {
+        let h = self.sizes.hidden_size as u64;
+        let (units, units_per_invocation) = Sequence::SHAPES
+            .into_iter()
+            .find(|(units, each)| u64::from(units * each) >= h)
+            .ok_or_else(|| Error::Limit {
+                limit: "Sequence::MAX_HIDDEN",
+                what: "hidden_size".into(),
+                needed: h,
+                available: Sequence::MAX_HIDDEN.into(),
+            })?;
+        check_limit(
+            "a workgroup that owns all units",
+            units.into(),
+            "max_compute_invocations_per_workgroup",
+            self.caps.max_compute_invocations_per_workgroup.into(),
+        )?;
+        let cell = self.sizes.cell;
+        let kernel = |rows| Sequence { cell, rows, units, units_per_invocation };
+        let memory = self.caps.max_compute_workgroup_storage_size;
+        let fits = |rows: u32| kernel(rows).workgroup_bytes() <= memory;
+        let directions = self.sizes.num_directions() as u64;
+        let (rows, rows_reason) = self.rows(directions, fits);
+        let kernel = kernel(rows);
+        check_limit(
+            &format!("h of {rows} rows, twice,"),
+            kernel.workgroup_bytes().into(),
+            "max_compute_workgroup_storage_size",
+            memory.into(),
+        )?;
+        self.caps.check_grid(kernel.grid(self.problem.batch as u64, directions))?;
+        let longest = WORKGROUP_FLOPS / (8 * u64::from(rows) * h * h);
+        let (chunk, chunk_reason) = self.chunk((longest as usize).clamp(1, MAX_CHUNK))?;
+        let dispatches = self.problem.seq_len.div_ceil(chunk) * self.sizes.num_layers;
+        let reasons = vec![rows_reason, chunk_reason];
+        Ok(self.plan(Schedule::SequenceFused, Kernel::Sequence(kernel), chunk, dispatches, reasons))
+    }
+
+    fn plan(
+        &self,
+        schedule: Schedule,
+        kernel: Kernel,
+        chunk: usize,
+        dispatches: usize,
+        reasons: Vec<String>,
+    ) -> Plan {
+        let rows = kernel.rows();
+        let dispatches = dispatches as u64;
+        Plan { problem: *self.problem, schedule, rows, chunk, dispatches, reasons, kernel }
+    }
+
+    fn step_kernel(&self, input: Input, slices: usize) -> Result<(Step, String)> {
+        let (h, batch, slices) =
+            (self.sizes.hidden_size as u64, self.problem.batch as u64, slices as u64);
+        let units = if h <= 32 { 32 } else { 64 };
+        let memory = self.caps.max_compute_workgroup_storage_size;
+        let kernel = |rows| Step { cell: self.sizes.cell, input, rows, units };
+        let fits = |rows| kernel(rows).workgroup_bytes() <= memory;
+        let (rows, reason) = self.rows(slices * h.div_ceil(units.into()), fits);
+        let kernel = kernel(rows);
+        self.caps.check_grid(kernel.grid(h, batch, slices))?;
+        Ok((kernel, reason))
+    }
+
+    /// Batch rows that one load of weights serves: as many as leave the device enough workgroups.
+    fn rows(&self, workgroups_per_tile: u64, fits: impl Fn(u32) -> bool) -> (u32, String) {
+        if let Some(rows) = self.options.rows {
+            return (rows, format!("{rows} rows: forced"));
+        }
+        let batch = self.problem.batch as u64;
+        let enough = if self.caps.is_software { 2 } else { 128 };
+        let rows = ROWS
+            .into_iter()
+            .rev()
+            .filter(|rows| u64::from(*rows) < 2 * batch && fits(*rows))
+            .find(|rows| batch.div_ceil((*rows).into()) * workgroups_per_tile >= enough)
+            .unwrap_or(1);
+        let workgroups = batch.div_ceil(rows.into()) * workgroups_per_tile;
+        (rows, format!("a load of weights serves {rows} of {batch} rows, {workgroups} workgroups"))
+    }
+
+    /// Time steps of a chunk, bounded by `longest` and by the memory of its x_proj.
+    fn chunk(&self, longest: usize) -> Result<(usize, String)> {
+        let batch = self.problem.batch as u64;
+        let step_bytes = x_proj_step_bytes(self.problem);
+        self.caps.check_binding("x_proj of one time step", step_bytes)?;
+        let most_bytes = X_PROJ_BYTES.min(self.caps.max_storage_buffer_binding_size);
+        let by_memory = (most_bytes / step_bytes).max(1);
+        let most_rows =
+            u64::from(self.caps.max_compute_workgroups_per_dimension) * u64::from(Matmul::TILE_M);
+        check_limit(
+            "the batch",
+            batch,
+            "max_compute_workgroups_per_dimension * TILE_M",
+            most_rows,
+        )?;
+        let chunk = [Some(self.problem.seq_len), Some(longest), self.options.chunk]
+            .into_iter()
+            .flatten()
+            .min()
+            .unwrap_or(1)
+            .min(by_memory as usize)
+            .min((most_rows / batch) as usize);
+        let chunks = self.problem.seq_len.div_ceil(chunk);
+        let bytes = Bytes(chunk as u64 * step_bytes);
+        Ok((chunk, format!("{chunks} chunks of {chunk} steps, x_proj {bytes} each")))
+    }
+
+    fn check_buffers(&self) -> Result<()> {
+        let layout = WeightLayout::new(*self.sizes);
+        check_weights(&layout, self.sizes.num_layers, self.caps)?;
+        let sequences = [("x", self.problem.x_shape()), ("y", self.problem.y_shape())];
+        for (name, shape) in sequences {
+            self.caps.check_binding(name, 4 * elements(shape))?;
+        }
+        self.caps.check_binding("h and c of all layers", state_bytes(self.problem))
+    }
+}
+
+fn elements(shape: [usize; 3]) -> u64 {
+    shape.iter().map(|n| *n as u64).product()
+}
+
+/// x_proj of one time step, all batch rows and directions: a vec4 per unit.
+pub(crate) fn x_proj_step_bytes(problem: &Problem) -> u64 {
+    16 * problem.batch as u64 * problem.sizes.output_size() as u64
+}
+
+/// The h ring (two halves) and c.
+pub(crate) fn state_bytes(problem: &Problem) -> u64 {
+    3 * 4 * elements(problem.state_shape())
+}
+
+impl Plan {
+    /// Bytes of the buffers that the run needs beside x and y.
+    pub fn memory(&self) -> Memory {
+        let sizes = &self.problem.sizes;
+        let chunk = if self.is_hoisted() { self.chunk as u64 } else { 0 };
+        Memory {
+            weights_bytes: WeightLayout::new(*sizes).words() * 16,
+            x_proj_bytes: x_proj_step_bytes(&self.problem) * chunk,
+            between_bytes: self.num_between() * 4 * elements(self.problem.y_shape()),
+            state_bytes: state_bytes(&self.problem),
+        }
+    }
+
+    /// Sequences on their way between layers: two take turns.
+    pub(crate) fn num_between(&self) -> u64 {
+        match self.schedule {
+            Schedule::Wavefront => 0,
+            _ => (self.problem.sizes.num_layers - 1).min(2) as u64,
+        }
+    }
+
+    /// Bytes that the run has to read and write at least, once: weights, x, y, and x_proj where it is made.
+    pub fn traffic(&self) -> u64 {
+        let problem = &self.problem;
+        let weights = self.memory().weights_bytes;
+        let x_proj_passes = if self.is_hoisted() { 2 * problem.sizes.num_layers as u64 } else { 0 };
+        let x_proj = x_proj_step_bytes(problem) * problem.seq_len as u64 * x_proj_passes;
+        weights + x_proj + 4 * (elements(problem.x_shape()) + elements(problem.y_shape()))
+    }
+
+    pub(crate) fn is_hoisted(&self) -> bool {
+        match self.kernel {
+            Kernel::Step(step) => step.input == Input::Hoisted,
+            _ => true,
+        }
+    }
+}
+
+/// A number of bytes, written for people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Bytes(u64);
+
+impl fmt::Display for Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            bytes if bytes < 10 << 10 => write!(f, "{bytes} B"),
+            bytes if bytes < 10 << 20 => write!(f, "{} KiB", bytes >> 10),
+            bytes => write!(f, "{} MiB", bytes >> 20),
+        }
+    }
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Problem { sizes, seq_len, batch, .. } = &self.problem;
+        let directions = if sizes.bidirectional { ", bidirectional" } else { "" };
+        writeln!(
+            f,
+            "{} T={seq_len} B={batch} I={} H={} L={}{directions}",
+            sizes.cell, sizes.input_size, sizes.hidden_size, sizes.num_layers
+        )?;
+        writeln!(f, "  schedule  {}: {}", self.schedule, self.reasons[0])?;
+        writeln!(f, "  kernel    {}, {} dispatches", self.kernel.name(), self.dispatches)?;
+        for reason in &self.reasons[1..] {
+            writeln!(f, "            {reason}")?;
+        }
+        let Memory { weights_bytes, x_proj_bytes, between_bytes, state_bytes } = self.memory();
+        writeln!(
+            f,
+            "  memory    weights {}, x_proj {}, between layers {}, state {}",
+            Bytes(weights_bytes),
+            Bytes(x_proj_bytes),
+            Bytes(between_bytes),
+            Bytes(state_bytes)
+        )?;
+        let flops = self.problem.flops();
+        write!(
+            f,
+            "  work      {:.3} GFLOP in all, {:.1} KFLOP a step; at least {} of traffic",
+            flops as f64 / 1e9,
+            flops as f64 / 1e3 / *seq_len as f64,
+            Bytes(self.traffic()),
+        )
+    }
+}

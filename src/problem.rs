@@ -1,0 +1,209 @@
+//! What is to be computed: the cell, the sizes of the layers, and the sizes of one run.
+
+use crate::error::{Error, Result};
+
+/// The recurrent cell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Cell {
+    /// Long short-term memory, gates in the order i, f, g, o.
+    Lstm,
+}
+
+impl Cell {
+    /// The number of gates: the weights of a layer have `num_gates * hidden_size` rows.
+    pub fn num_gates(self) -> usize {
+        match self {
+            Cell::Lstm => 4,
+        }
+    }
+}
+
+impl std::fmt::Display for Cell {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Cell::Lstm => "LSTM",
+        })
+    }
+}
+
+/// The sizes of a stack of recurrent layers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct LayerSizes {
+    /// The recurrent cell.
+    pub cell: Cell,
+    /// Features of one time step of the input.
+    pub input_size: usize,
+    /// Units of each layer and direction.
+    pub hidden_size: usize,
+    /// Stacked layers.
+    pub num_layers: usize,
+    /// Whether each layer also runs from the last time step to the first.
+    pub bidirectional: bool,
+}
+
+impl LayerSizes {
+    /// 2 for a bidirectional layer, else 1.
+    pub fn num_directions(&self) -> usize {
+        1 + usize::from(self.bidirectional)
+    }
+
+    /// Features of one time step of a layer's output: `num_directions * hidden_size`.
+    pub fn output_size(&self) -> usize {
+        self.num_directions() * self.hidden_size
+    }
+
+    /// The input features of layer `layer`: those of x, or the output of the layer below.
+    pub fn layer_input_size(&self, layer: usize) -> usize {
+        if layer == 0 { self.input_size } else { self.output_size() }
+    }
+
+    /// The rows of `h_0`, `c_0`, `h_n` and `c_n`: `num_layers * num_directions`.
+    pub fn num_states(&self) -> usize {
+        self.num_layers * self.num_directions()
+    }
+
+    fn validate(&self) -> Result<()> {
+        at_least_one("input_size", self.input_size)?;
+        at_least_one("hidden_size", self.hidden_size)?;
+        at_least_one("num_layers", self.num_layers)
+    }
+}
+
+/// One run: the layers, and how much goes through them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Problem {
+    /// The layers.
+    pub sizes: LayerSizes,
+    /// Time steps.
+    pub seq_len: usize,
+    /// Sequences that run side by side.
+    pub batch: usize,
+    /// Whether x and y are `[batch, seq_len, features]` instead of `[seq_len, batch, features]`.
+    pub batch_first: bool,
+}
+
+impl Problem {
+    /// A validated problem.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] where a size is 0, [`Error::Overflow`] where a product of sizes that the run needs
+    /// does not fit in 64 bits.
+    pub fn new(sizes: LayerSizes, seq_len: usize, batch: usize, batch_first: bool) -> Result<Self> {
+        sizes.validate()?;
+        at_least_one("seq_len", seq_len)?;
+        at_least_one("batch", batch)?;
+        let problem = Problem { sizes, seq_len, batch, batch_first };
+        // The largest products of each kind; every other size of a run is a part of one of these.
+        let [t, b, i, h] = [seq_len, batch, sizes.input_size, sizes.hidden_size].map(|n| n as u64);
+        let (l, d) = (sizes.num_layers as u64, sizes.num_directions() as u64);
+        product("x", &[t, b, i, 4])?;
+        product("the gates", &[t, b, d, h, 16, 8])?;
+        product("the states", &[3, l, d, b, h, 4])?;
+        let widest = i.checked_add(d.saturating_mul(h)).and_then(|w| w.checked_add(h + 16));
+        let widest = widest.ok_or_else(|| Error::Overflow { what: "the weights".into() })?;
+        product("the weights", &[l, d, h, widest, 16])?;
+        product("the work", &[t, b, l, d, h, widest, 8])?;
+        Ok(problem)
+    }
+
+    /// The shape of x.
+    pub fn x_shape(&self) -> [usize; 3] {
+        self.sequence_shape(self.sizes.input_size)
+    }
+
+    /// The shape of y.
+    pub fn y_shape(&self) -> [usize; 3] {
+        self.sequence_shape(self.sizes.output_size())
+    }
+
+    /// The shape of h0, c0, h_n and c_n; `batch_first` does not change it.
+    pub fn state_shape(&self) -> [usize; 3] {
+        [self.sizes.num_states(), self.batch, self.sizes.hidden_size]
+    }
+
+    /// Floating-point operations of the matrix products, two per multiply-add.
+    pub fn flops(&self) -> u64 {
+        let sizes = &self.sizes;
+        let per_row: usize = (0..sizes.num_layers)
+            .map(|layer| sizes.layer_input_size(layer) + sizes.hidden_size)
+            .sum::<usize>();
+        let outputs = sizes.num_directions() * sizes.cell.num_gates() * sizes.hidden_size;
+        2 * (self.seq_len * self.batch) as u64 * (per_row * outputs) as u64
+    }
+
+    fn sequence_shape(&self, features: usize) -> [usize; 3] {
+        if self.batch_first {
+            [self.batch, self.seq_len, features]
+        } else {
+            [self.seq_len, self.batch, features]
+        }
+    }
+}
+
+fn at_least_one(argument: &str, value: usize) -> Result<()> {
+    if value == 0 { Err(Error::argument(argument, "at least 1", value)) } else { Ok(()) }
+}
+
+fn product(what: &str, factors: &[u64]) -> Result<u64> {
+    factors
+        .iter()
+        .try_fold(1u64, |product, factor| product.checked_mul(*factor))
+        .ok_or_else(|| Error::Overflow { what: what.into() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SIZES: LayerSizes = LayerSizes {
+        cell: Cell::Lstm,
+        input_size: 3,
+        hidden_size: 5,
+        num_layers: 2,
+        bidirectional: true,
+    };
+
+    #[test]
+    fn zero_sizes_are_refused_by_name() {
+        let cases = [
+            ("input_size", LayerSizes { input_size: 0, ..SIZES }, 1, 1),
+            ("hidden_size", LayerSizes { hidden_size: 0, ..SIZES }, 1, 1),
+            ("num_layers", LayerSizes { num_layers: 0, ..SIZES }, 1, 1),
+            ("seq_len", SIZES, 0, 1),
+            ("batch", SIZES, 1, 0),
+        ];
+        for (name, sizes, seq_len, batch) in cases {
+            match Problem::new(sizes, seq_len, batch, false) {
+                Err(Error::Argument { argument, .. }) => assert_eq!(argument, name),
+                other => panic!("{name}: {other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn products_that_overflow_are_refused() {
+        let huge = usize::MAX / 2;
+        let problems = [
+            Problem::new(SIZES, huge, 1, false),
+            Problem::new(SIZES, 1, huge, false),
+            Problem::new(LayerSizes { hidden_size: huge, ..SIZES }, 1, 1, false),
+            Problem::new(LayerSizes { input_size: usize::MAX, ..SIZES }, 1, 1, false),
+            Problem::new(LayerSizes { num_layers: huge, ..SIZES }, 1, 1, false),
+            Problem::new(LayerSizes { hidden_size: 1 << 31, ..SIZES }, 1 << 16, 1, false),
+        ];
+        for problem in problems {
+            assert!(matches!(problem, Err(Error::Overflow { .. })), "{problem:?}");
+        }
+    }
+
+    #[test]
+    fn shapes_follow_the_layout() {
+        let problem = Problem::new(SIZES, 7, 4, true).unwrap();
+        assert_eq!(problem.x_shape(), [4, 7, 3]);
+        assert_eq!(problem.y_shape(), [4, 7, 10]);
+        assert_eq!(problem.state_shape(), [4, 4, 5]);
+        // Two directions, 20 outputs each; layer 0: 3 + 5 inputs, layer 1: 10 + 5.
+        assert_eq!(problem.flops(), 2 * 28 * 40 * (8 + 15));
+    }
+}

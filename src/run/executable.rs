@@ -1,0 +1,74 @@
+//! A program on a device: its pipelines and parameters, ready to be bound to buffers and recorded.
+
+use std::collections::HashMap;
+
+use super::program::{Program, Role};
+use crate::gpu::{Gpu, Pipeline};
+
+#[derive(Debug)]
+pub(crate) struct Executable {
+    program: Program,
+    params: wgpu::Buffer,
+    pipelines: Vec<Pipeline>,
+}
+
+/// The bind group of each dispatch, for certain buffers.
+#[derive(Debug)]
+pub(crate) struct Bound {
+    groups: Vec<wgpu::BindGroup>,
+}
+
+impl Executable {
+    pub fn new(gpu: &Gpu, program: Program) -> Self {
+        let params = gpu.create_buffer_with("params", &program.params, wgpu::BufferUsages::UNIFORM);
+        let pipelines =
+            program.dispatches.iter().map(|dispatch| gpu.pipeline(dispatch.kernel)).collect();
+        Executable { program, params, pipelines }
+    }
+
+    pub fn program(&self) -> &Program {
+        &self.program
+    }
+
+    /// Binds each role to what `binding_of` says.
+    pub fn bind<'a>(
+        &self,
+        gpu: &Gpu,
+        binding_of: impl Fn(Role) -> wgpu::BufferBinding<'a>,
+    ) -> Bound {
+        let mut made = HashMap::new();
+        let groups =
+            self.program.dispatches.iter().zip(&self.pipelines).map(|(dispatch, pipeline)| {
+                let make = || {
+                    let params = wgpu::BufferBinding {
+                        buffer: &self.params,
+                        offset: 0,
+                        size: wgpu::BufferSize::new(dispatch.kernel.params_bytes().into()),
+                    };
+                    let storage: Vec<_> =
+                        dispatch.roles.iter().map(|role| binding_of(*role)).collect();
+                    gpu.create_bind_group(pipeline, params, &storage)
+                };
+                made.entry((dispatch.kernel, &dispatch.roles)).or_insert_with(make).clone()
+            });
+        Bound { groups: groups.collect() }
+    }
+
+    /// Records all dispatches in one compute pass. Allocates nothing.
+    pub fn record(&self, gpu: &Gpu, encoder: &mut wgpu::CommandEncoder, bound: &Bound) {
+        let (clock, tick) = gpu.clock();
+        let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+        let dispatches = self.program.dispatches.iter().zip(&self.pipelines).zip(&bound.groups);
+        for ((dispatch, pipeline), group) in dispatches {
+            let [x, y, z] = dispatch.grid;
+            pass.set_pipeline(&pipeline.pipeline);
+            pass.set_bind_group(0, group, &[dispatch.params_offset]);
+            for step in 0..dispatch.repeat {
+                if dispatch.kernel.has_clock() {
+                    pass.set_bind_group(1, clock, &[step * tick]);
+                }
+                pass.dispatch_workgroups(x, y, z);
+            }
+        }
+    }
+}

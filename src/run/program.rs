@@ -1,0 +1,281 @@
+//! A plan written out as dispatches: pure data, made without a device.
+
+use crate::kernels::recurrence::NONE;
+use crate::kernels::{Kernel, Matmul, MatmulParams, RecurrenceParams, Slice, Store};
+use crate::pack::{WeightLayout, round_up};
+use crate::plan::{Plan, Schedule};
+use crate::problem::Problem;
+
+/// What a binding shows to a kernel. Offsets and sizes are in bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Role {
+    Weights {
+        offset: u64,
+        size: u64,
+    },
+    /// The caller's x.
+    X,
+    /// The caller's y.
+    Y,
+    /// The projected input of a chunk.
+    XProj,
+    /// A layer's output on the way to the next layer; two take turns.
+    Between(usize),
+    State,
+}
+
+/// One kernel, launched once, or once for each tick of the clock.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Dispatch {
+    pub kernel: Kernel,
+    /// Storage bindings 1, 2, ...
+    pub roles: Vec<Role>,
+    /// Where its parameters begin in [`Program::params`].
+    pub params_offset: u32,
+    pub grid: [u32; 3],
+    /// Launches; more than one only for a kernel with a clock.
+    pub repeat: u32,
+}
+
+/// All dispatches of a run, and their parameters.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Program {
+    pub dispatches: Vec<Dispatch>,
+    /// The parameters of all dispatches, each at an offset that a uniform binding may have.
+    pub params: Vec<u8>,
+    /// The half of the h ring that holds h_n at the end.
+    pub final_half: u64,
+}
+
+/// Strides of x or y along time and batch, in elements.
+#[derive(Clone, Copy)]
+struct Strides {
+    t: u32,
+    b: u32,
+}
+
+struct Builder<'a> {
+    plan: &'a Plan,
+    layout: WeightLayout,
+    uniform_alignment: u64,
+    phase: u32,
+    program: Program,
+}
+
+impl Program {
+    /// `phase`: the half of the h ring that holds h0. Grids and offsets fit in 32 bits: the plan has checked them
+    /// against the device's limits.
+    pub fn new(plan: &Plan, uniform_alignment: u32, phase: u32) -> Self {
+        let problem = &plan.problem;
+        let program = Program { dispatches: Vec::new(), params: Vec::new(), final_half: 0 };
+        let layout = WeightLayout::new(problem.sizes);
+        let uniform_alignment = uniform_alignment.into();
+        let mut builder = Builder { plan, layout, uniform_alignment, phase, program };
+        let steps = match plan.schedule {
+            Schedule::Stepwise => builder.layer_by_layer(Builder::steps),
+            Schedule::SequenceFused => {
+                builder.layer_by_layer(Builder::sequence);
+                0
+            }
+            Schedule::Wavefront => builder.wavefront(),
+        };
+        builder.program.final_half = (u64::from(phase) + steps) % 2;
+        builder.program
+    }
+}
+
+impl Builder<'_> {
+    /// Each layer after the one below; per chunk the projection, then the recurrence. Returns the steps of a layer.
+    fn layer_by_layer(&mut self, recurrence: fn(&mut Self, &Chunk)) -> u64 {
+        let problem = self.plan.problem;
+        for layer in 0..problem.sizes.num_layers {
+            for first_step in (0..problem.seq_len).step_by(self.plan.chunk) {
+                let num_steps = self.plan.chunk.min(problem.seq_len - first_step);
+                let chunk = Chunk { layer, first_step, num_steps };
+                if self.plan.is_hoisted() {
+                    self.project(&chunk);
+                }
+                recurrence(self, &chunk);
+            }
+        }
+        problem.seq_len as u64
+    }
+
+    fn project(&mut self, chunk: &Chunk) {
+        let Problem { sizes, batch, seq_len, .. } = self.plan.problem;
+        let (source, strides) = self.input_of(chunk.layer);
+        let directions = sizes.num_directions();
+        let rows = chunk.num_steps * batch;
+        let params = MatmulParams {
+            rows: rows as u32,
+            inner: sizes.layer_input_size(chunk.layer) as u32,
+            columns: sizes.hidden_size as u32,
+            features: 4 * sizes.hidden_size as u32,
+            batch: batch as u32,
+            first_step: chunk.first_step as u32,
+            seq_len: seq_len as u32,
+            stride_t: strides.t,
+            stride_b: strides.b,
+            weights: 0,
+            weights_stride: self.layout.bias(chunk.layer, 1) as u32,
+            reverse: 0b10,
+            num_slices: directions as u32,
+        };
+        let kernel = Kernel::Matmul(Matmul { store: Store::Gates });
+        let grid = Matmul::grid(rows as u64, sizes.hidden_size as u64, directions as u64);
+        let roles = vec![self.layer_weights(chunk.layer), source, Role::XProj];
+        self.push(kernel, roles, bytemuck::bytes_of(&params), grid, 1);
+    }
+
+    fn steps(&mut self, chunk: &Chunk) {
+        self.recur(chunk, chunk.num_steps as u32);
+    }
+
+    fn sequence(&mut self, chunk: &Chunk) {
+        self.recur(chunk, 1);
+    }
+
+    /// One layer's recurrence over a chunk, both directions as slices.
+    fn recur(&mut self, chunk: &Chunk, repeat: u32) {
+        let sizes = self.plan.problem.sizes;
+        let (source, input) = self.input_of(chunk.layer);
+        let (target, output) = self.output_of(chunk.layer);
+        let mut params = self.params(chunk.first_step, chunk.num_steps, input, output);
+        for direction in 0..sizes.num_directions() {
+            params.slices[direction] = Slice {
+                bias: self.layout.bias(chunk.layer, direction) as u32,
+                w_hh: self.layout.w_hh(chunk.layer, direction) as u32,
+                input_size: sizes.layer_input_size(chunk.layer) as u32,
+                state: self.state_of(chunk.layer, direction),
+                below: NONE,
+                delay: 0,
+                reverse: direction as u32,
+                output: (direction * sizes.hidden_size) as u32,
+            };
+        }
+        params.num_slices = sizes.num_directions() as u32;
+        let source = if self.plan.is_hoisted() { Role::XProj } else { source };
+        let roles = vec![self.layer_weights(chunk.layer), source, Role::State, target];
+        let grid = self.recurrence_grid(params.num_slices);
+        self.push(self.plan.kernel, roles, bytemuck::bytes_of(&params), grid, repeat);
+    }
+
+    /// All layers as slices, each a dispatch behind the one below. Returns the dispatches.
+    fn wavefront(&mut self) -> u64 {
+        let problem = self.plan.problem;
+        let sizes = problem.sizes;
+        let (source, input) = self.input_of(0);
+        let (target, output) = self.output_of(sizes.num_layers - 1);
+        let waves = problem.seq_len + sizes.num_layers - 1;
+        for first in (0..waves).step_by(self.plan.chunk) {
+            let num_steps = self.plan.chunk.min(waves - first);
+            let mut params = self.params(first, num_steps, input, output);
+            params.num_slices = sizes.num_layers as u32;
+            for layer in 0..sizes.num_layers {
+                let section = self.layout.section(layer).0;
+                let is_last = layer + 1 == sizes.num_layers;
+                params.slices[layer] = Slice {
+                    bias: (section + self.layout.bias(layer, 0)) as u32,
+                    w_hh: (section + self.layout.w_hh(layer, 0)) as u32,
+                    input_size: sizes.layer_input_size(layer) as u32,
+                    state: self.state_of(layer, 0),
+                    below: layer.checked_sub(1).map_or(NONE, |below| self.state_of(below, 0)),
+                    delay: layer as u32,
+                    reverse: 0,
+                    output: if is_last { 0 } else { NONE },
+                };
+            }
+            let weights = Role::Weights { offset: 0, size: 16 * self.layout.words() };
+            let roles = vec![weights, source, Role::State, target];
+            let grid = self.recurrence_grid(params.num_slices);
+            self.push(self.plan.kernel, roles, bytemuck::bytes_of(&params), grid, num_steps as u32);
+        }
+        waves as u64
+    }
+
+    fn params(
+        &self,
+        first_step: usize,
+        num_steps: usize,
+        input: Strides,
+        output: Strides,
+    ) -> RecurrenceParams {
+        let problem = &self.plan.problem;
+        RecurrenceParams {
+            hidden_size: problem.sizes.hidden_size as u32,
+            batch: problem.batch as u32,
+            seq_len: problem.seq_len as u32,
+            first_step: first_step as u32,
+            num_steps: num_steps as u32,
+            phase: self.phase,
+            state_size: problem.state_shape().iter().product::<usize>() as u32,
+            input_stride_t: input.t,
+            input_stride_b: input.b,
+            output_stride_t: output.t,
+            output_stride_b: output.b,
+            ..Default::default()
+        }
+    }
+
+    fn recurrence_grid(&self, slices: u32) -> [u64; 3] {
+        let (h, batch) =
+            (self.plan.problem.sizes.hidden_size as u64, self.plan.problem.batch as u64);
+        match self.plan.kernel {
+            Kernel::Step(kernel) => kernel.grid(h, batch, slices.into()),
+            Kernel::Sequence(kernel) => kernel.grid(batch, slices.into()),
+            Kernel::Matmul(_) => Matmul::grid(batch, h, slices.into()),
+        }
+    }
+
+    fn layer_weights(&self, layer: usize) -> Role {
+        let (first, words) = self.layout.section(layer);
+        Role::Weights { offset: 16 * first, size: 16 * words }
+    }
+
+    fn state_of(&self, layer: usize, direction: usize) -> u32 {
+        let Problem { sizes, batch, .. } = self.plan.problem;
+        ((layer * sizes.num_directions() + direction) * batch * sizes.hidden_size) as u32
+    }
+
+    /// Between layers sequences lie as in y, so both ends have the caller's layout.
+    fn input_of(&self, layer: usize) -> (Role, Strides) {
+        let role = if layer == 0 { Role::X } else { Role::Between((layer - 1) % 2) };
+        (role, self.strides(self.plan.problem.sizes.layer_input_size(layer)))
+    }
+
+    fn output_of(&self, layer: usize) -> (Role, Strides) {
+        let sizes = &self.plan.problem.sizes;
+        let is_last = layer + 1 == sizes.num_layers;
+        let role = if is_last { Role::Y } else { Role::Between(layer % 2) };
+        (role, self.strides(sizes.output_size()))
+    }
+
+    fn strides(&self, features: usize) -> Strides {
+        let Problem { seq_len, batch, batch_first, .. } = self.plan.problem;
+        let (t, b) = if batch_first { (1, seq_len) } else { (batch, 1) };
+        Strides { t: (t * features) as u32, b: (b * features) as u32 }
+    }
+
+    fn push(
+        &mut self,
+        kernel: Kernel,
+        roles: Vec<Role>,
+        params: &[u8],
+        grid: [u64; 3],
+        repeat: u32,
+    ) {
+        let bytes = &mut self.program.params;
+        let params_offset = bytes.len() as u32;
+        bytes.extend_from_slice(params);
+        bytes.resize(round_up(bytes.len() as u64, self.uniform_alignment) as usize, 0);
+        let grid = grid.map(|side| side as u32);
+        self.program.dispatches.push(Dispatch { kernel, roles, params_offset, grid, repeat });
+    }
+}
+
+/// Some time steps of one layer.
+struct Chunk {
+    layer: usize,
+    first_step: usize,
+    num_steps: usize,
+}

@@ -1,0 +1,60 @@
+//! A small cache of the things used last.
+
+use std::sync::{Arc, Mutex};
+
+use crate::error::Result;
+use crate::gpu::lock;
+
+/// Shapes, or pairs of buffers, that one model keeps ready.
+const CAPACITY: usize = 8;
+
+/// Entries by key, the one used last at the end; the one used longest ago makes room for a new one.
+#[derive(Debug)]
+pub(crate) struct Recent<K, V> {
+    entries: Mutex<Vec<(K, Arc<V>)>>,
+}
+
+impl<K: PartialEq, V> Recent<K, V> {
+    pub fn new() -> Self {
+        Recent { entries: Mutex::new(Vec::with_capacity(CAPACITY)) }
+    }
+
+    /// The entry of `key`, made now if it is not there.
+    pub fn get_or_make(&self, key: K, make: impl FnOnce() -> Result<V>) -> Result<Arc<V>> {
+        let mut entries = lock(&self.entries);
+        if let Some(at) = entries.iter().position(|(other, _)| *other == key) {
+            entries[at..].rotate_left(1);
+        } else {
+            let value = Arc::new(make()?);
+            if entries.len() == CAPACITY {
+                entries.remove(0);
+            }
+            entries.push((key, value));
+        }
+        Ok(Arc::clone(&entries[entries.len() - 1].1))
+    }
+
+    pub fn clear(&self) {
+        lock(&self.entries).clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_entry_unused_longest_makes_room() {
+        let recent = Recent::new();
+        let mut made = Vec::new();
+        for key in [0, 1, 2, 3, 4, 5, 6, 7, 0, 8, 0, 1] {
+            recent
+                .get_or_make(key, || {
+                    made.push(key);
+                    Ok(key)
+                })
+                .unwrap();
+        }
+        assert_eq!(made, [0, 1, 2, 3, 4, 5, 6, 7, 8, 1]);
+    }
+}

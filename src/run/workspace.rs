@@ -1,0 +1,246 @@
+//! What a run of one shape needs on the device: buffers, and the programs that work on them.
+
+use std::sync::{Arc, OnceLock};
+
+use ndarray::{Array3, ArrayView3};
+
+use super::engine::Engine;
+use super::executable::{Bound, Executable};
+use super::host::HostSide;
+use super::program::{Program, Role};
+use super::recent::Recent;
+use crate::error::{Error, Result};
+use crate::gpu::{DeviceArray, Gpu, Readback};
+use crate::lstm::LstmState;
+use crate::plan::Plan;
+use crate::problem::Problem;
+
+#[derive(Debug)]
+pub(crate) struct Workspace {
+    problem: Problem,
+    state: wgpu::Buffer,
+    x_proj: wgpu::Buffer,
+    between: Vec<wgpu::Buffer>,
+    /// One for each half of the h ring that h0 can lie in.
+    phases: Vec<Executable>,
+    bound: Recent<(usize, wgpu::Buffer, wgpu::Buffer), Bound>,
+    hosts: Vec<OnceLock<HostSide>>,
+}
+
+impl Workspace {
+    pub fn new(gpu: &Gpu, plan: &Plan, phases: u32) -> Self {
+        use wgpu::BufferUsages as Usage;
+        let memory = plan.memory();
+        let alignment = gpu.caps().min_uniform_buffer_offset_alignment;
+        let make = |phase| Executable::new(gpu, Program::new(plan, alignment, phase));
+        let phases: Vec<_> = (0..phases).map(make).collect();
+        let num_between = plan.num_between();
+        let between_bytes = memory.between_bytes / num_between.max(1);
+        Workspace {
+            problem: plan.problem,
+            state: gpu.create_buffer(
+                "state",
+                memory.state_bytes,
+                Usage::STORAGE | Usage::COPY_SRC | Usage::COPY_DST,
+            ),
+            x_proj: gpu.create_buffer("x_proj", memory.x_proj_bytes, Usage::STORAGE),
+            between: (0..num_between)
+                .map(|_| gpu.create_buffer("between", between_bytes, Usage::STORAGE))
+                .collect(),
+            hosts: phases.iter().map(|_| OnceLock::new()).collect(),
+            phases,
+            bound: Recent::new(),
+        }
+    }
+
+    fn bind(&self, engine: &Engine, phase: usize, x: &wgpu::Buffer, y: &wgpu::Buffer) -> Bound {
+        self.phases[phase].bind(&engine.gpu, |role| {
+            let (buffer, offset, size) = match role {
+                Role::Weights { offset, size } => (&engine.weights, offset, size),
+                Role::X => (x, 0, bytes(self.problem.x_shape())),
+                Role::Y => (y, 0, bytes(self.problem.y_shape())),
+                Role::XProj => (&self.x_proj, 0, self.x_proj.size()),
+                Role::Between(at) => (&self.between[at], 0, self.between[at].size()),
+                Role::State => (&self.state, 0, self.state.size()),
+            };
+            // A binding lives only in this call, a buffer longer.
+            wgpu::BufferBinding { buffer, offset, size: wgpu::BufferSize::new(size) }
+        })
+    }
+
+    pub fn bind_cached(
+        &self,
+        engine: &Engine,
+        phase: usize,
+        x: &wgpu::Buffer,
+        y: &wgpu::Buffer,
+    ) -> Result<Arc<Bound>> {
+        self.bound.get_or_make((phase, x.clone(), y.clone()), || Ok(self.bind(engine, phase, x, y)))
+    }
+
+    /// The host's buffers for runs from this phase, made at the first.
+    pub fn host(&self, engine: &Engine, phase: usize) -> &HostSide {
+        self.hosts[phase].get_or_init(|| {
+            let (x_bytes, y_bytes) = (bytes(self.problem.x_shape()), bytes(self.problem.y_shape()));
+            let result_bytes = y_bytes + self.state_bytes();
+            HostSide::new(&engine.gpu, x_bytes, y_bytes, result_bytes, |x, y| {
+                self.bind(engine, phase, x, y)
+            })
+        })
+    }
+
+    pub fn record(
+        &self,
+        gpu: &Gpu,
+        encoder: &mut wgpu::CommandEncoder,
+        phase: usize,
+        bound: &Bound,
+    ) {
+        self.phases[phase].record(gpu, encoder, bound);
+    }
+
+    /// Bytes of h, or of c: `[L*D, B, H]`.
+    fn part_bytes(&self) -> u64 {
+        bytes(self.problem.state_shape())
+    }
+
+    /// Bytes of h and c together.
+    pub fn state_bytes(&self) -> u64 {
+        2 * self.part_bytes()
+    }
+
+    /// The half of the h ring that holds h after a run from `phase`.
+    pub fn final_half(&self, phase: usize) -> usize {
+        self.phases[phase].program().final_half as usize
+    }
+
+    pub fn problem(&self) -> &Problem {
+        &self.problem
+    }
+
+    /// Sets h and c to zero for a run from phase 0, and both halves of the ring with it.
+    pub fn clear_state(&self, encoder: &mut wgpu::CommandEncoder) {
+        encoder.clear_buffer(&self.state, 0, None);
+    }
+
+    /// Sets one batch row of h and c to zero, in all layers and directions.
+    pub fn clear_row(&self, encoder: &mut wgpu::CommandEncoder, row: usize) {
+        let [states, batch, hidden_size] = self.problem.state_shape().map(|n| n as u64);
+        for part in 0..3 * states {
+            let offset = 4 * (part * batch + row as u64) * hidden_size;
+            encoder.clear_buffer(&self.state, offset, Some(4 * hidden_size));
+        }
+    }
+
+    pub fn write_state(
+        &self,
+        gpu: &Gpu,
+        phase: usize,
+        h: ArrayView3<'_, f32>,
+        c: ArrayView3<'_, f32>,
+    ) {
+        gpu.write(&self.state, phase as u64 * self.part_bytes(), h);
+        gpu.write(&self.state, 2 * self.part_bytes(), c);
+    }
+
+    pub fn load_state(
+        &self,
+        encoder: &mut wgpu::CommandEncoder,
+        phase: usize,
+        h0: Option<&DeviceArray>,
+        c0: Option<&DeviceArray>,
+    ) {
+        let bytes = self.part_bytes();
+        for (array, offset) in [(h0, phase as u64 * bytes), (c0, 2 * bytes)] {
+            match array {
+                Some(array) => {
+                    encoder.copy_buffer_to_buffer(array.buffer(), 0, &self.state, offset, bytes);
+                }
+                None => encoder.clear_buffer(&self.state, offset, Some(bytes)),
+            }
+        }
+    }
+
+    pub fn store_state(
+        &self,
+        encoder: &mut wgpu::CommandEncoder,
+        phase: usize,
+        h_n: Option<&DeviceArray>,
+        c_n: Option<&DeviceArray>,
+    ) {
+        let bytes = self.part_bytes();
+        let halves = [(h_n, self.final_half(phase) as u64 * bytes), (c_n, 2 * bytes)];
+        for (array, offset) in halves {
+            if let Some(array) = array {
+                encoder.copy_buffer_to_buffer(&self.state, offset, array.buffer(), 0, bytes);
+            }
+        }
+    }
+
+    /// Copies y, h_n and c_n to a readback, one behind the other. Returns their bytes.
+    pub fn collect(
+        &self,
+        encoder: &mut wgpu::CommandEncoder,
+        host: &HostSide,
+        readback: &Readback,
+        phase: usize,
+    ) -> u64 {
+        let y_bytes = self.collect_output(encoder, host, readback);
+        self.collect_state(encoder, readback, y_bytes, self.final_half(phase));
+        y_bytes + self.state_bytes()
+    }
+
+    pub fn collect_output(
+        &self,
+        encoder: &mut wgpu::CommandEncoder,
+        host: &HostSide,
+        readback: &Readback,
+    ) -> u64 {
+        let y_bytes = bytes(self.problem.y_shape());
+        encoder.copy_buffer_to_buffer(&host.y, 0, &readback.buffer, 0, y_bytes);
+        y_bytes
+    }
+
+    /// Copies h (from a half of its ring) and c.
+    pub fn collect_state(
+        &self,
+        encoder: &mut wgpu::CommandEncoder,
+        readback: &Readback,
+        offset: u64,
+        half: usize,
+    ) {
+        let part = self.part_bytes();
+        for (source, offset) in [(half as u64 * part, offset), (2 * part, offset + part)] {
+            encoder.copy_buffer_to_buffer(&self.state, source, &readback.buffer, offset, part);
+        }
+    }
+
+    /// Takes apart what [`Workspace::collect`] put together.
+    pub fn split(&self, values: &[f32]) -> Result<(Array3<f32>, LstmState)> {
+        let shape = self.problem.y_shape();
+        let (y, state) = values.split_at(shape.iter().product());
+        Ok((to_array(shape, y)?, self.split_state(state)?))
+    }
+
+    /// Takes apart what [`Workspace::collect_state`] put together.
+    pub fn split_state(&self, values: &[f32]) -> Result<LstmState> {
+        let shape = self.problem.state_shape();
+        let (h, c) = values.split_at(shape.iter().product());
+        Ok(LstmState { h: to_array(shape, h)?.into_dyn(), c: to_array(shape, c)?.into_dyn() })
+    }
+
+    pub fn return_readback(&self, phase: usize, readback: Readback) {
+        if let Some(host) = self.hosts[phase].get() {
+            host.give_back(readback);
+        }
+    }
+}
+
+fn to_array(shape: [usize; 3], values: &[f32]) -> Result<Array3<f32>> {
+    Array3::from_shape_vec(shape, values.to_vec())
+        .map_err(|error| Error::Gpu { reason: error.to_string() })
+}
+
+fn bytes(shape: [usize; 3]) -> u64 {
+    4 * shape.iter().map(|n| *n as u64).product::<u64>()
+}

@@ -1,0 +1,178 @@
+//! Canonical weights on the host: PyTorch's names, shapes and gate order.
+
+use ndarray::{Array1, Array2};
+
+use crate::error::{Error, Result};
+use crate::problem::{Cell, LayerSizes};
+
+/// The weights of one direction of one layer. G is the number of gates, H the hidden size, I the layer's input size.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LayerWeights {
+    /// `weight_ih`: `[G*H, I]`.
+    pub w_ih: Array2<f32>,
+    /// `weight_hh`: `[G*H, H]`.
+    pub w_hh: Array2<f32>,
+    /// `bias_ih`: `[G*H]`; none is zero.
+    pub b_ih: Option<Array1<f32>>,
+    /// `bias_hh`: `[G*H]`; none is zero.
+    pub b_hh: Option<Array1<f32>>,
+}
+
+/// The weights of a stack of layers, their sizes checked against each other.
+///
+/// ```
+/// use ndarray::{Array1, Array2};
+/// use wgpu_rnn::{Cell, LayerWeights, Weights};
+///
+/// let (input_size, hidden_size) = (3, 5);
+/// let layer = LayerWeights {
+///     w_ih: Array2::zeros((4 * hidden_size, input_size)),
+///     w_hh: Array2::zeros((4 * hidden_size, hidden_size)),
+///     b_ih: Some(Array1::zeros(4 * hidden_size)),
+///     b_hh: None,
+/// };
+/// let weights = Weights::new(Cell::Lstm, vec![vec![layer]])?;
+/// assert_eq!(weights.sizes().hidden_size, 5);
+/// # Ok::<(), wgpu_rnn::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Weights {
+    sizes: LayerSizes,
+    layers: Vec<Vec<LayerWeights>>,
+}
+
+impl Weights {
+    /// Weights by layer and direction (`layers[layer][direction]`, direction 1 the reverse one); the sizes are
+    /// inferred from the first layer.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] where an array does not fit the others, [`Error::Argument`] where there is no layer, or a
+    /// layer has not 1 or 2 directions.
+    pub fn new(cell: Cell, layers: Vec<Vec<LayerWeights>>) -> Result<Self> {
+        let Some(first) = layers.first().and_then(|directions| directions.first()) else {
+            return Err(Error::argument(
+                "layers",
+                "at least one layer with one direction",
+                "empty",
+            ));
+        };
+        let num_directions = layers[0].len();
+        if num_directions > 2 {
+            return Err(Error::argument("layers[0]", "1 or 2 directions", num_directions));
+        }
+        let sizes = LayerSizes {
+            cell,
+            input_size: first.w_ih.ncols(),
+            hidden_size: first.w_hh.ncols(),
+            num_layers: layers.len(),
+            bidirectional: num_directions == 2,
+        };
+        for (l, directions) in layers.iter().enumerate() {
+            if directions.len() != num_directions {
+                let expected = format!("{num_directions} directions, as layer 0");
+                return Err(Error::argument(&format!("layers[{l}]"), expected, directions.len()));
+            }
+            for (direction, weights) in directions.iter().enumerate() {
+                weights.validate(&sizes, l, direction)?;
+            }
+        }
+        Ok(Weights { sizes, layers })
+    }
+
+    /// The sizes of the layers.
+    pub fn sizes(&self) -> LayerSizes {
+        self.sizes
+    }
+
+    /// The weights of one direction of one layer.
+    pub fn layer(&self, layer: usize, direction: usize) -> Option<&LayerWeights> {
+        self.layers.get(layer)?.get(direction)
+    }
+
+    pub(crate) fn directions(&self) -> impl Iterator<Item = (usize, usize, &LayerWeights)> {
+        self.layers.iter().enumerate().flat_map(|(l, directions)| {
+            directions.iter().enumerate().map(move |(d, weights)| (l, d, weights))
+        })
+    }
+}
+
+impl LayerWeights {
+    fn validate(&self, sizes: &LayerSizes, layer: usize, direction: usize) -> Result<()> {
+        let name = |tensor: &str| tensor_name(tensor, layer, direction);
+        let h = sizes.hidden_size;
+        let rows = h
+            .checked_mul(sizes.cell.num_gates())
+            .ok_or_else(|| Error::Overflow { what: name("weight_hh") })?;
+        let i = sizes.layer_input_size(layer);
+        check(&name("weight_ih"), self.w_ih.shape(), &[rows, i])?;
+        check(&name("weight_hh"), self.w_hh.shape(), &[rows, h])?;
+        for (tensor, bias) in [("bias_ih", &self.b_ih), ("bias_hh", &self.b_hh)] {
+            if let Some(bias) = bias {
+                check(&name(tensor), bias.shape(), &[rows])?;
+            }
+        }
+        if h == 0 || i == 0 {
+            return Err(Error::shape(&name("weight_ih"), "no side of length 0", self.w_ih.shape()));
+        }
+        Ok(())
+    }
+}
+
+/// PyTorch's name of a tensor: `weight_ih_l0`, `bias_hh_l2_reverse`.
+pub(crate) fn tensor_name(tensor: &str, layer: usize, direction: usize) -> String {
+    format!("{tensor}_l{layer}{}", if direction == 0 { "" } else { "_reverse" })
+}
+
+fn check(name: &str, given: &[usize], expected: &[usize]) -> Result<()> {
+    if given == expected { Ok(()) } else { Err(Error::shape(name, format!("{expected:?}"), given)) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn layer(input_size: usize, hidden_size: usize) -> LayerWeights {
+        LayerWeights {
+            w_ih: Array2::zeros((4 * hidden_size, input_size)),
+            w_hh: Array2::zeros((4 * hidden_size, hidden_size)),
+            b_ih: Some(Array1::zeros(4 * hidden_size)),
+            b_hh: None,
+        }
+    }
+
+    #[test]
+    fn sizes_are_inferred() {
+        let layers = vec![vec![layer(3, 5), layer(3, 5)], vec![layer(10, 5), layer(10, 5)]];
+        let sizes = Weights::new(Cell::Lstm, layers).unwrap().sizes();
+        let expected = LayerSizes {
+            cell: Cell::Lstm,
+            input_size: 3,
+            hidden_size: 5,
+            num_layers: 2,
+            bidirectional: true,
+        };
+        assert_eq!(sizes, expected);
+    }
+
+    #[test]
+    fn misfits_are_named() {
+        let wrong_bias = LayerWeights { b_hh: Some(Array1::zeros(19)), ..layer(3, 5) };
+        let cases = [
+            ("weight_ih_l1", vec![vec![layer(3, 5)], vec![layer(3, 5)]]),
+            ("weight_ih_l0_reverse", vec![vec![layer(3, 5), layer(4, 5)]]),
+            ("bias_hh_l0", vec![vec![wrong_bias]]),
+            ("weight_ih_l0", vec![vec![layer(0, 5)]]),
+            ("layers[1]", vec![vec![layer(3, 5)], vec![]]),
+            ("layers", vec![]),
+            ("layers[0]", vec![vec![layer(3, 5), layer(3, 5), layer(3, 5)]]),
+        ];
+        for (name, layers) in cases {
+            match Weights::new(Cell::Lstm, layers) {
+                Err(Error::Shape { argument, .. } | Error::Argument { argument, .. }) => {
+                    assert_eq!(argument, name);
+                }
+                other => panic!("{name}: {other:?}"),
+            }
+        }
+    }
+}

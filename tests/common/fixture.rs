@@ -1,0 +1,90 @@
+//! The PyTorch cases under tests/fixtures/pytorch; see the README there.
+
+use std::path::{Path, PathBuf};
+
+use wgpu_rnn::io::safetensors::{self, Model};
+use wgpu_rnn::ndarray::{Array3, ArrayD, Axis, Ix3};
+use wgpu_rnn::{LstmState, Weights};
+
+use super::compare;
+
+pub struct Fixture {
+    pub name: String,
+    model: Model,
+}
+
+/// All cases, sorted by name.
+pub fn all() -> Vec<Fixture> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/pytorch");
+    let mut paths: Vec<PathBuf> = std::fs::read_dir(&folder)
+        .unwrap_or_else(|error| panic!("{}: {error}", folder.display()))
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "safetensors"))
+        .collect();
+    paths.sort();
+    assert!(paths.len() >= 24, "only {} fixtures in {}", paths.len(), folder.display());
+    paths
+        .iter()
+        .map(|path| Fixture {
+            name: path.file_stem().unwrap().to_string_lossy().into_owned(),
+            model: safetensors::open(path).unwrap(),
+        })
+        .collect()
+}
+
+impl Fixture {
+    pub fn weights(&self) -> Weights {
+        self.model.lstm("").unwrap()
+    }
+
+    pub fn flag(&self, key: &str) -> bool {
+        self.model.metadata()[key] == "true"
+    }
+
+    pub fn array(&self, name: &str) -> ArrayD<f32> {
+        self.model.tensor(name).unwrap()
+    }
+
+    pub fn expected(&self, name: &str) -> ArrayD<f64> {
+        self.array(name).mapv(f64::from)
+    }
+
+    pub fn initial_state(&self) -> Option<LstmState> {
+        let given = self.flag("has_initial_state");
+        given.then(|| LstmState { h: self.array("h0"), c: self.array("c0") })
+    }
+
+    pub fn tolerance(&self) -> f64 {
+        let is_large = self.model.metadata()["input_scale"] == "100";
+        if is_large { compare::F32_LARGE_INPUTS } else { compare::F32 }
+    }
+
+    /// The input as `[T, B, I]`, whatever the layout of the case.
+    pub fn input_tbi(&self) -> Array3<f32> {
+        self.as_tb("input")
+    }
+
+    /// The output as `[T, B, D*H]`.
+    pub fn output_tbh(&self) -> Array3<f32> {
+        self.as_tb("output")
+    }
+
+    /// A state as `[L*D, B, H]`, if the case gives it.
+    pub fn state3(&self, name: &str) -> Option<Array3<f32>> {
+        let state = self.model.tensor(name).ok()?;
+        Some(self.batched(state, 1))
+    }
+
+    fn as_tb(&self, name: &str) -> Array3<f32> {
+        let mut array = self.batched(self.array(name), 1);
+        if self.flag("batch_first") {
+            array.swap_axes(0, 1);
+        }
+        array
+    }
+
+    fn batched(&self, array: ArrayD<f32>, axis: usize) -> Array3<f32> {
+        let array = if self.flag("batched") { array } else { array.insert_axis(Axis(axis)) };
+        array.into_dimensionality::<Ix3>().unwrap()
+    }
+}

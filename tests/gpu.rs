@@ -1,0 +1,49 @@
+//! Every layer and schedule on every adapter, against PyTorch and against the CPU reference.
+
+mod common;
+
+use common::compare::{Comparison, compare};
+use common::fixture::{self, Fixture};
+use common::trials::{self, GpuTest};
+use wgpu_rnn::ndarray::{Ix2, Ix3};
+use wgpu_rnn::{Error, Gpu, Lstm, LstmConfig, Options, Schedule};
+
+fn main() {
+    let mut tests = Vec::new();
+    for schedule in Schedule::ALL {
+        for fixture in fixture::all() {
+            let name = format!("pytorch::{schedule}::{}", fixture.name);
+            tests.push(GpuTest::new(name, move |gpu| pytorch_case(gpu, &fixture, schedule)));
+        }
+    }
+    trials::main(tests)
+}
+
+fn pytorch_case(gpu: &Gpu, fixture: &Fixture, schedule: Schedule) -> Result<(), String> {
+    let options = Options { schedule: Some(schedule), ..Default::default() };
+    let config = LstmConfig { batch_first: fixture.flag("batch_first"), options };
+    let lstm = Lstm::new(gpu, &fixture.weights(), config).map_err(|e| e.to_string())?;
+    let input = fixture.array("input");
+    let state = fixture.initial_state();
+    let result = if fixture.flag("batched") {
+        let input = input.into_dimensionality::<Ix3>().unwrap();
+        lstm.forward(input.view(), state.as_ref()).map(|(y, state)| (y.into_dyn(), state))
+    } else {
+        let input = input.into_dimensionality::<Ix2>().unwrap();
+        lstm.forward(input.view(), state.as_ref()).map(|(y, state)| (y.into_dyn(), state))
+    };
+    let sizes = lstm.sizes();
+    let is_wave = sizes.num_layers > 1 && !sizes.bidirectional;
+    let (y, state) = match result {
+        Ok(result) => result,
+        Err(Error::Schedule { schedule: Schedule::Wavefront, .. }) if !is_wave => return Ok(()),
+        Err(error) => return Err(error.to_string()),
+    };
+    let allowed = fixture.tolerance();
+    let comparisons: [Comparison; 3] = [
+        compare("output", &y, &fixture.expected("output"), allowed),
+        compare("h_n", &state.h, &fixture.expected("h_n"), allowed),
+        compare("c_n", &state.c, &fixture.expected("c_n"), allowed),
+    ];
+    comparisons.iter().try_for_each(Comparison::verdict)
+}

@@ -1,0 +1,54 @@
+//! The repository's chores, `cargo xtask <command>`: run the demo, run every check, judge the
+//! shaders, set the machine up.
+
+mod checks;
+mod cmd;
+mod distro;
+mod judge;
+mod setup;
+mod shaders;
+
+use std::process::ExitCode;
+
+const HELP: &str = "\
+usage: cargo xtask <command>
+
+  demo [args]  run the forecast example (release build), on a software GPU where there is no other
+  test         every check that CI runs: format, lints, docs, tests, shaders
+  shaders      translate every kernel specialisation and have other compilers judge the result
+  setup        install what the other commands need: a Vulkan and a GL driver, the shader judges
+  help         this list
+";
+
+fn main() -> ExitCode {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = args.iter().map(String::as_str).collect();
+    let done = match words.as_slice() {
+        ["demo", rest @ ..] => demo(rest),
+        ["test"] => checks::run(),
+        ["shaders"] => shaders::run(),
+        ["setup"] => setup::run(),
+        ["help" | "--help" | "-h"] => {
+            print!("{HELP}");
+            Ok(())
+        }
+        _ => {
+            eprint!("{HELP}");
+            return ExitCode::from(2);
+        }
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("xtask: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Runs the example even where set-up could not find a GPU: it then says so and uses the CPU
+/// reference.
+fn demo(args: &[&str]) -> Result<(), String> {
+    setup::ensure(&[setup::Need::Vulkan]);
+    cmd::run(cmd::cargo("run --release --example forecast --").args(args))
+}
