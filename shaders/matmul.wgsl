@@ -1,9 +1,9 @@
 // matmul.wgsl: a tiled matrix product with bias: the input projection of a chunk of time steps, or a linear layer.
 // Math:  out[m, n] = bias[n] + sum over k of a[m, k] * W[k, n]       n counts groups of four columns
 // Grid:  x: columns / TILE_N, y: rows / TILE_M, z: slices (directions)
-//        one invocation owns M_PER_INVOCATION rows of one group of columns
+//        one invocation owns M_PER_INVOCATION rows of N_PER_INVOCATION groups of columns
 // Binds: 0 params · 1 weights (weights/*.wgsl) · 2 a read · 3 out (matmul/store_*.wgsl)
-// Consts: TILE_M, TILE_N, TILE_K, M_PER_INVOCATION (kernels/matmul.rs)     Needs: WebGPU defaults
+// Consts: TILE_M, TILE_N, TILE_K, M_PER_INVOCATION, N_PER_INVOCATION (kernels/matmul.rs)     Needs: WebGPU defaults
 // Floor: 8·M·N·K flops (N in groups); memory traffic falls by TILE_M for W and by 4·TILE_N for a
 // Why this shape:
 //   1. Row m = (step, batch row) is mapped to a's strides here, so that either layout of x and either direction is
@@ -30,7 +30,8 @@ struct MatmulParams {
 @group(0) @binding(2) var<storage, read> a: array<f32>;
 
 const QUADS_K = TILE_K / 4u;
-const INVOCATIONS = TILE_N * (TILE_M / M_PER_INVOCATION);
+const INVOCATIONS_N = TILE_N / N_PER_INVOCATION;
+const INVOCATIONS = INVOCATIONS_N * (TILE_M / M_PER_INVOCATION);
 const A_LOADS = TILE_M * QUADS_K / INVOCATIONS;
 
 var<workgroup> a_tile: array<vec4<f32>, TILE_M * QUADS_K>;
@@ -59,9 +60,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let first_m = group.y * TILE_M;
     let first_n = group.x * TILE_N;
     let bias = params.weights + z * params.weights_stride;
-    let local_n = local % TILE_N;
-    let local_m = (local / TILE_N) * M_PER_INVOCATION;
-    let n = min(first_n + local_n, params.columns - 1u);
+    let local_n = local % INVOCATIONS_N; // its groups lie INVOCATIONS_N apart
+    let local_m = (local / INVOCATIONS_N) * M_PER_INVOCATION;
 
     var starts: array<u32, A_LOADS>;
     for (var i = 0u; i < A_LOADS; i++) {
@@ -69,10 +69,13 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         starts[i] = row_start(min(m, params.rows - 1u), z);
     }
 
-    var acc: array<vec4<f32>, M_PER_INVOCATION>;
-    let start_value = load_weight(bias + n);
-    for (var i = 0u; i < M_PER_INVOCATION; i++) {
-        acc[i] = start_value;
+    var acc: array<vec4<f32>, N_PER_INVOCATION * M_PER_INVOCATION>;
+    for (var j = 0u; j < N_PER_INVOCATION; j++) {
+        let n = min(first_n + local_n + j * INVOCATIONS_N, params.columns - 1u);
+        let start_value = load_weight(bias + n);
+        for (var i = 0u; i < M_PER_INVOCATION; i++) {
+            acc[j * M_PER_INVOCATION + i] = start_value;
+        }
     }
 
     for (var k0 = 0u; k0 < params.inner; k0 += TILE_K) {
@@ -91,23 +94,31 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         }
         workgroupBarrier();
         for (var q = 0u; q < QUADS_K; q++) {
-            let w0 = w_tile[(4u * q) * TILE_N + local_n];
-            let w1 = w_tile[(4u * q + 1u) * TILE_N + local_n];
-            let w2 = w_tile[(4u * q + 2u) * TILE_N + local_n];
-            let w3 = w_tile[(4u * q + 3u) * TILE_N + local_n];
+            var w: array<vec4<f32>, 4u * N_PER_INVOCATION>;
+            for (var j = 0u; j < N_PER_INVOCATION; j++) {
+                let n = local_n + j * INVOCATIONS_N;
+                w[4u * j] = w_tile[(4u * q) * TILE_N + n];
+                w[4u * j + 1u] = w_tile[(4u * q + 1u) * TILE_N + n];
+                w[4u * j + 2u] = w_tile[(4u * q + 2u) * TILE_N + n];
+                w[4u * j + 3u] = w_tile[(4u * q + 3u) * TILE_N + n];
+            }
             for (var i = 0u; i < M_PER_INVOCATION; i++) {
                 let v = a_tile[(local_m + i) * QUADS_K + q];
-                acc[i] += v.x * w0 + v.y * w1 + v.z * w2 + v.w * w3;
+                for (var j = 0u; j < N_PER_INVOCATION; j++) {
+                    acc[j * M_PER_INVOCATION + i] +=
+                        v.x * w[4u * j] + v.y * w[4u * j + 1u] + v.z * w[4u * j + 2u] + v.w * w[4u * j + 3u];
+                }
             }
         }
         workgroupBarrier();
     }
 
-    if (first_n + local_n < params.columns) {
+    for (var j = 0u; j < N_PER_INVOCATION; j++) {
+        let n = first_n + local_n + j * INVOCATIONS_N;
         for (var i = 0u; i < M_PER_INVOCATION; i++) {
             let m = first_m + local_m + i;
-            if (m < params.rows) {
-                store(m, n, z, acc[i]);
+            if (m < params.rows && n < params.columns) {
+                store(m, n, z, acc[j * M_PER_INVOCATION + i]);
             }
         }
     }

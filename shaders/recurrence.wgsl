@@ -1,6 +1,6 @@
 // recurrence.wgsl: what the schedules share: parameters, state, and the product of all gates with one operand.
 // Binds: 0 params · 1 weights (weights/*.wgsl) · 2 x_proj or x (input/*.wgsl) · 3 state rw · 4 y rw
-// Consts: ROWS, MAX_SLICES (kernels/recurrence.rs)
+// Consts: UNITS, UNITS_PER_INVOCATION, ROWS, MAX_SLICES (kernels/recurrence.rs)
 // The skeleton supplies operand_quad(row, quad): four consecutive k of x or h, from workgroup memory.
 
 // A slice of a dispatch (grid z): a direction of a layer (Stepwise, SequenceFused), or a layer (Wavefront).
@@ -45,21 +45,34 @@ struct Place {
 @group(0) @binding(3) var<storage, read_write> state: array<f32>; // h ring [2][L*D,B,H], then c [L*D,B,H]
 @group(0) @binding(4) var<storage, read_write> y: array<f32>;     // [T,B,D*H] or [B,T,D*H]
 
-// acc[r] += sum over k of operand[r][k] * W[k][unit]: one load of weights serves all rows.
-// weight: index of W[0][unit]. The weights' rows, like the operand's, are padded to whole quads with zeros.
-fn accumulate(acc: ptr<function, array<Gates, ROWS>>, weight: u32, num_quads: u32) {
+// The pre-activations of one invocation's units and rows: [UNITS_PER_INVOCATION][ROWS].
+alias Tile = array<Gates, UNITS_PER_INVOCATION * ROWS>;
+
+// Unit u of an invocation; units beyond the last repeat it, since all invocations must reach the barriers.
+fn column(unit: u32, u: u32) -> u32 {
+    return min(unit + u * UNITS, params.hidden_size - 1u);
+}
+
+// acc[u][r] += sum over k of operand[r][k] * W[k][column(unit, u)]: one load of weights serves all rows, one of the
+// operand all units. weight: index of W[0][0]. The weights' rows, like the operand's, are padded to whole quads.
+fn accumulate(acc: ptr<function, Tile>, weight: u32, unit: u32, num_quads: u32) {
     let stride = params.hidden_size;
-    var w = weight;
+    var w: array<Gates, 4 * UNITS_PER_INVOCATION>;
     for (var q = 0u; q < num_quads; q++) {
-        let w0 = load_weight(w);
-        let w1 = load_weight(w + stride);
-        let w2 = load_weight(w + 2u * stride);
-        let w3 = load_weight(w + 3u * stride);
+        for (var u = 0u; u < UNITS_PER_INVOCATION; u++) {
+            let at = weight + 4u * q * stride + column(unit, u);
+            w[4u * u] = load_weight(at);
+            w[4u * u + 1u] = load_weight(at + stride);
+            w[4u * u + 2u] = load_weight(at + 2u * stride);
+            w[4u * u + 3u] = load_weight(at + 3u * stride);
+        }
         for (var r = 0u; r < ROWS; r++) {
             let v = operand_quad(r, q);
-            (*acc)[r] += v.x * w0 + v.y * w1 + v.z * w2 + v.w * w3;
+            for (var u = 0u; u < UNITS_PER_INVOCATION; u++) {
+                (*acc)[u * ROWS + r] +=
+                    v.x * w[4u * u] + v.y * w[4u * u + 1u] + v.z * w[4u * u + 2u] + v.w * w[4u * u + 3u];
+            }
         }
-        w += 4u * stride;
     }
 }
 

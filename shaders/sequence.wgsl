@@ -2,7 +2,7 @@
 // Math:  as step.wgsl
 // Grid:  x: batch rows / ROWS, y: slices; one invocation owns ROWS rows of UNITS_PER_INVOCATION units
 // Binds: recurrence.wgsl
-// Consts: UNITS, UNITS_PER_INVOCATION, ROWS (kernels/recurrence.rs)     Needs: WebGPU defaults
+// Consts: recurrence.wgsl (kernels/recurrence.rs)     Needs: WebGPU defaults
 // Floor: no launch and no exchange through memory between steps; w_hh comes from the cache: 16·H² bytes per step
 // Why this shape:
 //   1. h never leaves workgroup memory between steps and c never leaves registers, so workgroupBarrier is all the
@@ -26,7 +26,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let first_row = group.x * ROWS;
     let h_at = params.phase * params.state_size + slice.state;
     let c_at = 2u * params.state_size + slice.state;
-    var c: array<array<f32, ROWS>, UNITS_PER_INVOCATION>;
+    var c: array<f32, UNITS_PER_INVOCATION * ROWS>;
 
     for (var u = 0u; u < UNITS_PER_INVOCATION; u++) {
         let unit = local + u * UNITS;
@@ -35,7 +35,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
             let at = row * params.hidden_size + unit;
             let exists = row < params.batch && unit < params.hidden_size;
             if (exists) {
-                c[u][r] = state[c_at + at];
+                c[u * ROWS + r] = state[c_at + at];
                 h[r * CAPACITY + unit] = state[h_at + at];
             } else {
                 // Units in excess stay zero in both copies: they fill the last quad.
@@ -50,16 +50,16 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         h_read = (s % 2u) * ROWS * CAPACITY;
         let h_write = ROWS * CAPACITY - h_read;
         let place = Place(group.y, params.first_step + s, first_row, h_at);
+        var acc: Tile;
+        input_part(&acc, place, local, local);
+        accumulate(&acc, slice.w_hh, local, quads(params.hidden_size));
         for (var u = 0u; u < UNITS_PER_INVOCATION; u++) {
             let unit = local + u * UNITS;
-            if (unit < params.hidden_size) {
-                var acc: array<Gates, ROWS>;
-                input_part(&acc, place, unit, local);
-                accumulate(&acc, slice.w_hh + unit, quads(params.hidden_size));
-                for (var r = 0u; r < ROWS; r++) {
-                    let at = r * CAPACITY + unit;
-                    let next = cell_update(acc[r], CellState(h[h_read + at], c[u][r]));
-                    c[u][r] = next.c;
+            for (var r = 0u; r < ROWS; r++) {
+                let at = r * CAPACITY + unit;
+                let next = cell_update(acc[u * ROWS + r], CellState(h[h_read + at], c[u * ROWS + r]));
+                if (unit < params.hidden_size) {
+                    c[u * ROWS + r] = next.c;
                     h[h_write + at] = next.h;
                     if (first_row + r < params.batch) {
                         write_output(slice, place.step, first_row + r, unit, next.h);
@@ -78,7 +78,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
             if (row < params.batch && unit < params.hidden_size) {
                 let at = row * params.hidden_size + unit;
                 state[h_at + at] = h[h_read + r * CAPACITY + unit];
-                state[c_at + at] = c[u][r];
+                state[c_at + at] = c[u * ROWS + r];
             }
         }
     }

@@ -1,9 +1,10 @@
 // step.wgsl: one step of every slice and batch row, all gates and the cell update fused.
 // Math:  pre = input part + w_hh · h[t-1]           pre: Gates (cell/*.wgsl; input part: input/*.wgsl)
 //        (h, c) = cell_update(pre, c)
-// Grid:  x: hidden units / UNITS, y: batch rows / ROWS, z: slices; one invocation owns ROWS rows of one unit
+// Grid:  x: hidden units / (UNITS * UNITS_PER_INVOCATION), y: batch rows / ROWS, z: slices
+//        one invocation owns ROWS rows of UNITS_PER_INVOCATION units
 // Binds: recurrence.wgsl; group 1: 0 clock
-// Consts: UNITS, ROWS, TILE_QUADS (kernels/recurrence.rs)     Needs: WebGPU defaults
+// Consts: recurrence.wgsl; TILE_QUADS (kernels/recurrence.rs)     Needs: WebGPU defaults
 // Floor: reads w_hh once per ROWS rows: 16·H² bytes per step and row tile
 // Why this shape:
 //   1. The h ring has two halves: a step reads one and writes the other, so no workgroup waits for another.
@@ -47,14 +48,14 @@ fn stage(place: Place, source: Source, k0: u32, num_quads: u32, local: u32) {
     }
 }
 
-// acc += operand · W; weight: index of W[0][unit].
-fn multiply(acc: ptr<function, array<Gates, ROWS>>, place: Place, source: Source, weight: u32, local: u32) {
+// acc += operand · W; weight: index of W[0][0].
+fn multiply(acc: ptr<function, Tile>, place: Place, source: Source, weight: u32, unit: u32, local: u32) {
     for (var k0 = 0u; k0 < source.size; k0 += 4u * TILE_QUADS) {
         let num_quads = quads(min(source.size - k0, 4u * TILE_QUADS));
         workgroupBarrier(); // all have read the tile before
         stage(place, source, k0, num_quads, local);
         workgroupBarrier();
-        accumulate(acc, weight + k0 * params.hidden_size, num_quads);
+        accumulate(acc, weight + k0 * params.hidden_size, unit, num_quads);
     }
 }
 
@@ -62,40 +63,34 @@ fn multiply(acc: ptr<function, array<Gates, ROWS>>, place: Place, source: Source
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
     let slice = params.slices[group.z];
     let step = params.first_step + clock.step;
-    let unit = group.x * UNITS + local;
+    let first_unit = group.x * UNITS * UNITS_PER_INVOCATION + local;
     let first_row = group.y * ROWS;
-    let end_row = min(first_row + ROWS, params.batch);
     let h_prev = ((step + params.phase) % 2u) * params.state_size;
     let h_next = params.state_size - h_prev;
-
-    if (step < slice.delay || step - slice.delay >= params.seq_len) {
-        if (unit < params.hidden_size) {
-            for (var row = first_row; row < end_row; row++) {
-                let at = slice.state + row * params.hidden_size + unit;
-                state[h_next + at] = state[h_prev + at];
-            }
-        }
-        return;
-    }
+    let c = 2u * params.state_size;
+    let is_active = step >= slice.delay && step - slice.delay < params.seq_len;
 
     let place = Place(group.z, step - slice.delay, first_row, h_prev);
-    // Invocations beyond the last unit repeat it, since all must reach the barriers.
-    let column = min(unit, params.hidden_size - 1u);
-    var acc: array<Gates, ROWS>;
-    input_part(&acc, place, column, local);
-    let h = Source(false, h_prev + slice.state, params.hidden_size, params.hidden_size);
-    multiply(&acc, place, h, slice.w_hh + column, local);
+    var acc: Tile;
+    if (is_active) {
+        input_part(&acc, place, first_unit, local);
+        let h = Source(false, h_prev + slice.state, params.hidden_size, params.hidden_size);
+        multiply(&acc, place, h, slice.w_hh, first_unit, local);
+    }
 
-    if (unit < params.hidden_size) {
+    for (var u = 0u; u < UNITS_PER_INVOCATION; u++) {
+        let unit = first_unit + u * UNITS;
         for (var r = 0u; r < ROWS; r++) {
             let row = first_row + r;
-            if (row < params.batch) {
+            if (row < params.batch && unit < params.hidden_size) {
                 let at = slice.state + row * params.hidden_size + unit;
-                let c_at = 2u * params.state_size + at;
-                let next = cell_update(acc[r], CellState(state[h_prev + at], state[c_at]));
+                var next = CellState(state[h_prev + at], state[c + at]);
+                if (is_active) {
+                    next = cell_update(acc[u * ROWS + r], next);
+                    write_output(slice, place.step, row, unit, next.h);
+                }
                 state[h_next + at] = next.h;
-                state[c_at] = next.c;
-                write_output(slice, place.step, row, unit, next.h);
+                state[c + at] = next.c;
             }
         }
     }

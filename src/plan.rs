@@ -165,13 +165,16 @@ impl Planner<'_> {
     /// The schedule that should be fastest, and why. It may turn out impossible.
     fn preferred(&self) -> (Schedule, String) {
         let (h, l, t) = (self.sizes.hidden_size, self.sizes.num_layers, self.problem.seq_len);
-        // Up to here one workgroup reads w_hh (16·H² bytes) from its cache in about the time of a launch.
-        let small = if self.caps.is_software { 512 } else { 256 };
+        // Up to here a workgroup gets through a step, 16·H² bytes of w_hh, in about the time of a launch. On a CPU
+        // a launch costs less, but so does everything that one workgroup's rows leave to another.
+        let small = match (self.caps.is_software, self.problem.batch * self.sizes.num_directions()) {
+            (true, 1) => 96,
+            _ => 256,
+        };
         if t == 1 {
             (Schedule::Stepwise, "a single time step".into())
         } else if h <= small {
-            let reason =
-                format!("hidden_size {h} <= {small}: a launch would take longer than a step");
+            let reason = format!("hidden_size {h} <= {small}: a launch would take longer than a step");
             (Schedule::SequenceFused, reason)
         } else if l >= 2 && !self.sizes.bidirectional && !self.caps.is_software {
             let reason = format!("{l} layers take {} dispatches instead of {}", t + l - 1, t * l);
@@ -227,9 +230,11 @@ impl Planner<'_> {
 
     fn sequence_fused(&self) -> Result<Plan> {
         let h = self.sizes.hidden_size as u64;
+        // A software adapter runs few invocations at once, so each may as well own more units per load.
+        let least_units_each = if self.caps.is_software { 4 } else { 1 };
         let (units, units_per_invocation) = Sequence::SHAPES
             .into_iter()
-            .find(|(units, each)| u64::from(units * each) >= h)
+            .find(|(units, each)| *each >= least_units_each && u64::from(units * each) >= h)
             .ok_or_else(|| Error::Limit {
                 limit: "Sequence::MAX_HIDDEN",
                 what: "hidden_size".into(),
@@ -279,11 +284,21 @@ impl Planner<'_> {
     fn step_kernel(&self, input: Input, slices: usize) -> Result<(Step, String)> {
         let (h, batch, slices) =
             (self.sizes.hidden_size as u64, self.problem.batch as u64, slices as u64);
-        let units = if h <= 32 { 32 } else { 64 };
+        let (units, units_per_invocation) = match (h <= 32, self.caps.is_software) {
+            (true, _) => (32, 1),
+            (false, false) => (64, 1),
+            (false, true) => (32, 4),
+        };
         let memory = self.caps.max_compute_workgroup_storage_size;
-        let kernel = |rows| Step { cell: self.sizes.cell, input, rows, units };
+        let kernel = |rows| Step {
+            cell: self.sizes.cell,
+            input,
+            rows,
+            units,
+            units_per_invocation,
+        };
         let fits = |rows| kernel(rows).workgroup_bytes() <= memory;
-        let (rows, reason) = self.rows(slices * h.div_ceil(units.into()), fits);
+        let (rows, reason) = self.rows(slices * h.div_ceil((units * units_per_invocation).into()), fits);
         let kernel = kernel(rows);
         self.caps.check_grid(kernel.grid(h, batch, slices))?;
         Ok((kernel, reason))

@@ -3,16 +3,19 @@
 
 @group(0) @binding(2) var<storage, read> x: array<f32>; // [T,B,I] or [B,T,I]
 
-fn input_part(acc: ptr<function, array<Gates, ROWS>>, place: Place, unit: u32, local: u32) {
+fn input_part(acc: ptr<function, Tile>, place: Place, unit: u32, local: u32) {
     let slice = params.slices[place.slice];
-    for (var r = 0u; r < ROWS; r++) {
-        (*acc)[r] = load_weight(slice.bias + unit);
+    for (var u = 0u; u < UNITS_PER_INVOCATION; u++) {
+        let bias = load_weight(slice.bias + column(unit, u));
+        for (var r = 0u; r < ROWS; r++) {
+            (*acc)[u * ROWS + r] = bias;
+        }
     }
     var source = Source(true, time_of(slice, place.step) * params.input_stride_t, params.input_stride_b, slice.input_size);
     if (slice.below != NONE) {
         source = Source(false, place.h_prev + slice.below, params.hidden_size, slice.input_size);
     }
-    multiply(acc, place, source, slice.bias + params.hidden_size + unit, local);
+    multiply(acc, place, source, slice.bias + params.hidden_size, unit, local);
 }
 
 fn operand_at(is_input: bool, index: u32) -> f32 {

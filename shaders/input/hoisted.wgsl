@@ -2,12 +2,14 @@
 
 @group(0) @binding(2) var<storage, read> x_proj: array<Gates>; // [steps of the chunk, B, slices, H]
 
-fn input_part(acc: ptr<function, array<Gates, ROWS>>, place: Place, unit: u32, local: u32) {
+fn input_part(acc: ptr<function, Tile>, place: Place, unit: u32, local: u32) {
     let step = place.step - params.first_step;
     for (var r = 0u; r < ROWS; r++) {
         let row = min(place.row + r, params.batch - 1u);
         let at = (step * params.batch + row) * params.num_slices + place.slice;
-        (*acc)[r] = x_proj[at * params.hidden_size + unit];
+        for (var u = 0u; u < UNITS_PER_INVOCATION; u++) {
+            (*acc)[u * ROWS + r] = x_proj[at * params.hidden_size + column(unit, u)];
+        }
     }
 }
 

@@ -39,10 +39,12 @@ pub struct MatmulParams {
 
 impl Matmul {
     pub const TILE_M: u32 = 32;
-    pub const TILE_N: u32 = 16;
+    pub const TILE_N: u32 = 32;
     pub const TILE_K: u32 = 16;
     pub const M_PER_INVOCATION: u32 = 8;
-    pub const INVOCATIONS: u32 = Self::TILE_N * (Self::TILE_M / Self::M_PER_INVOCATION);
+    pub const N_PER_INVOCATION: u32 = 2;
+    pub const INVOCATIONS: u32 =
+        (Self::TILE_N / Self::N_PER_INVOCATION) * (Self::TILE_M / Self::M_PER_INVOCATION);
     pub const WORKGROUP_BYTES: u32 = 4 * Self::TILE_K * (Self::TILE_M + 4 * Self::TILE_N);
 
     pub fn all() -> impl Iterator<Item = Self> {
@@ -67,6 +69,7 @@ impl Matmul {
             ("TILE_N", Self::TILE_N),
             ("TILE_K", Self::TILE_K),
             ("M_PER_INVOCATION", Self::M_PER_INVOCATION),
+            ("N_PER_INVOCATION", Self::N_PER_INVOCATION),
         ];
         let store = match self.store {
             Store::Gates => include_str!("../../shaders/matmul/store_gates.wgsl"),

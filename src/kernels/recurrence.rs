@@ -95,25 +95,36 @@ pub struct Step {
     pub input: Input,
     /// Batch rows of one invocation.
     pub rows: u32,
-    /// Invocations of a workgroup, a hidden unit each.
+    /// Invocations of a workgroup.
     pub units: u32,
+    /// Hidden units of one invocation.
+    pub units_per_invocation: u32,
 }
 
 impl Step {
     /// Quads of k that a workgroup stages of each row at a time.
     pub const TILE_QUADS: u32 = 64;
-    pub const UNITS: [u32; 2] = [32, 64];
+    /// Workgroup sizes and units per invocation.
+    pub const SHAPES: [(u32, u32); 3] = [(32, 1), (64, 1), (32, 4)];
 
     pub fn all() -> impl Iterator<Item = Self> {
-        [Input::Hoisted, Input::Fused].into_iter().flat_map(|input| {
-            Self::UNITS.into_iter().flat_map(move |units| {
-                ROWS.into_iter().map(move |rows| Step { cell: Cell::Lstm, input, rows, units })
+        let cell = Cell::Lstm;
+        [Input::Hoisted, Input::Fused].into_iter().flat_map(move |input| {
+            Self::SHAPES.into_iter().flat_map(move |(units, units_per_invocation)| {
+                ROWS.into_iter().map(move |rows| Step {
+                    cell,
+                    input,
+                    rows,
+                    units,
+                    units_per_invocation,
+                })
             })
         })
     }
 
     pub fn grid(&self, hidden_size: u64, batch: u64, slices: u64) -> [u64; 3] {
-        [hidden_size.div_ceil(self.units.into()), batch.div_ceil(self.rows.into()), slices]
+        let units = self.units * self.units_per_invocation;
+        [hidden_size.div_ceil(units.into()), batch.div_ceil(self.rows.into()), slices]
     }
 
     pub fn workgroup_bytes(&self) -> u32 {
@@ -126,12 +137,16 @@ impl Step {
             Input::Fused => "fused",
         };
         let cell = self.cell.to_string().to_lowercase();
-        format!("step_{cell}_{input}_r{}_u{}", self.rows, self.units)
+        format!("step_{cell}_{input}_r{}_u{}x{}", self.rows, self.units, self.units_per_invocation)
     }
 
     pub fn source(&self) -> String {
-        let constants =
-            [("ROWS", self.rows), ("UNITS", self.units), ("TILE_QUADS", Self::TILE_QUADS)];
+        let constants = [
+            ("ROWS", self.rows),
+            ("UNITS", self.units),
+            ("UNITS_PER_INVOCATION", self.units_per_invocation),
+            ("TILE_QUADS", Self::TILE_QUADS),
+        ];
         let skeleton = include_str!("../../shaders/step.wgsl");
         compose_recurrence(self.cell, self.input, &constants, skeleton)
     }
@@ -150,8 +165,19 @@ pub struct Sequence {
 }
 
 impl Sequence {
-    /// Workgroup sizes and units per invocation; their product is the largest hidden size.
-    pub const SHAPES: [(u32, u32); 6] = [(32, 1), (64, 1), (128, 1), (256, 1), (256, 2), (256, 4)];
+    /// Workgroup sizes and units per invocation, by their product: the largest hidden size.
+    pub const SHAPES: [(u32, u32); 10] = [
+        (32, 1),
+        (64, 1),
+        (16, 4),
+        (128, 1),
+        (32, 4),
+        (256, 1),
+        (64, 4),
+        (256, 2),
+        (128, 4),
+        (256, 4),
+    ];
     /// The largest hidden size of any shape.
     pub const MAX_HIDDEN: u32 = 1024;
     /// The most workgroup memory that any kernel here asks for.
