@@ -54,7 +54,7 @@ impl FromStr for Schedule {
 pub struct Options {
     /// The schedule.
     pub schedule: Option<Schedule>,
-    /// Batch rows that one load of weights serves: 1, 2, 4 or 8.
+    /// Batch rows that one load of weights serves: 1, 2, 4, 8 or 16.
     pub rows: Option<u32>,
     /// The most time steps of one chunk.
     pub chunk: Option<usize>,
@@ -122,7 +122,7 @@ const WORKGROUP_FLOPS: u64 = 1 << 30;
 /// [`Error::Argument`] where an option makes no sense.
 pub fn plan(problem: &Problem, caps: &DeviceCaps, options: &Options) -> Result<Plan> {
     if let Some(rows) = options.rows.filter(|rows| !ROWS.contains(rows)) {
-        return Err(Error::argument("rows", "1, 2, 4 or 8", rows));
+        return Err(Error::argument("rows", "1, 2, 4, 8 or 16", rows));
     }
     if options.chunk == Some(0) {
         return Err(Error::argument("chunk", "at least 1", 0));
@@ -167,14 +167,16 @@ impl Planner<'_> {
         let (h, l, t) = (self.sizes.hidden_size, self.sizes.num_layers, self.problem.seq_len);
         // Up to here a workgroup gets through a step, 16·H² bytes of w_hh, in about the time of a launch. On a CPU
         // a launch costs less, but so does everything that one workgroup's rows leave to another.
-        let small = match (self.caps.is_software, self.problem.batch * self.sizes.num_directions()) {
+        let small = match (self.caps.is_software, self.problem.batch * self.sizes.num_directions())
+        {
             (true, 1) => 96,
             _ => 256,
         };
         if t == 1 {
             (Schedule::Stepwise, "a single time step".into())
         } else if h <= small {
-            let reason = format!("hidden_size {h} <= {small}: a launch would take longer than a step");
+            let reason =
+                format!("hidden_size {h} <= {small}: a launch would take longer than a step");
             (Schedule::SequenceFused, reason)
         } else if l >= 2 && !self.sizes.bidirectional && !self.caps.is_software {
             let reason = format!("{l} layers take {} dispatches instead of {}", t + l - 1, t * l);
@@ -290,15 +292,11 @@ impl Planner<'_> {
             (false, true) => (32, 4),
         };
         let memory = self.caps.max_compute_workgroup_storage_size;
-        let kernel = |rows| Step {
-            cell: self.sizes.cell,
-            input,
-            rows,
-            units,
-            units_per_invocation,
-        };
+        let kernel =
+            |rows| Step { cell: self.sizes.cell, input, rows, units, units_per_invocation };
         let fits = |rows| kernel(rows).workgroup_bytes() <= memory;
-        let (rows, reason) = self.rows(slices * h.div_ceil((units * units_per_invocation).into()), fits);
+        let (rows, reason) =
+            self.rows(slices * h.div_ceil((units * units_per_invocation).into()), fits);
         let kernel = kernel(rows);
         self.caps.check_grid(kernel.grid(h, batch, slices))?;
         Ok((kernel, reason))
@@ -310,11 +308,11 @@ impl Planner<'_> {
             return (rows, format!("{rows} rows: forced"));
         }
         let batch = self.problem.batch as u64;
-        let enough = if self.caps.is_software { 2 } else { 128 };
+        let (enough, most) = if self.caps.is_software { (2, 16) } else { (128, 8) };
         let rows = ROWS
             .into_iter()
             .rev()
-            .filter(|rows| u64::from(*rows) < 2 * batch && fits(*rows))
+            .filter(|rows| *rows <= most && u64::from(*rows) < 2 * batch && fits(*rows))
             .find(|rows| batch.div_ceil((*rows).into()) * workgroups_per_tile >= enough)
             .unwrap_or(1);
         let workgroups = batch.div_ceil(rows.into()) * workgroups_per_tile;

@@ -71,7 +71,7 @@ impl GpuBuilder {
     /// A device on every adapter that fits, for tests and comparisons.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn build_all(self) -> Result<Vec<Gpu>> {
-        let adapters = pollster::block_on(self.matching());
+        let adapters = pollster::block_on(self.matching(self.backends));
         adapters.iter().map(|adapter| pollster::block_on(open(adapter))).collect()
     }
 
@@ -83,7 +83,7 @@ impl GpuBuilder {
             limits: adapter.limits(),
             features: adapter.features(),
         };
-        pollster::block_on(self.matching()).iter().map(report).collect()
+        pollster::block_on(self.matching(self.backends)).iter().map(report).collect()
     }
 
     async fn choose(&self) -> Result<wgpu::Adapter> {
@@ -92,15 +92,18 @@ impl GpuBuilder {
                 power_preference: self.power_preference,
                 ..Default::default()
             };
-            let adapter = self.instance().request_adapter(&options).await;
+            let adapter = self.instance(self.backends).request_adapter(&options).await;
             return adapter.map_err(|error| Error::NoAdapter { reason: error.to_string() });
         }
-        let mut adapters = self.matching().await;
-        adapters.sort_by_key(|adapter| self.rank(&adapter.get_info()));
-        match adapters.into_iter().next() {
-            Some(adapter) => Ok(adapter),
-            None => Err(Error::NoAdapter { reason: self.why_none().await }),
+        // OpenGL is asked only where nothing else answers: its drivers are slow to start, and not silent.
+        for backends in [wgpu::Backends::PRIMARY, wgpu::Backends::SECONDARY] {
+            let mut adapters = self.matching(self.backends & backends).await;
+            adapters.sort_by_key(|adapter| self.rank(&adapter.get_info()));
+            if let Some(adapter) = adapters.into_iter().next() {
+                return Ok(adapter);
+            }
         }
+        Err(Error::NoAdapter { reason: self.why_none().await })
     }
 
     /// Smaller is better: real GPUs before software, then the better API for compute.
@@ -122,8 +125,11 @@ impl GpuBuilder {
         (device, backend)
     }
 
-    async fn matching(&self) -> Vec<wgpu::Adapter> {
-        let mut adapters = self.instance().enumerate_adapters(self.backends).await;
+    async fn matching(&self, backends: wgpu::Backends) -> Vec<wgpu::Adapter> {
+        if backends.is_empty() {
+            return Vec::new();
+        }
+        let mut adapters = self.instance(backends).enumerate_adapters(backends).await;
         adapters.retain(|adapter| {
             let is_compute = adapter
                 .get_downlevel_capabilities()
@@ -136,17 +142,16 @@ impl GpuBuilder {
         adapters
     }
 
-    fn instance(&self) -> wgpu::Instance {
+    fn instance(&self, backends: wgpu::Backends) -> wgpu::Instance {
         wgpu::Instance::new(wgpu::InstanceDescriptor {
-            backends: self.backends,
+            backends,
             ..wgpu::InstanceDescriptor::new_without_display_handle_from_env()
         })
     }
 
     async fn why_none(&self) -> String {
-        let all = GpuBuilder { backends: wgpu::Backends::all(), ..Default::default() };
-        let found: Vec<String> = all
-            .matching()
+        let found: Vec<String> = GpuBuilder::default()
+            .matching(wgpu::Backends::all())
             .await
             .iter()
             .map(|adapter| adapter.get_info())

@@ -10,7 +10,7 @@ pub const MAX_SLICES: usize = 16;
 /// `NONE` of recurrence.wgsl.
 pub const NONE: u32 = u32::MAX;
 /// The batch rows that one invocation can own.
-pub const ROWS: [u32; 4] = [1, 2, 4, 8];
+pub const ROWS: [u32; 5] = [1, 2, 4, 8, 16];
 
 /// `struct Slice` of recurrence.wgsl.
 #[repr(C)]
