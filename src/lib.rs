@@ -1,19 +1,41 @@
-//! Fused recurrent-network kernels for every GPU that wgpu reaches.
+//! LSTM layers as fused GPU kernels on every graphics API that wgpu reaches.
+//!
+//! Begin with [`Gpu`] (a device), then [`Lstm`] (a stack of layers on it): [`Lstm::forward`] from host arrays,
+//! [`Lstm::stream`] for single time steps, [`Lstm::encode`] on the caller's own buffers. [`io`] reads weights,
+//! [`plan`] says how a problem will run without a device, and [`mod@reference`] is the CPU truth that everything is
+//! checked against.
+//!
+//! ```no_run
+//! use wgpu_rnn::ndarray::Array3;
+//! use wgpu_rnn::{Gpu, Lstm, io};
+//!
+//! let gpu = Gpu::new()?;
+//! let model = io::safetensors::open("model.safetensors")?;
+//! let lstm = Lstm::load(&gpu, &model, "encoder.lstm")?;
+//! let x = Array3::zeros((100, 4, lstm.sizes().input_size)); // [seq_len, batch, input_size]
+//! let (y, state) = lstm.forward(x.view(), None)?;
+//! # Ok::<(), wgpu_rnn::Error>(())
+//! ```
+
+#![warn(missing_docs)]
 
 mod caps;
 mod error;
 mod gpu;
 pub mod io;
 #[doc(hidden)]
+#[allow(missing_docs, reason = "for this crate's tests")]
 pub mod kernels;
 mod linear;
 mod lstm;
 #[doc(hidden)]
+#[allow(missing_docs, reason = "for this crate's tests")]
 pub mod pack;
 mod plan;
 mod problem;
 pub mod reference;
 #[doc(hidden)]
+#[allow(missing_docs, reason = "for this crate's tests")]
 pub mod run;
 mod stream;
 mod weights;
@@ -31,3 +53,8 @@ pub use weights::{LayerWeights, Weights};
 // The types of these crates are part of the interface.
 pub use ndarray;
 pub use wgpu;
+
+/// The examples of the README, as doctests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -16,28 +16,28 @@ pub(crate) fn round_up(n: u64, multiple: u64) -> u64 {
     n.div_ceil(multiple) * multiple
 }
 
-/// Where the words of each layer and direction lie in the packed buffer.
+/// Where the words of each layer and direction lie in the packed buffer: a section for each layer, one behind the
+/// other. All layers above the first are of one size.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WeightLayout {
     sizes: LayerSizes,
-    sections: Vec<u64>, // the first word of each layer, and the end
 }
 
 impl WeightLayout {
     pub fn new(sizes: LayerSizes) -> Self {
-        let mut sections = vec![0];
-        let mut end = 0;
-        for layer in 0..sizes.num_layers {
-            let words = direction_words(&sizes, layer) * sizes.num_directions() as u64;
-            end += round_up(words, SECTION_WORDS);
-            sections.push(end);
-        }
-        WeightLayout { sizes, sections }
+        WeightLayout { sizes }
     }
 
     /// The first word and the number of words of a layer, both directions.
     pub fn section(&self, layer: usize) -> (u64, u64) {
-        (self.sections[layer], self.sections[layer + 1] - self.sections[layer])
+        let words = |layer| {
+            let words = direction_words(&self.sizes, layer) * self.sizes.num_directions() as u64;
+            round_up(words, SECTION_WORDS)
+        };
+        match layer.checked_sub(1) {
+            None => (0, words(0)),
+            Some(between) => (words(0) + between as u64 * words(1), words(1)),
+        }
     }
 
     /// The first word of a direction's bias row, from the start of its layer's section.
@@ -53,7 +53,7 @@ impl WeightLayout {
 
     /// Words in all.
     pub fn words(&self) -> u64 {
-        *self.sections.last().unwrap_or(&0)
+        self.section(self.sizes.num_layers).0
     }
 }
 

@@ -9,7 +9,7 @@ use super::workspace::Workspace;
 use crate::error::{Error, Result};
 use crate::gpu::{DeviceArray, Gpu, Pending, lock};
 use crate::lstm::LstmState;
-use crate::pack::{WeightLayout, pack_weights};
+use crate::pack::pack_weights;
 use crate::plan::{Options, Plan, check_weights, plan};
 use crate::problem::{LayerSizes, Problem};
 use crate::weights::Weights;
@@ -42,7 +42,7 @@ impl Engine {
         let sizes = weights.sizes();
         // One step of one row is the least that anybody runs: what it refuses can never workspace.
         Problem::new(sizes, 1, 1, batch_first)?;
-        check_weights(&WeightLayout::new(sizes), sizes.num_layers, gpu.caps())?;
+        check_weights(&sizes, gpu.caps())?;
         let words = pack_weights(weights);
         let weights = gpu.scoped(|| {
             let usage = wgpu::BufferUsages::STORAGE;

@@ -15,6 +15,10 @@ pub fn root() -> &'static Path {
 pub fn cargo(args: &str) -> Command {
     let mut command = Command::new(env::var_os("CARGO").unwrap_or("cargo".into()));
     command.args(args.split(' ')).current_dir(root());
+    if env::var_os("XDG_RUNTIME_DIR").is_none() {
+        // Mesa's Vulkan layer looks there for a display, and complains where it is not set.
+        command.env("XDG_RUNTIME_DIR", env::temp_dir());
+    }
     command
 }
 

@@ -1,7 +1,13 @@
 //! Which schedule runs a problem on a device, with which tiles, and why: a pure function of numbers.
 
+mod describe;
+
+pub use describe::Memory;
+
 use std::fmt;
 use std::str::FromStr;
+
+use describe::{Bytes, elements, state_bytes, x_proj_step_bytes};
 
 use crate::caps::{DeviceCaps, check_limit};
 use crate::error::{Error, Result};
@@ -78,19 +84,6 @@ pub struct Plan {
     pub(crate) kernel: Kernel,
 }
 
-/// Bytes of the buffers that a run needs beside x and y.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Memory {
-    /// The packed weights, shared by all runs of a model.
-    pub weights_bytes: u64,
-    /// The projected input of one chunk.
-    pub x_proj_bytes: u64,
-    /// The outputs of layers on their way to the next.
-    pub between_bytes: u64,
-    /// The h ring and c of all layers.
-    pub state_bytes: u64,
-}
-
 /// Steps that one chunk can have at most: the clock has one entry for each.
 pub(crate) const MAX_CHUNK: usize = 4096;
 /// The x_proj of a chunk should stay below this, to bound memory.
@@ -127,6 +120,8 @@ pub fn plan(problem: &Problem, caps: &DeviceCaps, options: &Options) -> Result<P
     if options.chunk == Some(0) {
         return Err(Error::argument("chunk", "at least 1", 0));
     }
+    let Problem { sizes, seq_len, batch, batch_first } = *problem;
+    let problem = &Problem::new(sizes, seq_len, batch, batch_first)?;
     let planner = Planner { problem, caps, options, sizes: &problem.sizes };
     planner.check_buffers()?;
     match options.schedule {
@@ -145,8 +140,10 @@ pub fn plan(problem: &Problem, caps: &DeviceCaps, options: &Options) -> Result<P
 }
 
 /// Checks that a device can hold the packed weights of a stack.
-pub(crate) fn check_weights(layout: &WeightLayout, layers: usize, caps: &DeviceCaps) -> Result<()> {
-    for layer in 0..layers {
+pub(crate) fn check_weights(sizes: &LayerSizes, caps: &DeviceCaps) -> Result<()> {
+    let layout = WeightLayout::new(*sizes);
+    // All layers above the first are of one size.
+    for layer in 0..sizes.num_layers.min(2) {
         let bytes = layout.section(layer).1 * 16;
         caps.check_binding(&format!("the weights of layer {layer}"), bytes)?;
     }
@@ -347,112 +344,11 @@ impl Planner<'_> {
     }
 
     fn check_buffers(&self) -> Result<()> {
-        let layout = WeightLayout::new(*self.sizes);
-        check_weights(&layout, self.sizes.num_layers, self.caps)?;
+        check_weights(self.sizes, self.caps)?;
         let sequences = [("x", self.problem.x_shape()), ("y", self.problem.y_shape())];
         for (name, shape) in sequences {
             self.caps.check_binding(name, 4 * elements(shape))?;
         }
         self.caps.check_binding("h and c of all layers", state_bytes(self.problem))
-    }
-}
-
-fn elements(shape: [usize; 3]) -> u64 {
-    shape.iter().map(|n| *n as u64).product()
-}
-
-/// x_proj of one time step, all batch rows and directions: a vec4 per unit.
-pub(crate) fn x_proj_step_bytes(problem: &Problem) -> u64 {
-    16 * problem.batch as u64 * problem.sizes.output_size() as u64
-}
-
-/// The h ring (two halves) and c.
-pub(crate) fn state_bytes(problem: &Problem) -> u64 {
-    3 * 4 * elements(problem.state_shape())
-}
-
-impl Plan {
-    /// Bytes of the buffers that the run needs beside x and y.
-    pub fn memory(&self) -> Memory {
-        let sizes = &self.problem.sizes;
-        let chunk = if self.is_hoisted() { self.chunk as u64 } else { 0 };
-        Memory {
-            weights_bytes: WeightLayout::new(*sizes).words() * 16,
-            x_proj_bytes: x_proj_step_bytes(&self.problem) * chunk,
-            between_bytes: self.num_between() * 4 * elements(self.problem.y_shape()),
-            state_bytes: state_bytes(&self.problem),
-        }
-    }
-
-    /// Sequences on their way between layers: two take turns.
-    pub(crate) fn num_between(&self) -> u64 {
-        match self.schedule {
-            Schedule::Wavefront => 0,
-            _ => (self.problem.sizes.num_layers - 1).min(2) as u64,
-        }
-    }
-
-    /// Bytes that the run has to read and write at least, once: weights, x, y, and x_proj where it is made.
-    pub fn traffic(&self) -> u64 {
-        let problem = &self.problem;
-        let weights = self.memory().weights_bytes;
-        let x_proj_passes = if self.is_hoisted() { 2 * problem.sizes.num_layers as u64 } else { 0 };
-        let x_proj = x_proj_step_bytes(problem) * problem.seq_len as u64 * x_proj_passes;
-        weights + x_proj + 4 * (elements(problem.x_shape()) + elements(problem.y_shape()))
-    }
-
-    pub(crate) fn is_hoisted(&self) -> bool {
-        match self.kernel {
-            Kernel::Step(step) => step.input == Input::Hoisted,
-            _ => true,
-        }
-    }
-}
-
-/// A number of bytes, written for people.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Bytes(u64);
-
-impl fmt::Display for Bytes {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            bytes if bytes < 10 << 10 => write!(f, "{bytes} B"),
-            bytes if bytes < 10 << 20 => write!(f, "{} KiB", bytes >> 10),
-            bytes => write!(f, "{} MiB", bytes >> 20),
-        }
-    }
-}
-
-impl fmt::Display for Plan {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Problem { sizes, seq_len, batch, .. } = &self.problem;
-        let directions = if sizes.bidirectional { ", bidirectional" } else { "" };
-        writeln!(
-            f,
-            "{} T={seq_len} B={batch} I={} H={} L={}{directions}",
-            sizes.cell, sizes.input_size, sizes.hidden_size, sizes.num_layers
-        )?;
-        writeln!(f, "  schedule  {}: {}", self.schedule, self.reasons[0])?;
-        writeln!(f, "  kernel    {}, {} dispatches", self.kernel.name(), self.dispatches)?;
-        for reason in &self.reasons[1..] {
-            writeln!(f, "            {reason}")?;
-        }
-        let Memory { weights_bytes, x_proj_bytes, between_bytes, state_bytes } = self.memory();
-        writeln!(
-            f,
-            "  memory    weights {}, x_proj {}, between layers {}, state {}",
-            Bytes(weights_bytes),
-            Bytes(x_proj_bytes),
-            Bytes(between_bytes),
-            Bytes(state_bytes)
-        )?;
-        let flops = self.problem.flops();
-        write!(
-            f,
-            "  work      {:.3} GFLOP in all, {:.1} KFLOP a step; at least {} of traffic",
-            flops as f64 / 1e9,
-            flops as f64 / 1e3 / *seq_len as f64,
-            Bytes(self.traffic()),
-        )
     }
 }
