@@ -7,7 +7,7 @@ use ndarray::{Array, Array1, Array2, ArrayView, Dimension};
 use crate::error::{Error, Result};
 use crate::gpu::{DeviceArray, Gpu, lock};
 use crate::io::safetensors::Model;
-use crate::kernels::{Kernel, Matmul, MatmulParams, Store};
+use crate::kernels::{Kernel, Matmul, MatmulParams, Store, Tile};
 use crate::pack::pack_linear;
 use crate::run::{Bound, Dispatch, Executable, HostSide, Program, Recent, Role};
 
@@ -169,7 +169,8 @@ impl Linear {
             gpu.caps().check_binding("x", x_bytes)?;
             gpu.caps().check_binding("y", y_bytes)?;
             let columns = out_features.div_ceil(4);
-            let grid = Matmul::grid(rows as u64, columns as u64, 1);
+            let kernel = Matmul { store: Store::Features, tile: Tile::of(gpu.caps()) };
+            let grid = kernel.grid(rows as u64, columns as u64, 1);
             gpu.caps().check_grid(grid)?;
             let params = MatmulParams {
                 rows: rows as u32,
@@ -188,7 +189,7 @@ impl Linear {
             };
             let weights = Role::Weights { offset: 0, size: self.inner.weights.size() };
             let dispatch = Dispatch {
-                kernel: Kernel::Matmul(Matmul { store: Store::Features }),
+                kernel: Kernel::Matmul(kernel),
                 roles: vec![weights, Role::X, Role::Y],
                 params_offset: 0,
                 grid: grid.map(|side| side as u32),

@@ -3,6 +3,7 @@
 use bytemuck::{Pod, Zeroable};
 
 use super::{WEIGHTS_F32, compose};
+use crate::caps::DeviceCaps;
 
 /// What becomes of the product.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -13,9 +14,33 @@ pub enum Store {
     Features,
 }
 
+/// Tile sizes, in rows, groups of four columns and k; and what one invocation owns of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Tile {
+    pub m: u32,
+    pub n: u32,
+    pub k: u32,
+    pub m_per_invocation: u32,
+    pub n_per_invocation: u32,
+}
+
+impl Tile {
+    /// 64 invocations with 64 sums each.
+    pub const GPU: Tile = Tile { m: 32, n: 32, k: 16, m_per_invocation: 8, n_per_invocation: 2 };
+    /// lavapipe unrolls loops up to a few hundred operations; arrays of a larger tile would stay in memory.
+    pub const SOFTWARE: Tile =
+        Tile { m: 32, n: 32, k: 16, m_per_invocation: 8, n_per_invocation: 1 };
+
+    /// The tiles for a device.
+    pub fn of(caps: &DeviceCaps) -> Self {
+        if caps.is_software { Self::SOFTWARE } else { Self::GPU }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Matmul {
     pub store: Store,
+    pub tile: Tile,
 }
 
 /// `struct MatmulParams` of matmul.wgsl.
@@ -38,38 +63,43 @@ pub struct MatmulParams {
 }
 
 impl Matmul {
-    pub const TILE_M: u32 = 32;
-    pub const TILE_N: u32 = 32;
-    pub const TILE_K: u32 = 16;
-    pub const M_PER_INVOCATION: u32 = 8;
-    pub const N_PER_INVOCATION: u32 = 2;
-    pub const INVOCATIONS: u32 =
-        (Self::TILE_N / Self::N_PER_INVOCATION) * (Self::TILE_M / Self::M_PER_INVOCATION);
-    pub const WORKGROUP_BYTES: u32 = 4 * Self::TILE_K * (Self::TILE_M + 4 * Self::TILE_N);
-
     pub fn all() -> impl Iterator<Item = Self> {
-        [Store::Gates, Store::Features].into_iter().map(|store| Matmul { store })
+        [Store::Gates, Store::Features]
+            .into_iter()
+            .flat_map(|store| [Tile::GPU, Tile::SOFTWARE].map(|tile| Matmul { store, tile }))
+    }
+
+    pub fn invocations(&self) -> u32 {
+        let Tile { m, n, m_per_invocation, n_per_invocation, .. } = self.tile;
+        (m / m_per_invocation) * (n / n_per_invocation)
+    }
+
+    pub fn workgroup_bytes(&self) -> u32 {
+        let Tile { m, n, k, .. } = self.tile;
+        4 * k * (m + 4 * n)
     }
 
     /// `rows` by `columns` groups of four columns, `slices` times.
-    pub fn grid(rows: u64, columns: u64, slices: u64) -> [u64; 3] {
-        [columns.div_ceil(Self::TILE_N.into()), rows.div_ceil(Self::TILE_M.into()), slices]
+    pub fn grid(&self, rows: u64, columns: u64, slices: u64) -> [u64; 3] {
+        [columns.div_ceil(self.tile.n.into()), rows.div_ceil(self.tile.m.into()), slices]
     }
 
     pub fn name(&self) -> String {
-        match self.store {
-            Store::Gates => "matmul_gates".into(),
-            Store::Features => "matmul_features".into(),
-        }
+        let store = match self.store {
+            Store::Gates => "gates",
+            Store::Features => "features",
+        };
+        let Tile { m, n, k, .. } = self.tile;
+        format!("matmul_{store}_{m}x{n}x{k}")
     }
 
     pub fn source(&self) -> String {
         let constants = [
-            ("TILE_M", Self::TILE_M),
-            ("TILE_N", Self::TILE_N),
-            ("TILE_K", Self::TILE_K),
-            ("M_PER_INVOCATION", Self::M_PER_INVOCATION),
-            ("N_PER_INVOCATION", Self::N_PER_INVOCATION),
+            ("TILE_M", self.tile.m),
+            ("TILE_N", self.tile.n),
+            ("TILE_K", self.tile.k),
+            ("M_PER_INVOCATION", self.tile.m_per_invocation),
+            ("N_PER_INVOCATION", self.tile.n_per_invocation),
         ];
         let store = match self.store {
             Store::Gates => include_str!("../../shaders/matmul/store_gates.wgsl"),

@@ -4,7 +4,7 @@
 pub mod matmul;
 pub mod recurrence;
 
-pub use matmul::{Matmul, MatmulParams, Store};
+pub use matmul::{Matmul, MatmulParams, Store, Tile};
 pub use recurrence::{Input, RecurrenceParams, Sequence, Slice, Step};
 
 /// A kernel with all its constants: one WGSL module, one pipeline.
@@ -66,7 +66,7 @@ impl Kernel {
     /// Batch rows that one load of weights serves.
     pub fn rows(&self) -> u32 {
         match self {
-            Kernel::Matmul(_) => Matmul::M_PER_INVOCATION,
+            Kernel::Matmul(kernel) => kernel.tile.m_per_invocation,
             Kernel::Step(kernel) => kernel.rows,
             Kernel::Sequence(kernel) => kernel.rows,
         }
@@ -75,7 +75,7 @@ impl Kernel {
     /// Invocations of one workgroup.
     pub fn invocations(&self) -> u32 {
         match self {
-            Kernel::Matmul(_) => Matmul::INVOCATIONS,
+            Kernel::Matmul(kernel) => kernel.invocations(),
             Kernel::Step(kernel) => kernel.units,
             Kernel::Sequence(kernel) => kernel.units,
         }
@@ -84,7 +84,7 @@ impl Kernel {
     /// Bytes of workgroup memory.
     pub fn workgroup_bytes(&self) -> u32 {
         match self {
-            Kernel::Matmul(_) => Matmul::WORKGROUP_BYTES,
+            Kernel::Matmul(kernel) => kernel.workgroup_bytes(),
             Kernel::Step(kernel) => kernel.workgroup_bytes(),
             Kernel::Sequence(kernel) => kernel.workgroup_bytes(),
         }

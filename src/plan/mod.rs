@@ -12,7 +12,7 @@ use describe::{Bytes, elements, state_bytes, x_proj_step_bytes};
 use crate::caps::{DeviceCaps, check_limit};
 use crate::error::{Error, Result};
 use crate::kernels::recurrence::{MAX_SLICES, ROWS};
-use crate::kernels::{Input, Kernel, Matmul, Sequence, Step};
+use crate::kernels::{Input, Kernel, Matmul, Sequence, Step, Store, Tile};
 use crate::pack::WeightLayout;
 use crate::problem::{LayerSizes, Problem};
 
@@ -82,6 +82,7 @@ pub struct Plan {
     /// Why this schedule, these rows, this chunk.
     pub reasons: Vec<String>,
     pub(crate) kernel: Kernel,
+    pub(crate) projection: Matmul,
 }
 
 /// Steps that one chunk can have at most: the clock has one entry for each.
@@ -277,7 +278,9 @@ impl Planner<'_> {
     ) -> Plan {
         let rows = kernel.rows();
         let dispatches = dispatches as u64;
-        Plan { problem: *self.problem, schedule, rows, chunk, dispatches, reasons, kernel }
+        let projection = Matmul { store: Store::Gates, tile: Tile::of(self.caps) };
+        let problem = *self.problem;
+        Plan { problem, schedule, rows, chunk, dispatches, reasons, kernel, projection }
     }
 
     fn step_kernel(&self, input: Input, slices: usize) -> Result<(Step, String)> {
@@ -323,8 +326,8 @@ impl Planner<'_> {
         self.caps.check_binding("x_proj of one time step", step_bytes)?;
         let most_bytes = X_PROJ_BYTES.min(self.caps.max_storage_buffer_binding_size);
         let by_memory = (most_bytes / step_bytes).max(1);
-        let most_rows =
-            u64::from(self.caps.max_compute_workgroups_per_dimension) * u64::from(Matmul::TILE_M);
+        let most_rows = u64::from(self.caps.max_compute_workgroups_per_dimension)
+            * u64::from(Tile::of(self.caps).m);
         check_limit(
             "the batch",
             batch,

@@ -1,7 +1,7 @@
 //! A plan written out as dispatches: pure data, made without a device.
 
 use crate::kernels::recurrence::NONE;
-use crate::kernels::{Kernel, Matmul, MatmulParams, RecurrenceParams, Slice, Store};
+use crate::kernels::{Kernel, MatmulParams, RecurrenceParams, Slice};
 use crate::pack::{WeightLayout, round_up};
 use crate::plan::{Plan, Schedule};
 use crate::problem::Problem;
@@ -121,8 +121,9 @@ impl Builder<'_> {
             reverse: 0b10,
             num_slices: directions as u32,
         };
-        let kernel = Kernel::Matmul(Matmul { store: Store::Gates });
-        let grid = Matmul::grid(rows as u64, sizes.hidden_size as u64, directions as u64);
+        let projection = self.plan.projection;
+        let grid = projection.grid(rows as u64, sizes.hidden_size as u64, directions as u64);
+        let kernel = Kernel::Matmul(projection);
         let roles = vec![self.layer_weights(chunk.layer), source, Role::XProj];
         self.push(kernel, roles, bytemuck::bytes_of(&params), grid, 1);
     }
@@ -223,7 +224,7 @@ impl Builder<'_> {
         match self.plan.kernel {
             Kernel::Step(kernel) => kernel.grid(h, batch, slices.into()),
             Kernel::Sequence(kernel) => kernel.grid(batch, slices.into()),
-            Kernel::Matmul(_) => Matmul::grid(batch, h, slices.into()),
+            Kernel::Matmul(kernel) => kernel.grid(batch, h, slices.into()),
         }
     }
 
