@@ -42,6 +42,8 @@ mod weights;
 
 pub use caps::DeviceCaps;
 pub use error::{Error, Result};
+#[cfg(not(target_arch = "wasm32"))]
+pub use gpu::Ceilings;
 pub use gpu::{AdapterReport, DeviceArray, Gpu, GpuBuilder, GpuStats, GpuTimer};
 pub use linear::Linear;
 pub use lstm::{Lstm, LstmConfig, LstmIo, LstmState};

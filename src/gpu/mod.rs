@@ -2,12 +2,16 @@
 
 mod array;
 mod builder;
+#[cfg(not(target_arch = "wasm32"))]
+mod ceilings;
 mod errors;
 mod readback;
 mod timer;
 
 pub use array::DeviceArray;
 pub use builder::{AdapterReport, GpuBuilder};
+#[cfg(not(target_arch = "wasm32"))]
+pub use ceilings::Ceilings;
 pub(crate) use readback::{Pending, Readback};
 pub use timer::GpuTimer;
 
