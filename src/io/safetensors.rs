@@ -95,6 +95,11 @@ impl Model {
         self.tensors.get(name).map(|entry| entry.shape.as_slice())
     }
 
+    /// The dtype of a tensor, by its name in the format: `F32`, `BF16`.
+    pub fn dtype(&self, name: &str) -> Option<String> {
+        self.tensors.get(name).map(|entry| format!("{:?}", entry.dtype))
+    }
+
     /// A tensor of F32, F16 or BF16, as f32.
     ///
     /// # Errors
@@ -164,11 +169,17 @@ impl Model {
         Weights::new(cell, (0..num_layers).map(layer).collect::<Result<_>>()?)
     }
 
+    /// The prefix of every recurrent stack in the file, also of those that [`Model::lstm`] refuses: it says why.
+    pub fn prefixes(&self) -> impl Iterator<Item = &str> {
+        let parents = self.names().filter_map(|name| name.strip_suffix("weight_ih_l0"));
+        parents.filter_map(
+            |parent| if parent.is_empty() { Some("") } else { parent.strip_suffix('.') },
+        )
+    }
+
     /// Every LSTM in the file.
     pub fn lstms(&self) -> Vec<FoundLayers> {
-        let prefixes = self.names().filter_map(|name| name.strip_suffix("weight_ih_l0"));
-        prefixes
-            .map(|prefix| prefix.strip_suffix('.').unwrap_or(prefix))
+        self.prefixes()
             .filter_map(|prefix| {
                 let sizes = self.lstm(prefix).ok()?.sizes();
                 let bias = self.has(prefix, "bias_ih", 0, 0);

@@ -1,0 +1,212 @@
+//! `wgpu-rnn bench`
+
+mod measure;
+mod report;
+
+use std::io::Write;
+use std::time::Duration;
+
+use wgpu_rnn::{
+    Ceilings, Error, Gpu, GpuTimer, Lstm, LstmConfig, Options, Plan, Problem, Schedule, plan,
+};
+
+use crate::Verdict;
+use crate::adapter::AdapterArgs;
+use crate::compare::TOLERANCE;
+use crate::failure::{Failure, Result};
+use crate::schedules::{self, Choice};
+use crate::shapes::Shape;
+use measure::{Data, Subject, Times, Verified};
+use report::Report;
+
+/// Verify, then time, standing shapes or others
+#[derive(clap::Args)]
+#[command(after_help = "\
+CALL is one call from host arrays to host arrays, GPU what the GPU works on it between device arrays, both the median
+of several runs ± half the distance between the quartiles. STEP is GPU per time step, or CALL where the GPU has no
+timestamps; so are GFLOP/s and FLOOR, the part of STEP that max(bytes / bandwidth, flops / peak) would take. Bytes are
+those of weights, x and y; bandwidth and peak are measured first. A shape with T = 1 is a stream of single steps.
+
+Example:
+  wgpu-rnn bench --shape small --shape 100,32,256,256,2 --schedule all")]
+pub struct Args {
+    /// A standing shape (vad, amp, small, mlx, flash, bilstm, smallh4, wide), or sizes [default: all standing shapes]
+    #[arg(long, value_name = "ID|T,B,I,H,L")]
+    shape: Vec<Shape>,
+    /// Every layer also runs from the last time step to the first
+    #[arg(long)]
+    bidirectional: bool,
+    /// The schedule to force; all: each one that can run the shape [default: the planner's choice]
+    #[arg(long, value_name = "NAME", value_parser = schedules::choice_parser())]
+    schedule: Option<Choice>,
+    /// How long to repeat each measurement
+    #[arg(long, value_name = "S", default_value = "1", value_parser = seconds)]
+    seconds: Duration,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Standing shapes are cut so that a software adapter does no more than this in a run.
+const SOFTWARE_FLOPS: u64 = 1 << 30;
+const FEWEST_STEPS: usize = 2;
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse().ok().and_then(|s| Duration::try_from_secs_f64(s).ok());
+    seconds.ok_or_else(|| "expected a number of seconds".into())
+}
+
+pub fn run(args: &Args, adapter: &AdapterArgs, out: &mut dyn Write) -> Result<Verdict> {
+    let gpu = adapter.open()?;
+    let shapes = if args.shape.is_empty() { Shape::standing() } else { args.shape.clone() };
+    let shapes: Vec<Shape> =
+        shapes.into_iter().map(|shape| shape.widened(args.bidirectional)).collect();
+    let ceilings = gpu.measure_ceilings()?;
+    let bench = Bench {
+        gpu: &gpu,
+        timer: GpuTimer::new(&gpu).ok(),
+        ceilings,
+        choice: args.schedule,
+        budget: args.seconds,
+    };
+    let mut report = Report::begin(gpu.info(), ceilings, &shapes, args.json, out)?;
+    for shape in &shapes {
+        bench.shape(shape, &mut report)?;
+    }
+    report.finish()
+}
+
+struct Bench<'a> {
+    gpu: &'a Gpu,
+    timer: Option<GpuTimer>,
+    ceilings: Ceilings,
+    choice: Option<Choice>,
+    budget: Duration,
+}
+
+/// A shape on a schedule.
+struct Row {
+    /// With the time steps that were run.
+    shape: Shape,
+    /// The time steps that it should have had, if those were too many.
+    cut_from: Option<usize>,
+    schedule: Option<Schedule>,
+    outcome: Outcome,
+}
+
+enum Outcome {
+    Timed(Timed),
+    /// The result is wrong, so there was nothing to time.
+    Wrong(Verified),
+    Unsupported(String),
+}
+
+struct Timed {
+    verified: Verified,
+    wall: Times,
+    gpu: Option<Times>,
+    /// Seconds.
+    floor: f64,
+    flops: u64,
+}
+
+impl Row {
+    fn new(
+        shape: &Shape,
+        cut_from: Option<usize>,
+        schedule: Option<Schedule>,
+        outcome: Outcome,
+    ) -> Self {
+        Row { shape: shape.clone(), cut_from, schedule, outcome }
+    }
+}
+
+impl Bench<'_> {
+    /// A row for each schedule that can run the shape.
+    fn shape(&self, shape: &Shape, report: &mut Report) -> Result<()> {
+        // The plan is asked before data is made: what it refuses may be more than the host can hold.
+        let cut =
+            shape.problem().map(|problem| shape.clone().cut(self.affordable(shape, &problem)));
+        let runnable = cut.and_then(|shape| {
+            let problem = shape.problem()?;
+            plan(&problem, self.gpu.caps(), &Options::default())?;
+            Ok((shape, problem))
+        });
+        let (run, problem) = match runnable {
+            Err(error @ (Error::Unsupported { .. } | Error::Limit { .. })) => {
+                let outcome = Outcome::Unsupported(error.to_string());
+                return report.add(Row::new(shape, None, None, outcome));
+            }
+            other => other?,
+        };
+        let cut_from = (run.seq_len < shape.seq_len).then_some(shape.seq_len);
+        let data = Data::new(&problem)?;
+        let schedules = match self.choice {
+            None => vec![None],
+            Some(choice) => choice.schedules().into_iter().map(Some).collect(),
+        };
+        for forced in schedules {
+            let (schedule, outcome) = match self.schedule(&problem, &data, forced) {
+                Ok((schedule, outcome)) => (Some(schedule), outcome),
+                Err(Failure::Library(Error::Schedule { reason, .. })) => {
+                    if self.choice == Some(Choice::All) {
+                        continue;
+                    }
+                    (forced, Outcome::Unsupported(reason))
+                }
+                Err(Failure::Library(error @ Error::Limit { .. })) => {
+                    (forced, Outcome::Unsupported(error.to_string()))
+                }
+                Err(failure) => return Err(failure),
+            };
+            report.add(Row::new(&run, cut_from, schedule, outcome))?;
+        }
+        Ok(())
+    }
+
+    /// Time steps of a run that a software adapter ends within a second or so.
+    fn affordable(&self, shape: &Shape, problem: &Problem) -> usize {
+        if shape.id.is_none() || !self.gpu.caps().is_software {
+            return shape.seq_len;
+        }
+        let step_flops = (problem.flops() / problem.seq_len as u64).max(1);
+        let steps = (SOFTWARE_FLOPS / step_flops) as usize;
+        steps.max(FEWEST_STEPS).min(shape.seq_len)
+    }
+
+    fn schedule(
+        &self,
+        problem: &Problem,
+        data: &Data,
+        schedule: Option<Schedule>,
+    ) -> Result<(Schedule, Outcome)> {
+        let options = Options { schedule, ..Default::default() };
+        let config = LstmConfig { options, ..Default::default() };
+        let lstm = Lstm::new(self.gpu, &data.weights, config)?;
+        let plan = lstm.plan(problem.seq_len, problem.batch)?;
+        if schedule.is_some_and(|forced| forced != plan.schedule) {
+            let reason = format!("the plan is {}: a fallback is not timed", plan.schedule);
+            return Err(Failure::Request(reason));
+        }
+        let subject = Subject { gpu: self.gpu, lstm: &lstm, data, plan: &plan };
+        let verified = subject.verify()?;
+        if !verified.deviation.is_within(TOLERANCE) {
+            return Ok((plan.schedule, Outcome::Wrong(verified)));
+        }
+        let wall = subject.wall(self.budget)?;
+        let timer = self.timer.as_ref();
+        let gpu = timer.map(|timer| subject.gpu_time(timer, self.budget)).transpose()?;
+        let (floor, flops) = (self.floor(&plan), problem.flops());
+        Ok((plan.schedule, Outcome::Timed(Timed { verified, wall, gpu, floor, flops })))
+    }
+
+    /// Seconds that no kernel could do without.
+    fn floor(&self, plan: &Plan) -> f64 {
+        let problem = &plan.problem;
+        let elements = |shape: [usize; 3]| shape.iter().product::<usize>() as u64;
+        let sequences = 4 * (elements(problem.x_shape()) + elements(problem.y_shape()));
+        let bytes = plan.memory().weights_bytes + sequences;
+        let by_memory = bytes as f64 / self.ceilings.bytes_per_second;
+        by_memory.max(problem.flops() as f64 / self.ceilings.flops_per_second)
+    }
+}

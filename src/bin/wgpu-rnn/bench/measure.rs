@@ -1,0 +1,224 @@
+//! One shape on one schedule: is the result right, and how long does it take.
+
+use std::time::{Duration, Instant};
+
+use wgpu_rnn::ndarray::{Array1, Array2, Array3, ArrayView3, Axis, s};
+use wgpu_rnn::wgpu::CommandEncoder;
+use wgpu_rnn::{
+    Cell, Gpu, GpuTimer, LayerSizes, LayerWeights, Lstm, LstmIo, Plan, Problem, Weights, reference,
+};
+
+use crate::compare::Deviation;
+
+type Result<T> = wgpu_rnn::Result<T>;
+
+/// The reference does about this much in a second or two.
+const REFERENCE_FLOPS: u64 = 1 << 30;
+/// Steps that a stream is verified over, and that are encoded at once to time it on the GPU.
+const STREAM_STEPS: usize = 100;
+const FEWEST_RUNS: usize = 5;
+const MOST_RUNS: usize = 10_000;
+
+/// Weights and inputs of a shape, the same on every run.
+pub struct Data {
+    pub weights: Weights,
+    /// `[T, B, I]`; of a stream as many steps as are verified.
+    pub x: Array3<f32>,
+}
+
+/// A layer on a device, with the shape that it is measured on.
+pub struct Subject<'a> {
+    pub gpu: &'a Gpu,
+    pub lstm: &'a Lstm,
+    pub data: &'a Data,
+    pub plan: &'a Plan,
+}
+
+/// What the CPU reference was asked about.
+pub struct Verified {
+    pub deviation: Deviation,
+    pub rows: usize,
+    pub seq_len: usize,
+}
+
+/// Seconds of several runs.
+#[derive(Clone, Copy)]
+pub struct Times {
+    pub median: f64,
+    /// A quarter of the runs took less than the first, a quarter more than the second.
+    pub quartiles: (f64, f64),
+    pub runs: usize,
+}
+
+impl Data {
+    pub fn new(problem: &Problem) -> Result<Self> {
+        let mut random = Random(0x9e37_79b9_7f4a_7c15);
+        let weights = random.weights(problem.sizes)?;
+        let seq_len = if is_stream(problem) { STREAM_STEPS } else { problem.seq_len };
+        let shape = [seq_len, problem.batch, problem.sizes.input_size];
+        Ok(Data { weights, x: Array3::from_shape_simple_fn(shape, || random.next()) })
+    }
+}
+
+/// Single steps are what streams are for.
+pub fn is_stream(problem: &Problem) -> bool {
+    problem.seq_len == 1
+}
+
+impl Subject<'_> {
+    /// Compares what is timed with the CPU reference. That takes its time, so of a batch only the first and the last
+    /// row are looked at, and of a long sequence only its begin.
+    pub fn verify(&self) -> Result<Verified> {
+        let Data { weights, x } = self.data;
+        let (seq_len, batch, _) = x.dim();
+        let rows = if batch == 1 { vec![0] } else { vec![0, batch - 1] };
+        let step_flops = Problem::new(weights.sizes(), 1, rows.len(), false)?.flops();
+        let checked = (REFERENCE_FLOPS / step_flops).clamp(1, seq_len as u64) as usize;
+        let part = |y: &Array3<_>| y.slice(s![..checked, .., ..]).select(Axis(1), &rows);
+        let truth = reference::lstm(weights, part(x).view(), None, None).y.into_dyn();
+        // What a layer that also runs backwards gives first depends on the last time step.
+        let run = if weights.sizes().bidirectional { checked } else { seq_len };
+        let run = x.slice(s![..run, .., ..]);
+        let paths = match is_stream(&self.plan.problem) {
+            true => [("y of step", self.step(run)?), ("y of encode_step", self.encode_step(run)?)],
+            false => [("y of forward", self.forward(run)?), ("y of encode", self.encode(run)?)],
+        };
+        let deviations = paths
+            .map(|(path, y)| Deviation::of(path, &part(&y).mapv(f64::from).into_dyn(), &truth));
+        let deviation = Deviation::worst(deviations);
+        Ok(Verified { deviation, rows: rows.len(), seq_len: checked })
+    }
+
+    /// From call to return, host arrays to host arrays. Of a stream: one step.
+    pub fn wall(&self, budget: Duration) -> Result<Times> {
+        let x = &self.data.x;
+        if is_stream(&self.plan.problem) {
+            let mut stream = self.lstm.stream(self.plan.problem.batch)?;
+            let x_t = x.index_axis(Axis(0), 0);
+            return sample(budget, || Ok(timed(|| stream.step(x_t))?.0));
+        }
+        sample(budget, || Ok(timed(|| self.lstm.forward(x.view(), None))?.0))
+    }
+
+    /// From the first to the last thing that the GPU does, device arrays to device arrays. Of a stream: one step, as
+    /// the mean of several.
+    pub fn gpu_time(&self, timer: &GpuTimer, budget: Duration) -> Result<Times> {
+        let Subject { gpu, lstm, data, plan } = self;
+        let timed = |encode: &mut dyn FnMut(&mut CommandEncoder) -> Result<()>| {
+            self.submit(|encoder| {
+                timer.start(encoder);
+                encode(encoder)?;
+                timer.stop(encoder);
+                Ok(())
+            })?;
+            Ok(timer.nanoseconds()? * 1e-9)
+        };
+        if is_stream(&plan.problem) {
+            let mut stream = lstm.stream(plan.problem.batch)?;
+            let x_t = gpu.upload(data.x.index_axis(Axis(0), 0))?;
+            let y_t = gpu.zeros(&[plan.problem.batch, plan.problem.sizes.output_size()])?;
+            let mut steps = |encoder: &mut CommandEncoder| {
+                (0..STREAM_STEPS).try_for_each(|_| stream.encode_step(encoder, &x_t, &y_t))
+            };
+            return sample(budget, || Ok(timed(&mut steps)? / STREAM_STEPS as f64));
+        }
+        let x = gpu.upload(data.x.view())?;
+        let y = gpu.zeros(&plan.problem.y_shape())?;
+        let io = LstmIo::new(&x, &y);
+        sample(budget, || timed(&mut |encoder| lstm.encode(encoder, &io)))
+    }
+
+    fn submit(&self, record: impl FnOnce(&mut CommandEncoder) -> Result<()>) -> Result<()> {
+        let mut encoder = self.gpu.device().create_command_encoder(&Default::default());
+        record(&mut encoder)?;
+        self.gpu.queue().submit([encoder.finish()]);
+        Ok(())
+    }
+
+    fn forward(&self, x: ArrayView3<'_, f32>) -> Result<Array3<f32>> {
+        Ok(self.lstm.forward(x, None)?.0)
+    }
+
+    fn encode(&self, x: ArrayView3<'_, f32>) -> Result<Array3<f32>> {
+        let mut y = Array3::zeros(self.y_shape(x));
+        let (x, y_device) = (self.gpu.upload(x)?, self.gpu.zeros(y.shape())?);
+        self.submit(|encoder| self.lstm.encode(encoder, &LstmIo::new(&x, &y_device)))?;
+        y.assign(&y_device.download()?);
+        Ok(y)
+    }
+
+    fn step(&self, x: ArrayView3<'_, f32>) -> Result<Array3<f32>> {
+        let mut y = Array3::zeros(self.y_shape(x));
+        let mut stream = self.lstm.stream(self.plan.problem.batch)?;
+        for (x_t, mut y_t) in x.outer_iter().zip(y.outer_iter_mut()) {
+            y_t.assign(&stream.step(x_t)?);
+        }
+        Ok(y)
+    }
+
+    fn encode_step(&self, x: ArrayView3<'_, f32>) -> Result<Array3<f32>> {
+        let mut y = Array3::zeros(self.y_shape(x));
+        let mut stream = self.lstm.stream(self.plan.problem.batch)?;
+        for (x_t, mut y_t) in x.outer_iter().zip(y.outer_iter_mut()) {
+            let (x_t, y_device) = (self.gpu.upload(x_t)?, self.gpu.zeros(y_t.shape())?);
+            self.submit(|encoder| stream.encode_step(encoder, &x_t, &y_device))?;
+            y_t.assign(&y_device.download()?);
+        }
+        Ok(y)
+    }
+
+    fn y_shape(&self, x: ArrayView3<'_, f32>) -> (usize, usize, usize) {
+        let (seq_len, batch, _) = x.dim();
+        (seq_len, batch, self.lstm.sizes().output_size())
+    }
+}
+
+fn timed<T>(work: impl FnOnce() -> Result<T>) -> Result<(f64, T)> {
+    let begin = Instant::now();
+    let result = work()?;
+    Ok((begin.elapsed().as_secs_f64(), result))
+}
+
+/// Runs for as long as the budget lasts, after one run that makes what the others find ready.
+fn sample(budget: Duration, mut run: impl FnMut() -> Result<f64>) -> Result<Times> {
+    run()?;
+    let begin = Instant::now();
+    let mut seconds = Vec::new();
+    while seconds.len() < FEWEST_RUNS || (seconds.len() < MOST_RUNS && begin.elapsed() < budget) {
+        seconds.push(run()?);
+    }
+    seconds.sort_by(f64::total_cmp);
+    let at = |quarter: usize| seconds[(seconds.len() - 1) * quarter / 4];
+    Ok(Times { median: at(2), quartiles: (at(1), at(3)), runs: seconds.len() })
+}
+
+/// Numbers in [-1, 1) (xorshift64*, Vigna 2016).
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> f32 {
+        self.0 ^= self.0 >> 12;
+        self.0 ^= self.0 << 25;
+        self.0 ^= self.0 >> 27;
+        let bits = self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 40;
+        bits as f32 / (1 << 23) as f32 - 1.0
+    }
+
+    /// Uniform in ±1/sqrt(H), as PyTorch draws them.
+    fn weights(&mut self, sizes: LayerSizes) -> Result<Weights> {
+        let h = sizes.hidden_size;
+        let scale = 1.0 / (h as f32).sqrt();
+        let mut value = || scale * self.next();
+        let mut direction = |i: usize| LayerWeights {
+            w_ih: Array2::from_shape_simple_fn((4 * h, i), &mut value),
+            w_hh: Array2::from_shape_simple_fn((4 * h, h), &mut value),
+            b_ih: Some(Array1::from_shape_simple_fn(4 * h, &mut value)),
+            b_hh: Some(Array1::from_shape_simple_fn(4 * h, &mut value)),
+        };
+        let mut layer = |l| {
+            let i = sizes.layer_input_size(l);
+            (0..sizes.num_directions()).map(|_| direction(i)).collect()
+        };
+        Weights::new(Cell::Lstm, (0..sizes.num_layers).map(&mut layer).collect())
+    }
+}

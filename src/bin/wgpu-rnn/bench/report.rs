@@ -1,0 +1,280 @@
+//! What was measured, as a table or as JSON.
+
+use std::io::Write;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde_json::{Value, json};
+use wgpu_rnn::Ceilings;
+use wgpu_rnn::wgpu::AdapterInfo;
+
+use super::measure::{Times, Verified};
+use super::{Outcome, Row, Timed};
+use crate::failure::{Failure, Result};
+use crate::shapes::Shape;
+use crate::{Verdict, adapter, schedules, text};
+
+/// Prints rows as they come, or collects them.
+pub struct Report<'a> {
+    out: &'a mut dyn Write,
+    /// All but the rows, which are collected.
+    json: Option<(Value, Vec<Value>)>,
+    widths: [usize; 2],
+    is_timed: bool,
+    is_wrong: bool,
+}
+
+/// One row of the table.
+struct Cells<'a> {
+    shape: &'a str,
+    sizes: &'a str,
+    schedule: &'a str,
+    /// CALL, ±, GPU, ±, STEP, GFLOP/s, FLOOR
+    numbers: [&'a str; 7],
+}
+
+impl<'a> Report<'a> {
+    pub fn begin(
+        info: &AdapterInfo,
+        ceilings: Ceilings,
+        shapes: &[Shape],
+        json: bool,
+        out: &'a mut dyn Write,
+    ) -> Result<Self> {
+        let width = |header: &str, text: fn(&Shape) -> String| {
+            shapes.iter().map(|shape| text(shape).len()).fold(header.len(), usize::max)
+        };
+        let widths = [width("SHAPE", name), width("T,B,I,H,L", sizes)];
+        let json = json.then(|| (head_json(info, ceilings), Vec::new()));
+        let mut report = Report { out, json, widths, is_timed: false, is_wrong: false };
+        if report.json.is_none() {
+            let Ceilings { bytes_per_second, flops_per_second } = ceilings;
+            let [bytes, flops] =
+                [bytes_per_second, flops_per_second].map(|n| text::three_digits(n / 1e9));
+            writeln!(report.out, "{}", adapter::line(info))?;
+            writeln!(report.out, "ceilings: {bytes} GB/s, {flops} GFLOP/s\n")?;
+            let (shape, sizes, schedule) = ("SHAPE", "T,B,I,H,L", "SCHEDULE");
+            let numbers = ["CALL", "", "GPU", "", "STEP", "GFLOP/s", "FLOOR"];
+            report.print(Cells { shape, sizes, schedule, numbers })?;
+        }
+        Ok(report)
+    }
+
+    pub fn add(&mut self, row: Row) -> Result<()> {
+        match row.outcome {
+            Outcome::Timed(_) => self.is_timed = true,
+            Outcome::Wrong(_) => self.is_wrong = true,
+            Outcome::Unsupported(_) => {}
+        }
+        match &mut self.json {
+            Some((_, rows)) => {
+                rows.push(row_json(&row));
+                Ok(())
+            }
+            None => self.print_row(&row),
+        }
+    }
+
+    pub fn finish(self) -> Result<Verdict> {
+        if let Some((mut value, rows)) = self.json {
+            value["results"] = rows.into();
+            writeln!(self.out, "{value:#}")?;
+        }
+        match (self.is_wrong, self.is_timed) {
+            (true, _) => Ok(Verdict::Bad),
+            (false, true) => Ok(Verdict::Good),
+            (false, false) => Err(Failure::Request("nothing was timed".into())),
+        }
+    }
+
+    fn print_row(&mut self, row: &Row) -> Result<()> {
+        let schedule = row.schedule.map_or("-".into(), |schedule| schedule.to_string());
+        let numbers = match &row.outcome {
+            Outcome::Timed(timed) => timed.cells(row.shape.seq_len),
+            _ => Default::default(),
+        };
+        let (shape, sizes) = (&name(&row.shape), &sizes(&row.shape));
+        let numbers = numbers.each_ref().map(String::as_str);
+        self.print(Cells { shape, sizes, schedule: &schedule, numbers })?;
+        for note in notes(row) {
+            writeln!(self.out, "  {note}")?;
+        }
+        Ok(())
+    }
+
+    fn print(&mut self, cells: Cells<'_>) -> Result<()> {
+        let Cells { shape, sizes, schedule, numbers } = cells;
+        let [call, call_spread, gpu, gpu_spread, step, rate, floor] = numbers;
+        let ([shape_width, sizes_width], schedule_width) = (self.widths, schedules::width());
+        let line = format!(
+            "{shape:<shape_width$}  {sizes:<sizes_width$}  {schedule:<schedule_width$}  \
+             {call:>7} {call_spread:<5} {gpu:>7} {gpu_spread:<5} {step:>7}  {rate:>7}  {floor:>6}"
+        );
+        writeln!(self.out, "{}", line.trim_end())?;
+        Ok(())
+    }
+}
+
+impl Timed {
+    /// The GPU's time where it is known.
+    fn best(&self) -> Times {
+        self.gpu.unwrap_or(self.wall)
+    }
+
+    fn flops_per_second(&self) -> f64 {
+        self.flops as f64 / self.best().median
+    }
+
+    fn floor_fraction(&self) -> f64 {
+        self.floor / self.best().median
+    }
+
+    fn cells(&self, seq_len: usize) -> [String; 7] {
+        let both = |times: Times| [text::seconds(times.median), spread(times)];
+        let [call, call_spread] = both(self.wall);
+        let [gpu, gpu_spread] = self.gpu.map_or(["-".into(), String::new()], both);
+        let step = text::seconds(self.best().median / seq_len as f64);
+        let rate = text::three_digits(self.flops_per_second() / 1e9);
+        let floor = format!("{}%", text::three_digits(100.0 * self.floor_fraction()));
+        [call, call_spread, gpu, gpu_spread, step, rate, floor]
+    }
+}
+
+/// Half the distance between the quartiles.
+fn spread(times: Times) -> String {
+    let (low, high) = times.quartiles;
+    format!("±{:.0}%", 50.0 * (high - low) / times.median)
+}
+
+fn name(shape: &Shape) -> String {
+    shape.id.clone().unwrap_or("-".into())
+}
+
+fn sizes(shape: &Shape) -> String {
+    let directions = if shape.sizes().bidirectional { " bi" } else { "" };
+    format!("{}{directions}", shape.numbers())
+}
+
+/// What has to be known of a row beside its numbers.
+fn notes(row: &Row) -> Vec<String> {
+    let mut notes = Vec::new();
+    if let Some(whole) = row.cut_from {
+        notes.push(format!("T cut from {whole} to {} for a software adapter", row.shape.seq_len));
+    }
+    match &row.outcome {
+        Outcome::Timed(Timed { verified, .. }) => notes.extend(extent(verified, &row.shape)),
+        Outcome::Wrong(verified) => {
+            let (error, place) = (verified.deviation.error, &verified.deviation.place);
+            notes.push(format!("FAIL, not timed: error {error:.1e}: {place}"));
+        }
+        Outcome::Unsupported(reason) => notes.push(format!("unsupported: {reason}")),
+    }
+    notes
+}
+
+/// Says so where not all of the result was verified.
+fn extent(verified: &Verified, shape: &Shape) -> Option<String> {
+    let Verified { rows, seq_len, .. } = verified;
+    let Shape { batch, seq_len: whole, .. } = shape;
+    (rows < batch || seq_len < whole)
+        .then(|| format!("verified: {rows} of {batch} rows, {seq_len} of {whole} steps"))
+}
+
+fn head_json(info: &AdapterInfo, ceilings: Ceilings) -> Value {
+    json!({
+        "version": env!("CARGO_PKG_VERSION"),
+        "date": date(SystemTime::now()),
+        "adapter": adapter::json(info),
+        "ceilings": {
+            "bytes_per_second": ceilings.bytes_per_second,
+            "flops_per_second": ceilings.flops_per_second,
+        },
+    })
+}
+
+fn row_json(row: &Row) -> Value {
+    let (shape, sizes) = (&row.shape, row.shape.sizes());
+    let mut value = json!({
+        "shape": shape.id,
+        "seq_len": shape.seq_len,
+        "cut_from_seq_len": row.cut_from,
+        "batch": shape.batch,
+        "input_size": sizes.input_size,
+        "hidden_size": sizes.hidden_size,
+        "num_layers": sizes.num_layers,
+        "bidirectional": sizes.bidirectional,
+        "schedule": row.schedule.map(|schedule| schedule.to_string()),
+    });
+    match &row.outcome {
+        Outcome::Timed(timed) => {
+            let steps = shape.seq_len as f64;
+            value["status"] = "ok".into();
+            value["verified"] = verified_json(&timed.verified);
+            value["call"] = times_json(timed.wall, steps);
+            value["gpu"] = timed.gpu.map(|times| times_json(times, steps)).into();
+            value["step_us"] = (1e6 * timed.best().median / steps).into();
+            value["flops"] = timed.flops.into();
+            value["gflops_per_second"] = (timed.flops_per_second() / 1e9).into();
+            value["floor_seconds"] = timed.floor.into();
+            value["floor_fraction"] = timed.floor_fraction().into();
+        }
+        Outcome::Wrong(verified) => {
+            value["status"] = "FAIL".into();
+            value["verified"] = verified_json(verified);
+        }
+        Outcome::Unsupported(reason) => {
+            value["status"] = "unsupported".into();
+            value["reason"] = reason.as_str().into();
+        }
+    }
+    value
+}
+
+fn verified_json(verified: &Verified) -> Value {
+    json!({
+        "rows": verified.rows,
+        "seq_len": verified.seq_len,
+        "error": verified.deviation.error,
+        "worst": verified.deviation.place,
+    })
+}
+
+fn times_json(times: Times, steps: f64) -> Value {
+    json!({
+        "median_seconds": times.median,
+        "quartile_seconds": [times.quartiles.0, times.quartiles.1],
+        "step_us": 1e6 * times.median / steps,
+        "runs": times.runs,
+    })
+}
+
+/// A time as `2026-01-31T23:59:59Z`.
+fn date(time: SystemTime) -> String {
+    let seconds = time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
+    let (days, second) = (seconds / 86400, seconds % 86400);
+    // Howard Hinnant's civil_from_days: years that begin in March end with the leap day.
+    let era_day = days + 719_468;
+    let (era, day) = (era_day / 146_097, era_day % 146_097);
+    let year = (day - day / 1460 + day / 36524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let day = day - (153 * month + 2) / 5 + 1;
+    let (month, carry) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
+    let year = year + era * 400 + carry;
+    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+    format!("{year}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    #[test]
+    fn dates_know_leap_days() {
+        let at = |seconds| date(UNIX_EPOCH + Duration::from_secs(seconds));
+        assert_eq!(at(0), "1970-01-01T00:00:00Z");
+        assert_eq!(at(951_868_799), "2000-02-29T23:59:59Z");
+        assert_eq!(at(1_709_251_200), "2024-03-01T00:00:00Z");
+        assert_eq!(at(4_102_444_800), "2100-01-01T00:00:00Z");
+    }
+}

@@ -1,0 +1,217 @@
+//! Fixture files: weights, inputs and the results that another implementation got.
+
+use std::path::{Path, PathBuf};
+
+use wgpu_rnn::io::safetensors::Model;
+use wgpu_rnn::ndarray::{Array3, ArrayD, ArrayView3, Axis, ShapeError};
+use wgpu_rnn::{LstmState, Problem, Weights};
+
+use crate::compare;
+use crate::failure::{Failure, Result};
+use crate::files::open_model;
+
+/// A case with all it takes to run it, its arguments checked against each other.
+pub struct Case {
+    pub weights: Weights,
+    /// The input and the initial state (none is zero), laid out as in the file.
+    pub input: ArrayD<f32>,
+    pub state: Option<LstmState>,
+    pub layout: Layout,
+    /// The results, laid out as in the file.
+    pub output: ArrayD<f64>,
+    pub h_n: ArrayD<f64>,
+    pub c_n: ArrayD<f64>,
+    pub tolerance: f64,
+}
+
+/// How the arrays of a case differ from `[T, B, ..]`.
+#[derive(Clone, Copy)]
+pub struct Layout {
+    /// Whether there is an axis for the batch.
+    pub batched: bool,
+    /// Whether it is the first one, of sequences.
+    pub batch_first: bool,
+}
+
+impl Layout {
+    /// A sequence as `[T, B, features]`.
+    pub fn sequence<'a>(self, array: &'a ArrayD<f32>) -> Result<ArrayView3<'a, f32>, ShapeError> {
+        let mut array = self.state(array)?;
+        if self.batch_first {
+            array.swap_axes(0, 1);
+        }
+        Ok(array)
+    }
+
+    /// A state as `[L*D, B, H]`.
+    pub fn state<'a>(self, array: &'a ArrayD<f32>) -> Result<ArrayView3<'a, f32>, ShapeError> {
+        let array = array.view();
+        let array = if self.batched { array } else { array.insert_axis(Axis(1)) };
+        array.into_dimensionality()
+    }
+
+    /// `[T, B, features]` as the case has it.
+    pub fn of_sequence(self, mut array: Array3<f64>) -> ArrayD<f64> {
+        if self.batch_first {
+            array.swap_axes(0, 1);
+        }
+        self.of_state(array)
+    }
+
+    /// `[L*D, B, H]` as the case has it.
+    pub fn of_state(self, array: Array3<f64>) -> ArrayD<f64> {
+        match self.batched {
+            true => array.into_dyn(),
+            false => array.index_axis_move(Axis(1), 0).into_dyn(),
+        }
+    }
+}
+
+/// A fixture file.
+pub struct Fixture {
+    pub name: String,
+    /// The case, or why this version cannot run it.
+    pub case: Result<Case, String>,
+}
+
+const VERSION: &str = "1";
+
+/// The fixtures that are or lie below `paths`, those of a folder in the order of their names.
+pub fn read_all(paths: &[PathBuf]) -> Result<Vec<Fixture>> {
+    let mut fixtures = Vec::new();
+    for path in paths {
+        if path.is_dir() {
+            let mut files = Vec::new();
+            collect(path, &mut files)?;
+            files.sort();
+            let before = fixtures.len();
+            for file in files {
+                let model = open_model(&file)?;
+                if model.metadata().contains_key("fixture_version") {
+                    fixtures.push(Reader { path: &file, model: &model }.fixture()?);
+                }
+            }
+            if fixtures.len() == before {
+                return Err(Failure::file(path, "no fixtures in this folder"));
+            }
+        } else {
+            let model = open_model(path)?;
+            fixtures.push(Reader { path, model: &model }.fixture()?);
+        }
+    }
+    Ok(fixtures)
+}
+
+/// The safetensors files below a folder. Links to folders are not followed: they may lead in a circle.
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
+    let failure = |error: std::io::Error| Failure::file(folder, error);
+    for entry in folder.read_dir().map_err(failure)? {
+        let entry = entry.map_err(failure)?;
+        let path = entry.path();
+        if entry.file_type().map_err(failure)?.is_dir() {
+            collect(&path, files)?;
+        } else if path.extension().is_some_and(|extension| extension == "safetensors") {
+            files.push(path);
+        }
+    }
+    Ok(())
+}
+
+struct Reader<'a> {
+    path: &'a Path,
+    model: &'a Model,
+}
+
+impl Reader<'_> {
+    fn fixture(&self) -> Result<Fixture> {
+        match self.text("fixture_version")? {
+            VERSION => {}
+            other => {
+                let reason = format!("fixture_version is {other}, expected {VERSION}");
+                return Err(self.broken(reason));
+            }
+        }
+        let stem = || self.path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+        let name = self.model.metadata().get("case").cloned().unwrap_or_else(stem);
+        let case = match self.unsupported()? {
+            Some(reason) => Err(reason),
+            None => Ok(self.case()?),
+        };
+        Ok(Fixture { name, case })
+    }
+
+    fn unsupported(&self) -> Result<Option<String>> {
+        let cell = self.text("cell")?;
+        let reason = if cell != "LSTM" {
+            Some(format!("cell {cell}: this version runs LSTM"))
+        } else if self.text("proj_size")? != "0" {
+            Some("proj_size: this version runs LSTM without projection".into())
+        } else if self.flag("packed")? {
+            Some("packed: this version runs sequences of one length".into())
+        } else {
+            None
+        };
+        Ok(reason)
+    }
+
+    fn case(&self) -> Result<Case> {
+        let weights = self.model.lstm("").map_err(|error| self.broken(error))?;
+        let batched = self.flag("batched")?;
+        // Without a batch there is nothing that could come first.
+        let layout = Layout { batched, batch_first: batched && self.flag("batch_first")? };
+        let input = self.array("input")?;
+        let state = match self.flag("has_initial_state")? {
+            true => Some(LstmState { h: self.array("h0")?, c: self.array("c0")? }),
+            false => None,
+        };
+        let sizes = weights.sizes();
+        let x = layout.sequence(&input).map_err(|error| self.broken(error))?;
+        let (seq_len, batch, _) = x.dim();
+        let problem = Problem::new(sizes, seq_len, batch, false);
+        let problem = problem.map_err(|error| self.broken(error))?;
+        self.check_shape("input", x, problem.x_shape())?;
+        for (name, array) in state.iter().flat_map(|state| [("h0", &state.h), ("c0", &state.c)]) {
+            let array = layout.state(array).map_err(|error| self.broken(error))?;
+            self.check_shape(name, array, problem.state_shape())?;
+        }
+        let is_large = self.text("input_scale")? == "100";
+        let expected = |name| Ok::<_, Failure>(self.array(name)?.mapv(f64::from));
+        Ok(Case {
+            weights,
+            input,
+            state,
+            layout,
+            output: expected("output")?,
+            h_n: expected("h_n")?,
+            c_n: expected("c_n")?,
+            tolerance: if is_large { compare::TOLERANCE_LARGE_INPUTS } else { compare::TOLERANCE },
+        })
+    }
+
+    fn array(&self, name: &str) -> Result<ArrayD<f32>> {
+        self.model.tensor(name).map_err(|error| self.broken(error))
+    }
+
+    fn text(&self, key: &str) -> Result<&str> {
+        let value = self.model.metadata().get(key);
+        value.map(String::as_str).ok_or_else(|| self.broken(format!("no `{key}` in its metadata")))
+    }
+
+    fn flag(&self, key: &str) -> Result<bool> {
+        self.text(key)?
+            .parse()
+            .map_err(|_| self.broken(format!("`{key}` is neither true nor false")))
+    }
+
+    fn check_shape(&self, name: &str, array: ArrayView3<f32>, expected: [usize; 3]) -> Result<()> {
+        let given = array.shape();
+        if given == expected {
+            return Ok(());
+        }
+        Err(self.broken(format!("`{name}` has shape {given:?}, expected {expected:?}")))
+    }
+
+    fn broken(&self, reason: impl std::fmt::Display) -> Failure {
+        Failure::file(self.path, reason)
+    }
+}

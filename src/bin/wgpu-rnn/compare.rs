@@ -1,0 +1,56 @@
+//! How far an array is from what it should be.
+
+use wgpu_rnn::ndarray::{ArrayD, Dimension};
+
+/// Allowed of outputs and states, as `max|a - b| / max(1, max|b|)` per array: f32 sums of some thousand products of
+/// values around 1 lose about `sqrt(1000) * 2^-24 = 2e-6`, and the recurrence contracts errors.
+pub const TOLERANCE: f64 = 1e-5;
+/// Allowed with inputs 100 times larger: pre-activations then carry 100 times the rounding error into those gates
+/// that do not saturate.
+pub const TOLERANCE_LARGE_INPUTS: f64 = 1e-4;
+
+/// The worst of some comparisons.
+#[derive(Clone)]
+pub struct Deviation {
+    /// `max|a - b| / max(1, max|b|)`; NaN where a value is, infinite where the shape is wrong.
+    pub error: f64,
+    /// Where it is.
+    pub place: String,
+}
+
+impl Deviation {
+    pub fn of(what: &str, given: &ArrayD<f64>, expected: &ArrayD<f64>) -> Self {
+        if given.shape() != expected.shape() {
+            let (given, expected) = (given.shape(), expected.shape());
+            let place = format!("{what} has shape {given:?}, expected {expected:?}");
+            return Deviation { error: f64::INFINITY, place };
+        }
+        let scale = expected.iter().fold(1.0f64, |scale, value| scale.max(value.abs()));
+        let mut worst = Deviation { error: 0.0, place: String::new() };
+        for ((index, given), expected) in given.indexed_iter().zip(expected) {
+            let error = (given - expected).abs() / scale;
+            if error > worst.error || error.is_nan() {
+                let index = index.as_array_view().to_vec();
+                let place = format!("{what}{index:?} is {given:.7}, expected {expected:.7}");
+                worst = Deviation { error, place };
+            }
+            if error.is_nan() {
+                break;
+            }
+        }
+        worst
+    }
+
+    pub fn worst(deviations: impl IntoIterator<Item = Deviation>) -> Self {
+        let none = Deviation { error: 0.0, place: String::new() };
+        deviations.into_iter().fold(none, |worst, next| {
+            let is_worse = next.error > worst.error || next.error.is_nan();
+            if is_worse && !worst.error.is_nan() { next } else { worst }
+        })
+    }
+
+    /// NaN is beyond every tolerance.
+    pub fn is_within(&self, tolerance: f64) -> bool {
+        self.error <= tolerance
+    }
+}

@@ -1,0 +1,215 @@
+//! `wgpu-rnn verify`
+
+use std::fmt;
+use std::io::Write;
+use std::path::PathBuf;
+
+use serde_json::{Value, json};
+use wgpu_rnn::ndarray::{ArrayD, ShapeError};
+use wgpu_rnn::reference::{self, Outputs};
+use wgpu_rnn::{Error, Gpu, Lstm, LstmConfig, Options, Schedule};
+
+use crate::Verdict;
+use crate::adapter::{self, AdapterArgs};
+use crate::cases::{self, Case, Fixture};
+use crate::compare::Deviation;
+use crate::failure::Result;
+use crate::schedules::{self, Choice};
+
+/// Run fixtures on the GPU and on the CPU reference and compare the results
+#[derive(clap::Args)]
+#[command(after_help = "\
+Prints a line per case and schedule: ok, FAIL or unsupported, the case, the schedule (`reference` is the CPU), the
+worst error max|a-b|/max(1, max|b|) of output, h_n and c_n, the tolerance, and the reason if it is not ok.
+Exit status: 0 without a FAIL, 1 with one, 2 where an input or the adapter cannot be used.
+
+Example:
+  wgpu-rnn verify tests/fixtures/pytorch --schedule stepwise")]
+pub struct Args {
+    /// Fixture files, or folders with fixtures anywhere below
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// The schedule to force; all: each one that can run the case
+    #[arg(long, value_name = "NAME", default_value = "all", value_parser = schedules::choice_parser())]
+    schedule: Choice,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+const REFERENCE: &str = "reference";
+
+/// What became of a case on a schedule.
+struct Outcome {
+    status: Status,
+    /// The worst error and the tolerance, where there are results.
+    error: Option<(f64, f64)>,
+    /// Why it is not ok.
+    reason: String,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Status {
+    Ok,
+    Fail,
+    Unsupported,
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Status::Ok => "ok",
+            Status::Fail => "FAIL",
+            Status::Unsupported => "unsupported",
+        })
+    }
+}
+
+impl Outcome {
+    fn compared(case: &Case, y: ArrayD<f64>, h_n: ArrayD<f64>, c_n: ArrayD<f64>) -> Self {
+        let worst = Deviation::worst([
+            Deviation::of("output", &y, &case.output),
+            Deviation::of("h_n", &h_n, &case.h_n),
+            Deviation::of("c_n", &c_n, &case.c_n),
+        ]);
+        let error = Some((worst.error, case.tolerance));
+        match worst.is_within(case.tolerance) {
+            true => Outcome { status: Status::Ok, error, reason: String::new() },
+            false => Outcome { status: Status::Fail, error, reason: worst.place },
+        }
+    }
+
+    fn unsupported(reason: impl ToString) -> Self {
+        Outcome { status: Status::Unsupported, error: None, reason: reason.to_string() }
+    }
+
+    fn failed(reason: impl ToString) -> Self {
+        Outcome { status: Status::Fail, error: None, reason: reason.to_string() }
+    }
+}
+
+pub fn run(args: &Args, adapter: &AdapterArgs, out: &mut dyn Write) -> Result<Verdict> {
+    let fixtures = cases::read_all(&args.paths)?;
+    let gpu = adapter.open()?;
+    let mut report = Report::new(&fixtures, args.json, out);
+    for Fixture { name, case } in &fixtures {
+        let case = match case {
+            Ok(case) => case,
+            Err(reason) => {
+                report.add(name, "-", Outcome::unsupported(reason))?;
+                continue;
+            }
+        };
+        report.add(name, REFERENCE, on_reference(case))?;
+        for schedule in args.schedule.schedules() {
+            if let Some(outcome) = on_gpu(&gpu, case, schedule, args.schedule) {
+                report.add(name, &schedule.to_string(), outcome)?;
+            }
+        }
+    }
+    report.finish(&gpu)
+}
+
+fn on_reference(case: &Case) -> Outcome {
+    let layout = case.layout;
+    let run = || {
+        let x = layout.sequence(&case.input)?;
+        let h0 = case.state.as_ref().map(|state| layout.state(&state.h)).transpose()?;
+        let c0 = case.state.as_ref().map(|state| layout.state(&state.c)).transpose()?;
+        Ok::<_, ShapeError>(reference::lstm(&case.weights, x, h0, c0))
+    };
+    match run() {
+        Ok(Outputs { y, h_n, c_n }) => {
+            let (h_n, c_n) = (layout.of_state(h_n), layout.of_state(c_n));
+            Outcome::compared(case, layout.of_sequence(y), h_n, c_n)
+        }
+        Err(error) => Outcome::failed(error),
+    }
+}
+
+/// None where a schedule that nobody asked for by name cannot run the case.
+fn on_gpu(gpu: &Gpu, case: &Case, schedule: Schedule, choice: Choice) -> Option<Outcome> {
+    let options = Options { schedule: Some(schedule), ..Default::default() };
+    let config = LstmConfig { batch_first: case.layout.batch_first, options };
+    let result = Lstm::new(gpu, &case.weights, config)
+        .and_then(|lstm| lstm.forward(case.input.view(), case.state.as_ref()));
+    Some(match result {
+        Ok((y, state)) => {
+            let [y, h_n, c_n] = [y, state.h, state.c].map(|array| array.mapv(f64::from));
+            Outcome::compared(case, y, h_n, c_n)
+        }
+        Err(Error::Schedule { .. }) if choice == Choice::All => return None,
+        Err(Error::Schedule { reason, .. }) => Outcome::unsupported(reason),
+        Err(error @ Error::Limit { .. }) => Outcome::unsupported(error),
+        Err(error) => Outcome::failed(error),
+    })
+}
+
+/// Prints outcomes as they come, or collects them.
+struct Report<'a> {
+    out: &'a mut dyn Write,
+    collected: Option<Vec<Value>>,
+    name_width: usize,
+    ok: usize,
+    fail: usize,
+    unsupported: usize,
+}
+
+impl<'a> Report<'a> {
+    fn new(fixtures: &[Fixture], json: bool, out: &'a mut dyn Write) -> Self {
+        let name_width = fixtures.iter().map(|fixture| fixture.name.len()).max().unwrap_or(0);
+        let collected = json.then(Vec::new);
+        Report { out, collected, name_width, ok: 0, fail: 0, unsupported: 0 }
+    }
+
+    fn add(&mut self, case: &str, schedule: &str, outcome: Outcome) -> Result<()> {
+        let Outcome { status, error, reason } = outcome;
+        match status {
+            Status::Ok => self.ok += 1,
+            Status::Fail => self.fail += 1,
+            Status::Unsupported => self.unsupported += 1,
+        }
+        if let Some(collected) = &mut self.collected {
+            collected.push(json!({
+                "status": status.to_string(),
+                "case": case,
+                "schedule": schedule,
+                "error": error.map(|(error, _)| error),
+                "tolerance": error.map(|(_, tolerance)| tolerance),
+                "reason": reason,
+            }));
+            return Ok(());
+        }
+        let (error, tolerance) = match error {
+            Some((error, tolerance)) => (format!("{error:.1e}"), format!("{tolerance:.0e}")),
+            None => ("-".into(), "-".into()),
+        };
+        let (name_width, schedule_width) = (self.name_width, schedules::width());
+        let line = format!(
+            "{status:<11}  {case:<name_width$}  {schedule:<schedule_width$}  {error:>6}  {tolerance:>4}  {reason}"
+        );
+        writeln!(self.out, "{}", line.trim_end())?;
+        Ok(())
+    }
+
+    fn finish(self, gpu: &Gpu) -> Result<Verdict> {
+        let Report { out, collected, ok, fail, unsupported, .. } = self;
+        match collected {
+            Some(results) => {
+                let value = json!({
+                    "adapter": adapter::json(gpu.info()),
+                    "results": results,
+                    "ok": ok,
+                    "fail": fail,
+                    "unsupported": unsupported,
+                });
+                writeln!(out, "{value:#}")?;
+            }
+            None => {
+                let line = adapter::line(gpu.info());
+                writeln!(out, "{ok} ok, {fail} FAIL, {unsupported} unsupported on {line}")?;
+            }
+        }
+        Ok(if fail == 0 { Verdict::Good } else { Verdict::Bad })
+    }
+}
