@@ -21,6 +21,9 @@ pub struct DeviceCaps {
     pub min_uniform_buffer_offset_alignment: u32,
     /// What the offset of a storage binding must be a multiple of.
     pub min_storage_buffer_offset_alignment: u32,
+    /// Loop iterations of one invocation, all its loops together. Only llvmpipe and lavapipe have such a limit: they
+    /// silently leave every loop after 65,535.
+    pub max_loop_iterations: u64,
     /// Whether the kernels run on a CPU, where a workgroup is not hundreds of lanes wide.
     pub is_software: bool,
 }
@@ -37,12 +40,14 @@ impl DeviceCaps {
             max_compute_workgroups_per_dimension: 65535,
             min_uniform_buffer_offset_alignment: 256,
             min_storage_buffer_offset_alignment: 256,
+            max_loop_iterations: u64::MAX,
             is_software: false,
         }
     }
 
     /// The limits of a wgpu device.
     pub fn new(limits: &wgpu::Limits, info: &wgpu::AdapterInfo) -> Self {
+        let is_software = info.device_type == wgpu::DeviceType::Cpu;
         DeviceCaps {
             // Kernels count elements in 32 bits.
             max_storage_buffer_binding_size: limits
@@ -55,7 +60,8 @@ impl DeviceCaps {
             max_compute_workgroups_per_dimension: limits.max_compute_workgroups_per_dimension,
             min_uniform_buffer_offset_alignment: limits.min_uniform_buffer_offset_alignment,
             min_storage_buffer_offset_alignment: limits.min_storage_buffer_offset_alignment,
-            is_software: info.device_type == wgpu::DeviceType::Cpu,
+            max_loop_iterations: if is_software { 60_000 } else { u64::MAX },
+            is_software,
         }
     }
 
@@ -64,6 +70,11 @@ impl DeviceCaps {
         let limit = self.max_storage_buffer_binding_size;
         check_limit(what, bytes, "max_storage_buffer_binding_size", limit)?;
         check_limit(what, bytes, "max_buffer_size", self.max_buffer_size)
+    }
+
+    /// Fails where an invocation would run more loop iterations than the adapter does.
+    pub(crate) fn check_iterations(&self, what: &str, iterations: u64) -> Result<()> {
+        check_limit(what, iterations, "max_loop_iterations", self.max_loop_iterations)
     }
 
     /// Fails where a grid has too many workgroups along a side.

@@ -52,6 +52,8 @@ impl Linear {
         let words = pack_linear(weight.view(), bias.map(|bias| bias.view()));
         let bytes: &[u8] = bytemuck::cast_slice(&words);
         gpu.caps().check_binding("the weights", bytes.len() as u64)?;
+        let iterations = kernel(gpu).iterations(in_features as u64);
+        gpu.caps().check_iterations("the loops of the product", iterations)?;
         let weights = gpu
             .scoped(|| Ok(gpu.create_buffer_with("weights", bytes, wgpu::BufferUsages::STORAGE)))?;
         let gpu = gpu.clone();
@@ -169,7 +171,7 @@ impl Linear {
             gpu.caps().check_binding("x", x_bytes)?;
             gpu.caps().check_binding("y", y_bytes)?;
             let columns = out_features.div_ceil(4);
-            let kernel = Matmul { store: Store::Features, tile: Tile::of(gpu.caps()) };
+            let kernel = kernel(gpu);
             let grid = kernel.grid(rows as u64, columns as u64, 1);
             gpu.caps().check_grid(grid)?;
             let params = MatmulParams {
@@ -214,4 +216,8 @@ impl Linear {
             wgpu::BufferBinding { buffer, offset: 0, size: wgpu::BufferSize::new(bytes) }
         })
     }
+}
+
+fn kernel(gpu: &Gpu) -> Matmul {
+    Matmul { store: Store::Features, tile: Tile::of(gpu.caps()) }
 }

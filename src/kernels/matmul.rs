@@ -79,6 +79,16 @@ impl Matmul {
         4 * k * (m + 4 * n)
     }
 
+    /// Loop iterations of one invocation where nothing is unrolled.
+    pub fn iterations(&self, inner: u64) -> u64 {
+        let Tile { n, k, m_per_invocation, n_per_invocation, .. } = self.tile;
+        let (m_each, n_each) = (u64::from(m_per_invocation), u64::from(n_per_invocation));
+        let per_quad = 1 + n_each + m_each + m_each * n_each;
+        // The loads of a tile are far fewer than the elements of w_tile.
+        let per_tile = 1 + u64::from(k * n / self.invocations()) * 2 + u64::from(k / 4) * per_quad;
+        inner.div_ceil(k.into()) * per_tile + 4 * (1 + m_each) * (1 + n_each)
+    }
+
     /// `rows` by `columns` groups of four columns, `slices` times.
     pub fn grid(&self, rows: u64, columns: u64, slices: u64) -> [u64; 3] {
         [columns.div_ceil(self.tile.n.into()), rows.div_ceil(self.tile.m.into()), slices]
@@ -89,8 +99,8 @@ impl Matmul {
             Store::Gates => "gates",
             Store::Features => "features",
         };
-        let Tile { m, n, k, .. } = self.tile;
-        format!("matmul_{store}_{m}x{n}x{k}")
+        let Tile { m, n, k, m_per_invocation, n_per_invocation } = self.tile;
+        format!("matmul_{store}_{m}x{n}x{k}_{m_per_invocation}x{n_per_invocation}")
     }
 
     pub fn source(&self) -> String {

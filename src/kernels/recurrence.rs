@@ -101,6 +101,12 @@ pub struct Step {
     pub units_per_invocation: u32,
 }
 
+/// Loop iterations of `accumulate` over `quads` quads where nothing is unrolled.
+fn accumulate_iterations(quads: u64, rows: u32, units_per_invocation: u32) -> u64 {
+    let (rows, units) = (u64::from(rows), u64::from(units_per_invocation));
+    quads * (1 + units + rows + rows * units)
+}
+
 impl Step {
     /// Quads of k that a workgroup stages of each row at a time.
     pub const TILE_QUADS: u32 = 64;
@@ -129,6 +135,16 @@ impl Step {
 
     pub fn workgroup_bytes(&self) -> u32 {
         16 * self.rows * Self::TILE_QUADS
+    }
+
+    /// Loop iterations of one invocation where nothing is unrolled; `inner` is what a row of weights is multiplied
+    /// with, x and h together where the kernel multiplies both.
+    pub fn iterations(&self, inner: u64) -> u64 {
+        let quads = inner.div_ceil(4) + 1;
+        let staging = quads.div_ceil(Self::TILE_QUADS.into())
+            * (1 + u64::from(self.rows * Self::TILE_QUADS / self.units));
+        let update = 4 * u64::from((1 + self.rows) * (1 + self.units_per_invocation));
+        accumulate_iterations(quads, self.rows, self.units_per_invocation) + 2 * staging + update
     }
 
     pub fn name(&self) -> String {
@@ -208,6 +224,13 @@ impl Sequence {
 
     pub fn workgroup_bytes(&self) -> u32 {
         4 * 2 * self.rows * self.capacity()
+    }
+
+    /// Loop iterations of one invocation for a time step, where nothing is unrolled.
+    pub fn step_iterations(&self, hidden_size: u64) -> u64 {
+        let update = 4 * u64::from((1 + self.rows) * (1 + self.units_per_invocation));
+        let quads = hidden_size.div_ceil(4);
+        1 + accumulate_iterations(quads, self.rows, self.units_per_invocation) + update
     }
 
     pub fn name(&self) -> String {

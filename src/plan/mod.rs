@@ -261,7 +261,10 @@ impl Planner<'_> {
             memory.into(),
         )?;
         self.caps.check_grid(kernel.grid(self.problem.batch as u64, directions))?;
-        let longest = WORKGROUP_FLOPS / (8 * u64::from(rows) * h * h);
+        let iterations = kernel.step_iterations(h);
+        self.caps.check_iterations("the loops of one time step", 2 * iterations)?;
+        let by_iterations = self.caps.max_loop_iterations / iterations - 1;
+        let longest = (WORKGROUP_FLOPS / (8 * u64::from(rows) * h * h)).min(by_iterations);
         let (chunk, chunk_reason) = self.chunk((longest as usize).clamp(1, MAX_CHUNK))?;
         let dispatches = self.problem.seq_len.div_ceil(chunk) * self.sizes.num_layers;
         let reasons = vec![rows_reason, chunk_reason];
@@ -278,8 +281,7 @@ impl Planner<'_> {
     ) -> Plan {
         let rows = kernel.rows();
         let dispatches = dispatches as u64;
-        let projection = Matmul { store: Store::Gates, tile: Tile::of(self.caps) };
-        let problem = *self.problem;
+        let (problem, projection) = (*self.problem, self.projection());
         Plan { problem, schedule, rows, chunk, dispatches, reasons, kernel, projection }
     }
 
@@ -294,12 +296,32 @@ impl Planner<'_> {
         let memory = self.caps.max_compute_workgroup_storage_size;
         let kernel =
             |rows| Step { cell: self.sizes.cell, input, rows, units, units_per_invocation };
-        let fits = |rows| kernel(rows).workgroup_bytes() <= memory;
+        let inner = h + match input {
+            Input::Hoisted => 0,
+            Input::Fused => self.widest_input() as u64,
+        };
+        let fits = |rows| {
+            let kernel = kernel(rows);
+            kernel.workgroup_bytes() <= memory
+                && kernel.iterations(inner) <= self.caps.max_loop_iterations
+        };
         let (rows, reason) =
             self.rows(slices * h.div_ceil((units * units_per_invocation).into()), fits);
         let kernel = kernel(rows);
         self.caps.check_grid(kernel.grid(h, batch, slices))?;
+        self.caps.check_iterations("the loops of one time step", kernel.iterations(inner))?;
         Ok((kernel, reason))
+    }
+
+    /// The input size of the layer that has the largest.
+    fn widest_input(&self) -> usize {
+        let sizes = self.sizes;
+        let layers = 0..sizes.num_layers.min(2);
+        layers.map(|layer| sizes.layer_input_size(layer)).max().unwrap_or(0)
+    }
+
+    fn projection(&self) -> Matmul {
+        Matmul { store: Store::Gates, tile: Tile::of(self.caps) }
     }
 
     /// Batch rows that one load of weights serves: as many as leave the device enough workgroups.
@@ -324,6 +346,8 @@ impl Planner<'_> {
         let batch = self.problem.batch as u64;
         let step_bytes = x_proj_step_bytes(self.problem);
         self.caps.check_binding("x_proj of one time step", step_bytes)?;
+        let iterations = self.projection().iterations(self.widest_input() as u64);
+        self.caps.check_iterations("the loops of the input projection", iterations)?;
         let most_bytes = X_PROJ_BYTES.min(self.caps.max_storage_buffer_binding_size);
         let by_memory = (most_bytes / step_bytes).max(1);
         let most_rows = u64::from(self.caps.max_compute_workgroups_per_dimension)

@@ -1,4 +1,4 @@
-//! A stack of layers on a device: its weights, and for each shape in use the buffers and programs of a workspace.
+//! A stack of layers on a device: its weights, and a workspace for each shape in use.
 
 use std::sync::Arc;
 
@@ -40,7 +40,7 @@ pub(crate) struct Encoded<'a> {
 impl Engine {
     pub fn new(gpu: &Gpu, weights: &Weights, batch_first: bool, options: Options) -> Result<Self> {
         let sizes = weights.sizes();
-        // One step of one row is the least that anybody runs: what it refuses can never workspace.
+        // One step of one row is the least that anybody runs: what it refuses can never run.
         Problem::new(sizes, 1, 1, batch_first)?;
         check_weights(&sizes, gpu.caps())?;
         let words = pack_weights(weights);
