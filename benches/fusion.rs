@@ -15,7 +15,9 @@ use common::Random;
 use common::compare::compare;
 use wgpu_rnn::ndarray::Array3;
 use wgpu_rnn::wgpu;
-use wgpu_rnn::{DeviceArray, Gpu, Lstm, LstmConfig, LstmIo, Options, Schedule, Weights, reference};
+use wgpu_rnn::{
+    DeviceArray, Gpu, LayerConfig, LayerIo, Lstm, Options, Schedule, Weights, reference,
+};
 
 /// Runs of each contestant; the median counts.
 const ROUNDS: usize = 9;
@@ -64,7 +66,7 @@ fn compete(gpu: &Gpu, shape: Shape) {
     for schedule in [Schedule::Stepwise, Schedule::SequenceFused] {
         contestants.push(fused(gpu, shape, &weights, &x, schedule));
     }
-    let expected = reference::lstm(&weights, x.view(), None, None).y.into_dyn();
+    let expected = reference::forward(&weights, &reference::Inputs::new(x.view())).y.into_dyn();
     for contestant in &contestants {
         contestant.run(gpu);
         let y = contestant.y.download().expect("a result");
@@ -110,7 +112,7 @@ fn fused<'a>(
     schedule: Schedule,
 ) -> Contestant<'a> {
     let options = Options { schedule: Some(schedule), ..Default::default() };
-    let config = LstmConfig { options, ..Default::default() };
+    let config = LayerConfig { options, ..Default::default() };
     let lstm = Lstm::new(gpu, weights, config).expect("a layer");
     let plan = lstm.plan(shape.seq_len, shape.batch).expect("a plan");
     assert_eq!(plan.schedule, schedule, "a fallback must not be timed");
@@ -118,7 +120,7 @@ fn fused<'a>(
     let y = gpu.zeros(&[shape.seq_len, shape.batch, shape.hidden_size]).expect("y");
     let output = y.clone();
     contestant(format!("{schedule}, {} rows", plan.rows), output, move |encoder| {
-        lstm.encode(encoder, &LstmIo::new(&x, &y)).expect("a run");
+        lstm.encode(encoder, &LayerIo::new(&x, &y)).expect("a run");
     })
 }
 

@@ -14,7 +14,7 @@ use criterion::measurement::WallTime;
 use criterion::{
     BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main,
 };
-use wgpu_rnn::{Gpu, Lstm, LstmConfig, LstmIo, Options, Schedule, reference, wgpu};
+use wgpu_rnn::{Gpu, LayerConfig, LayerIo, Lstm, Options, Schedule, reference, wgpu};
 
 const TOLERANCE: f64 = 1e-4;
 
@@ -45,11 +45,11 @@ fn forward(c: &mut Criterion) {
         let mut random = Random::new(7);
         let weights = random.weights(input_size, hidden_size, num_layers, false);
         let x = random.array3([seq_len, batch, input_size]);
-        let expected = reference::lstm(&weights, x.view(), None, None).y.into_dyn();
+        let expected = reference::forward(&weights, &reference::Inputs::new(x.view())).y.into_dyn();
         group.throughput(Throughput::Elements(seq_len as u64));
         for schedule in Schedule::ALL {
             let options = Options { schedule: Some(schedule), ..Default::default() };
-            let config = LstmConfig { options, ..Default::default() };
+            let config = LayerConfig { options, ..Default::default() };
             let lstm = Lstm::new(&gpu, &weights, config).expect("a layer");
             if lstm.plan(seq_len, batch).is_err() {
                 continue;
@@ -86,7 +86,7 @@ fn encode(c: &mut Criterion) {
     let weights = Random::new(7).weights(8, 8, 1, false);
     let options = Options { schedule: Some(Schedule::Stepwise), ..Default::default() };
     let lstm =
-        Lstm::new(&gpu, &weights, LstmConfig { options, ..Default::default() }).expect("a layer");
+        Lstm::new(&gpu, &weights, LayerConfig { options, ..Default::default() }).expect("a layer");
     let x = gpu.zeros(&[STEPS, 1, 8]).expect("x");
     let y = gpu.zeros(&[STEPS, 1, 8]).expect("y");
     group.throughput(Throughput::Elements(STEPS as u64));
@@ -96,7 +96,7 @@ fn encode(c: &mut Criterion) {
             for _ in 0..rounds {
                 let start = Instant::now();
                 let mut encoder = gpu.device().create_command_encoder(&Default::default());
-                lstm.encode(&mut encoder, &LstmIo::new(&x, &y)).expect("a run");
+                lstm.encode(&mut encoder, &LayerIo::new(&x, &y)).expect("a run");
                 let commands = encoder.finish();
                 encoding += start.elapsed();
                 gpu.queue().submit([commands]);

@@ -84,7 +84,7 @@ fn on_gpu(gpu: &Gpu, model: &Model, series: &Series) -> Outcome<Forecast> {
     let y = gpu.zeros(&[series.values.len(), 1, 1])?;
     let run = || -> Outcome<ArrayD<f32>> {
         let mut encoder = gpu.device().create_command_encoder(&Default::default());
-        lstm.encode(&mut encoder, &wgpu_rnn::LstmIo::new(&x, &h))?;
+        lstm.encode(&mut encoder, &wgpu_rnn::LayerIo::new(&x, &h))?;
         head.encode(&mut encoder, &h, &y)?;
         gpu.queue().submit([encoder.finish()]);
         Ok(y.download()?)
@@ -124,14 +124,14 @@ fn on_cpu(model: &Model, series: &Series) -> Outcome<Forecast> {
         (model.array("head.weight")?, model.array("head.bias")?);
     let head = |h: Array3<f64>| reference::linear(weight.view(), Some(&bias), &h.into_dyn());
     let start = Instant::now();
-    let outputs = reference::lstm(&lstm, series.input().view(), None, None);
+    let outputs = reference::forward(&lstm, &reference::Inputs::new(series.input().view()));
     let one_step: Vec<f32> = head(outputs.y).iter().map(|value| *value as f32).collect();
     let one_step_time = start.elapsed() / series.values.len() as u32;
 
     let start = Instant::now();
     let warm =
         Array3::from_shape_vec((series.warm_up, 1, 1), series.values[..series.warm_up].to_vec())?;
-    let outputs = reference::lstm(&lstm, warm.view(), None, None);
+    let outputs = reference::forward(&lstm, &reference::Inputs::new(warm.view()));
     let (mut h, mut c) = (outputs.h_n, outputs.c_n);
     let mut value = one_step[series.warm_up - 1];
     let mut free_run = Vec::with_capacity(FREE_RUN);
@@ -139,7 +139,9 @@ fn on_cpu(model: &Model, series: &Series) -> Outcome<Forecast> {
         free_run.push(value);
         let [h0, c0] = [&h, &c].map(|state| state.mapv(|value| value as f32));
         let x = Array3::from_elem((1, 1, 1), value);
-        let outputs = reference::lstm(&lstm, x.view(), Some(h0.view()), Some(c0.view()));
+        let (h0, c0) = (Some(h0.view()), Some(c0.view()));
+        let inputs = reference::Inputs { h0, c0, ..reference::Inputs::new(x.view()) };
+        let outputs = reference::forward(&lstm, &inputs);
         (h, c) = (outputs.h_n, outputs.c_n);
         value = head(outputs.y)[[0, 0, 0]] as f32;
     }

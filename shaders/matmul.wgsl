@@ -2,7 +2,8 @@
 // Math:  out[m, n] = bias[n] + sum over k of a[m, k] * W[k, n]       n counts groups of four columns
 // Grid:  x: columns / TILE_N, y: rows / TILE_M, z: slices (directions)
 //        one invocation owns M_PER_INVOCATION rows of N_PER_INVOCATION groups of columns
-// Binds: 0 params · 1 weights (weights/*.wgsl) · 2 a read · 3 out (matmul/store_*.wgsl)
+// Binds: 0 params · 1 weights, four columns to a word (weights/*.wgsl) · 2 a read · 3 out (matmul/store_*.wgsl)
+//        5 lengths (lengths/*.wgsl)
 // Consts: TILE_M, TILE_N, TILE_K, M_PER_INVOCATION, N_PER_INVOCATION (kernels/matmul.rs)     Needs: WebGPU defaults
 // Floor: 8·M·N·K flops (N in groups); memory traffic falls by TILE_M for W and by 4·TILE_N for a
 // Why this shape:
@@ -40,9 +41,11 @@ var<workgroup> w_tile: array<vec4<f32>, TILE_K * TILE_N>;
 // Where row m of slice z begins in a.
 fn row_start(m: u32, z: u32) -> u32 {
     let step = params.first_step + m / params.batch;
-    let reversed = ((params.reverse >> z) & 1u) != 0u;
-    let t = select(step, params.seq_len - 1u - step, reversed);
-    return t * params.stride_t + (m % params.batch) * params.stride_b;
+    let row = m % params.batch;
+    let length = length_of(row);
+    let is_reverse = ((params.reverse >> z) & 1u) != 0u;
+    let t = select(step, length - 1u - step, is_reverse && step < length);
+    return t * params.stride_t + row * params.stride_b;
 }
 
 fn load_a_quad(start: u32, k: u32) -> vec4<f32> {

@@ -1,7 +1,28 @@
 // recurrence.wgsl: what the schedules share: parameters, state, and the product of all gates with one operand.
 // Binds: 0 params · 1 weights (weights/*.wgsl) · 2 x_proj or x (input/*.wgsl) · 3 state rw · 4 y rw
-// Consts: UNITS, UNITS_PER_INVOCATION, ROWS, MAX_SLICES (kernels/recurrence.rs)
+//        5 lengths (lengths/*.wgsl)
+// Consts: UNITS, UNITS_PER_INVOCATION, ROWS, MAX_SLICES, HAS_C, IS_CHOSEN (kernels/recurrence.rs)
 // The skeleton supplies operand_quad(row, quad): four consecutive k of x or h, from workgroup memory.
+
+// What was chosen about a cell (cell.rs); kernels with IS_CHOSEN = 0 do not read it.
+struct Choice {
+    f: u32,            // activations: their numbers in activation/chosen.wgsl, alpha and beta
+    f_alpha: f32,
+    f_beta: f32,
+    g: u32,
+    g_alpha: f32,
+    g_beta: f32,
+    h: u32,
+    h_alpha: f32,
+    h_beta: f32,
+    coupled: u32,      // 1: the forget gate is 1 - i
+    preact_clip: f32,  // infinite where there is none
+    cell_clip: f32,
+    peepholes: u32,    // index of the row of peephole weights
+    padding_0: u32,
+    padding_1: u32,
+    padding_2: u32,
+}
 
 // A slice of a dispatch (grid z): a direction of a layer (Stepwise, SequenceFused), or a layer (Wavefront).
 struct Slice {
@@ -13,10 +34,12 @@ struct Slice {
     delay: u32,        // dispatches by which it runs behind the first slice
     reverse: u32,      // 1: from the last time step to the first
     output: u32,       // its first column in y, or NONE: it writes no y
+    choice: Choice,
 }
 
 struct Params {
     hidden_size: u32,
+    row_words: u32,       // words from row to row of the weights, and of x_proj: H, rounded up where a word is one f32
     batch: u32,
     seq_len: u32,
     first_step: u32,      // the chunk's first step, counted from the start of the sequence
@@ -28,7 +51,16 @@ struct Params {
     output_stride_t: u32, // of y, in elements
     output_stride_b: u32,
     num_slices: u32,
+    padding_0: u32,
+    padding_1: u32,
+    padding_2: u32,
     slices: array<Slice, MAX_SLICES>,
+}
+
+// What a unit remembers; c only in an LSTM.
+struct CellState {
+    h: f32,
+    c: f32,
 }
 
 const NONE = 0xffffffffu;
@@ -56,7 +88,7 @@ fn column(unit: u32, u: u32) -> u32 {
 // acc[u][r] += sum over k of operand[r][k] * W[k][column(unit, u)]: one load of weights serves all rows, one of the
 // operand all units. weight: index of W[0][0]. The weights' rows, like the operand's, are padded to whole quads.
 fn accumulate(acc: ptr<function, Tile>, weight: u32, unit: u32, num_quads: u32) {
-    let stride = params.hidden_size;
+    let stride = params.row_words;
     var w: array<Gates, 4 * UNITS_PER_INVOCATION>;
     for (var q = 0u; q < num_quads; q++) {
         for (var u = 0u; u < UNITS_PER_INVOCATION; u++) {
@@ -80,13 +112,29 @@ fn quads(size: u32) -> u32 {
     return (size + 3u) / 4u;
 }
 
-fn time_of(slice: Slice, step: u32) -> u32 {
-    return select(step, params.seq_len - 1u - step, slice.reverse != 0u);
+// NaN stays NaN.
+fn clip(x: f32, bound: f32) -> f32 {
+    return select(select(x, bound, x > bound), -bound, x < -bound);
+}
+
+// The time step that is a row's step; beyond its length, the step itself.
+fn time_of(slice: Slice, step: u32, row: u32) -> u32 {
+    let length = length_of(row);
+    return select(step, length - 1u - step, slice.reverse != 0u && step < length);
 }
 
 fn write_output(slice: Slice, step: u32, row: u32, unit: u32, h: f32) {
     if (slice.output != NONE) {
-        let t = time_of(slice, step);
+        let t = time_of(slice, step, row);
         y[t * params.output_stride_t + row * params.output_stride_b + slice.output + unit] = h;
     }
+}
+
+// The longest of the rows that a workgroup owns.
+fn longest_of(first_row: u32) -> u32 {
+    var longest = 0u;
+    for (var r = 0u; r < ROWS; r++) {
+        longest = max(longest, length_of(first_row + r));
+    }
+    return longest;
 }

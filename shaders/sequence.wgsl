@@ -35,7 +35,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
             let at = row * params.hidden_size + unit;
             let exists = row < params.batch && unit < params.hidden_size;
             if (exists) {
-                c[u * ROWS + r] = state[c_at + at];
+                if (HAS_C == 1u) { c[u * ROWS + r] = state[c_at + at]; }
                 h[r * CAPACITY + unit] = state[h_at + at];
             } else {
                 // Units in excess stay zero in both copies: they fill the last quad.
@@ -46,7 +46,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     }
     workgroupBarrier();
 
-    for (var s = 0u; s < params.num_steps; s++) {
+    // Rows that have all ended cost no work but their zeros.
+    let longest = longest_of(first_row);
+    let active_steps = min(max(longest, params.first_step) - params.first_step, params.num_steps);
+    for (var s = 0u; s < active_steps; s++) {
         h_read = (s % 2u) * ROWS * CAPACITY;
         let h_write = ROWS * CAPACITY - h_read;
         let place = Place(group.y, params.first_step + s, first_row, h_at);
@@ -56,21 +59,37 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         for (var u = 0u; u < UNITS_PER_INVOCATION; u++) {
             let unit = local + u * UNITS;
             for (var r = 0u; r < ROWS; r++) {
+                let row = first_row + r;
                 let at = r * CAPACITY + unit;
-                let next = cell_update(acc[u * ROWS + r], CellState(h[h_read + at], c[u * ROWS + r]));
+                var next = CellState(h[h_read + at], c[u * ROWS + r]);
+                var output = 0.0;
+                if (place.step < length_of(row)) {
+                    next = cell_update(acc[u * ROWS + r], next, group.y, column(local, u));
+                    output = next.h;
+                }
                 if (unit < params.hidden_size) {
                     c[u * ROWS + r] = next.c;
                     h[h_write + at] = next.h;
-                    if (first_row + r < params.batch) {
-                        write_output(slice, place.step, first_row + r, unit, next.h);
+                    if (row < params.batch) {
+                        write_output(slice, place.step, row, unit, output);
                     }
                 }
             }
         }
         workgroupBarrier();
     }
+    for (var s = active_steps; s < params.num_steps; s++) {
+        for (var u = 0u; u < UNITS_PER_INVOCATION; u++) {
+            let unit = local + u * UNITS;
+            for (var row = first_row; row < min(first_row + ROWS, params.batch); row++) {
+                if (unit < params.hidden_size) {
+                    write_output(slice, params.first_step + s, row, unit, 0.0);
+                }
+            }
+        }
+    }
 
-    h_read = (params.num_steps % 2u) * ROWS * CAPACITY;
+    h_read = (active_steps % 2u) * ROWS * CAPACITY;
     for (var u = 0u; u < UNITS_PER_INVOCATION; u++) {
         let unit = local + u * UNITS;
         for (var r = 0u; r < ROWS; r++) {
@@ -78,7 +97,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
             if (row < params.batch && unit < params.hidden_size) {
                 let at = row * params.hidden_size + unit;
                 state[h_at + at] = h[h_read + r * CAPACITY + unit];
-                state[c_at + at] = c[u * ROWS + r];
+                if (HAS_C == 1u) { state[c_at + at] = c[u * ROWS + r]; }
             }
         }
     }

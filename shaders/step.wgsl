@@ -11,8 +11,8 @@
 //      Which is which follows from the step's number, so nothing is bound anew between steps.
 //   2. Rows of x and h are staged in workgroup memory in whole quads: one load per workgroup instead of one per unit,
 //      whatever the alignment of the caller's rows.
-//   3. A slice that has not begun, or has ended, carries its h over: after the last dispatch of a wavefront
-//      the states of all layers lie in the same half.
+//   3. A slice that has not begun, or has ended, carries its h over, and so does a row that has ended: after the last
+//      dispatch all final states lie in the same half.
 
 struct Clock {
     step: u32, // counted from the chunk's first
@@ -20,12 +20,12 @@ struct Clock {
 
 @group(1) @binding(0) var<uniform> clock: Clock;
 
-// Rows of an operand in a storage buffer.
+// Rows of an operand: x, or in the state buffer rows of `size` from `base`, `stride` apart.
 struct Source {
     is_input: bool,
     base: u32,
-    stride: u32, // from row to row
-    size: u32,   // k per row
+    stride: u32,
+    size: u32,
 }
 
 var<workgroup> tile: array<vec4<f32>, ROWS * TILE_QUADS>;
@@ -34,11 +34,19 @@ fn operand_quad(row: u32, quad: u32) -> vec4<f32> {
     return tile[row * TILE_QUADS + quad];
 }
 
+fn row_start(place: Place, source: Source, row: u32) -> u32 {
+    if (source.is_input) {
+        let t = time_of(params.slices[place.slice], place.step, row);
+        return t * params.input_stride_t + row * params.input_stride_b;
+    }
+    return source.base + row * source.stride;
+}
+
 fn stage(place: Place, source: Source, k0: u32, num_quads: u32, local: u32) {
     for (var i = local; i < ROWS * num_quads; i += UNITS) {
         let r = i / num_quads;
         let k = k0 + 4u * (i % num_quads);
-        let at = source.base + min(place.row + r, params.batch - 1u) * source.stride + k;
+        let at = row_start(place, source, min(place.row + r, params.batch - 1u)) + k;
         let left = source.size - k;
         var quad = vec4<f32>(operand_at(source.is_input, at), 0.0, 0.0, 0.0);
         if (left > 1u) { quad.y = operand_at(source.is_input, at + 1u); }
@@ -55,7 +63,7 @@ fn multiply(acc: ptr<function, Tile>, place: Place, source: Source, weight: u32,
         workgroupBarrier(); // all have read the tile before
         stage(place, source, k0, num_quads, local);
         workgroupBarrier();
-        accumulate(acc, weight + k0 * params.hidden_size, unit, num_quads);
+        accumulate(acc, weight + k0 * params.row_words, unit, num_quads);
     }
 }
 
@@ -68,9 +76,11 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let h_prev = ((step + params.phase) % 2u) * params.state_size;
     let h_next = params.state_size - h_prev;
     let c = 2u * params.state_size;
-    let is_active = step >= slice.delay && step - slice.delay < params.seq_len;
-
+    let is_running = step >= slice.delay && step - slice.delay < params.seq_len;
     let place = Place(group.z, step - slice.delay, first_row, h_prev);
+    // Rows that have all ended cost no work.
+    let is_active = is_running && place.step < longest_of(first_row);
+
     var acc: Tile;
     if (is_active) {
         input_part(&acc, place, first_unit, local);
@@ -84,13 +94,16 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
             let row = first_row + r;
             if (row < params.batch && unit < params.hidden_size) {
                 let at = slice.state + row * params.hidden_size + unit;
-                var next = CellState(state[h_prev + at], state[c + at]);
-                if (is_active) {
-                    next = cell_update(acc[u * ROWS + r], next);
+                var next = CellState(state[h_prev + at], 0.0);
+                if (is_running && place.step < length_of(row)) {
+                    if (HAS_C == 1u) { next.c = state[c + at]; }
+                    next = cell_update(acc[u * ROWS + r], next, group.z, unit);
+                    if (HAS_C == 1u) { state[c + at] = next.c; }
                     write_output(slice, place.step, row, unit, next.h);
+                } else if (is_running) {
+                    write_output(slice, place.step, row, unit, 0.0);
                 }
                 state[h_next + at] = next.h;
-                state[c + at] = next.c;
             }
         }
     }

@@ -20,12 +20,15 @@
 #![warn(missing_docs)]
 
 mod caps;
+mod cell;
 mod error;
 mod gpu;
+mod gru;
 pub mod io;
 #[doc(hidden)]
 #[allow(missing_docs, reason = "for this crate's tests")]
 pub mod kernels;
+mod layer;
 mod linear;
 mod lstm;
 #[doc(hidden)]
@@ -34,6 +37,7 @@ pub mod pack;
 mod plan;
 mod problem;
 pub mod reference;
+mod rnn;
 #[doc(hidden)]
 #[allow(missing_docs, reason = "for this crate's tests")]
 pub mod run;
@@ -41,15 +45,19 @@ mod stream;
 mod weights;
 
 pub use caps::DeviceCaps;
+pub use cell::{Activation, Activations, Cell, CellOptions, Flavour};
 pub use error::{Error, Result};
 #[cfg(not(target_arch = "wasm32"))]
 pub use gpu::Ceilings;
-pub use gpu::{AdapterReport, DeviceArray, Gpu, GpuBuilder, GpuStats, GpuTimer};
+pub use gpu::{AdapterReport, DeviceArray, DeviceLengths, Gpu, GpuBuilder, GpuStats, GpuTimer};
+pub use gru::{Gru, GruKind, GruStream};
+pub use layer::{Kind, Layer, LayerConfig, LayerIo};
 pub use linear::Linear;
-pub use lstm::{Lstm, LstmConfig, LstmIo, LstmState};
+pub use lstm::{Lstm, LstmKind, LstmState, LstmStream};
 pub use plan::{Memory, Options, Plan, Schedule, plan};
-pub use problem::{Cell, LayerSizes, Problem};
-pub use stream::LstmStream;
+pub use problem::{Direction, LayerSizes, Problem};
+pub use rnn::{Rnn, RnnKind, RnnStream};
+pub use stream::Stream;
 pub use weights::{LayerWeights, Weights};
 
 // The types of these crates are part of the interface.

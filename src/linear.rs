@@ -219,5 +219,5 @@ impl Linear {
 }
 
 fn kernel(gpu: &Gpu) -> Matmul {
-    Matmul { store: Store::Features, tile: Tile::of(gpu.caps()) }
+    Matmul { store: Store::Features, tile: Tile::of(gpu.caps()), has_lengths: false }
 }

@@ -1,23 +1,48 @@
 //! Canonical weights to the layout that the kernels read: pure functions on slices.
 //!
-//! The four gate weights that share (unit j, input k) lie side by side as one `vec4<f32>`, here called a *word*.
-//! One direction of one layer is a matrix of words `[1 + I4 + H4][H]`: the bias row (`b_ih + b_hh`), the rows of
-//! `w_ih`, then those of `w_hh`. I4 and H4 are the sizes rounded up to whole quads of k; the rows in excess are zero.
+//! The gate weights that share (unit j, input k) lie side by side as one *word*: a `vec4<f32>` for LSTM (i, f, g, o) and
+//! GRU (r, z, n_x, n_h), one `f32` for RNN. One direction of one layer is a matrix of words with the rows: bias, `w_ih`,
+//! `w_hh`, peepholes (LSTM). The rows of `w_ih` and `w_hh` are padded to whole quads of k, the words of a row to whole
+//! 16 bytes, with zeros.
 
 use ndarray::{ArrayView1, ArrayView2};
 
+use crate::cell::Cell;
 use crate::problem::LayerSizes;
 use crate::weights::{LayerWeights, Weights};
 
-/// Words of a section begin at a multiple of 256 bytes, the largest offset alignment that WebGPU allows a device.
-const SECTION_WORDS: u64 = 256 / 16;
+/// Sections begin at a multiple of this, the largest offset alignment that WebGPU allows a device.
+const SECTION_BYTES: u64 = 256;
 
 pub(crate) fn round_up(n: u64, multiple: u64) -> u64 {
     n.div_ceil(multiple) * multiple
 }
 
+/// Which product a gate's weights belong to.
+#[derive(Clone, Copy)]
+enum Part {
+    Input,
+    Recurrent,
+}
+
+/// The f32 of a word.
+fn lanes(cell: Cell) -> usize {
+    match cell {
+        Cell::Lstm | Cell::Gru { .. } => 4,
+        Cell::Rnn => 1,
+    }
+}
+
+/// The place in a word of a gate, gates counted as PyTorch stacks them. The parts of a GRU's candidate stay apart.
+fn lane(cell: Cell, gate: usize, part: Part) -> usize {
+    match (cell, gate, part) {
+        (Cell::Gru { .. }, 2, Part::Recurrent) => 3,
+        _ => gate,
+    }
+}
+
 /// Where the words of each layer and direction lie in the packed buffer: a section for each layer, one behind the
-/// other. All layers above the first are of one size.
+/// other. All layers above the first are of one size. Places are counted in words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WeightLayout {
     sizes: LayerSizes,
@@ -28,11 +53,21 @@ impl WeightLayout {
         WeightLayout { sizes }
     }
 
+    /// Bytes of a word.
+    pub fn word_bytes(&self) -> u64 {
+        4 * lanes(self.sizes.cell) as u64
+    }
+
+    /// Words from row to row.
+    pub fn row_words(&self) -> u64 {
+        round_up(self.sizes.hidden_size as u64, 16 / self.word_bytes())
+    }
+
     /// The first word and the number of words of a layer, both directions.
     pub fn section(&self, layer: usize) -> (u64, u64) {
         let words = |layer| {
-            let words = direction_words(&self.sizes, layer) * self.sizes.num_directions() as u64;
-            round_up(words, SECTION_WORDS)
+            let words = self.direction_words(layer) * self.sizes.num_directions() as u64;
+            round_up(words, SECTION_BYTES / self.word_bytes())
         };
         match layer.checked_sub(1) {
             None => (0, words(0)),
@@ -40,63 +75,100 @@ impl WeightLayout {
         }
     }
 
-    /// The first word of a direction's bias row, from the start of its layer's section.
+    /// A direction's bias row, from the start of its layer's section; `w_ih` follows.
     pub fn bias(&self, layer: usize, direction: usize) -> u64 {
-        direction as u64 * direction_words(&self.sizes, layer)
+        direction as u64 * self.direction_words(layer)
     }
 
-    /// The first word of a direction's `w_hh`, from the start of its layer's section.
+    /// The first row of a direction's `w_hh`, from the start of its layer's section.
     pub fn w_hh(&self, layer: usize, direction: usize) -> u64 {
         let rows = 1 + round_up(self.sizes.layer_input_size(layer) as u64, 4);
-        self.bias(layer, direction) + rows * self.sizes.hidden_size as u64
+        self.bias(layer, direction) + rows * self.row_words()
     }
 
-    /// Words in all.
-    pub fn words(&self) -> u64 {
-        self.section(self.sizes.num_layers).0
+    /// A direction's row of peephole weights, from the start of its layer's section.
+    pub fn peepholes(&self, layer: usize, direction: usize) -> u64 {
+        let rows = round_up(self.sizes.hidden_size as u64, 4);
+        self.w_hh(layer, direction) + rows * self.row_words()
     }
-}
 
-fn direction_words(sizes: &LayerSizes, layer: usize) -> u64 {
-    let rows = 1
-        + round_up(sizes.layer_input_size(layer) as u64, 4)
-        + round_up(sizes.hidden_size as u64, 4);
-    rows * sizes.hidden_size as u64
+    /// Bytes in all.
+    pub fn bytes(&self) -> u64 {
+        self.section(self.sizes.num_layers).0 * self.word_bytes()
+    }
+
+    fn direction_words(&self, layer: usize) -> u64 {
+        let rows = 1
+            + round_up(self.sizes.layer_input_size(layer) as u64, 4)
+            + round_up(self.sizes.hidden_size as u64, 4)
+            + u64::from(self.sizes.cell == Cell::Lstm);
+        rows * self.row_words()
+    }
 }
 
 /// All weights in one buffer, as [`WeightLayout`] says.
-pub fn pack_weights(weights: &Weights) -> Vec<[f32; 4]> {
-    let sizes = weights.sizes();
-    let layout = WeightLayout::new(sizes);
-    let mut words = vec![[0.0; 4]; layout.words() as usize];
+pub fn pack_weights(weights: &Weights) -> Vec<f32> {
+    let layout = WeightLayout::new(weights.sizes());
+    let cell = weights.sizes().cell;
+    let mut packed = vec![0.0; (layout.bytes() / 4) as usize];
     for (layer, direction, source) in weights.directions() {
         let start = layout.section(layer).0;
-        let bias = (start + layout.bias(layer, direction)) as usize;
-        let w_hh = (start + layout.w_hh(layer, direction)) as usize;
-        let h = sizes.hidden_size;
-        pack_bias(source, &mut words[bias..bias + h]);
-        pack_gates(source.w_ih.view(), &mut words[bias + h..w_hh]);
-        pack_gates(source.w_hh.view(), &mut words[w_hh..w_hh + h * h]);
-    }
-    words
-}
-
-/// `w`: `[4*H, K]`, words: `[K, H]` or longer.
-fn pack_gates(w: ArrayView2<f32>, words: &mut [[f32; 4]]) {
-    let h = w.nrows() / 4;
-    for (row, values) in w.outer_iter().enumerate() {
-        let (gate, unit) = (row / h, row % h);
-        for (k, value) in values.iter().enumerate() {
-            words[k * h + unit][gate] = *value;
+        let rows = |first: u64| Rows {
+            cell,
+            first: (start + first) as usize,
+            row_words: layout.row_words() as usize,
+        };
+        let bias = layout.bias(layer, direction);
+        rows(bias).add_bias(source, &mut packed);
+        rows(bias + layout.row_words()).put(source.w_ih.view(), Part::Input, &mut packed);
+        let w_hh = rows(layout.w_hh(layer, direction));
+        w_hh.put(source.w_hh.view(), Part::Recurrent, &mut packed);
+        if let Some(peepholes) = &source.peepholes {
+            rows(layout.peepholes(layer, direction)).put_peepholes(peepholes.view(), &mut packed);
         }
     }
+    packed
 }
 
-fn pack_bias(source: &LayerWeights, words: &mut [[f32; 4]]) {
-    let h = words.len();
-    for bias in [&source.b_ih, &source.b_hh].into_iter().flatten() {
-        for (row, value) in bias.iter().enumerate() {
-            words[row % h][row / h] += *value;
+/// Rows of words in the packed buffer.
+struct Rows {
+    cell: Cell,
+    /// The first word.
+    first: usize,
+    row_words: usize,
+}
+
+impl Rows {
+    fn at(&self, k: usize, unit: usize, lane: usize) -> usize {
+        (self.first + k * self.row_words + unit) * lanes(self.cell) + lane
+    }
+
+    /// `w`: `[G*H, K]`.
+    fn put(&self, w: ArrayView2<'_, f32>, part: Part, packed: &mut [f32]) {
+        let h = w.nrows() / self.cell.num_gates();
+        for (row, values) in w.outer_iter().enumerate() {
+            let lane = lane(self.cell, row / h, part);
+            for (k, value) in values.iter().enumerate() {
+                packed[self.at(k, row % h, lane)] = *value;
+            }
+        }
+    }
+
+    fn add_bias(&self, source: &LayerWeights, packed: &mut [f32]) {
+        for (bias, part) in [(&source.b_ih, Part::Input), (&source.b_hh, Part::Recurrent)] {
+            let Some(bias) = bias else { continue };
+            let h = bias.len() / self.cell.num_gates();
+            for (row, value) in bias.iter().enumerate() {
+                packed[self.at(0, row % h, lane(self.cell, row / h, part))] += *value;
+            }
+        }
+    }
+
+    /// `peepholes`: `[3, H]` to the gates i, f and o.
+    fn put_peepholes(&self, peepholes: ArrayView2<'_, f32>, packed: &mut [f32]) {
+        const LANES: [usize; 3] = [0, 1, 3];
+        for ((row, unit), value) in peepholes.indexed_iter() {
+            packed[self.at(0, unit, LANES[row])] = *value;
         }
     }
 }
@@ -123,21 +195,29 @@ mod tests {
     use ndarray::{Array, Array1, Array2};
 
     use super::*;
-    use crate::problem::Cell;
+    use crate::problem::Direction;
 
     /// Every element of every array has its own value, so that a misplaced one shows.
     fn numbered(sizes: LayerSizes) -> Weights {
-        let mut next = 0.0;
-        let mut number = |_| {
-            next += 1.0;
-            next
+        let mut last = 0.0;
+        let mut next = || {
+            last += 1.0;
+            last
         };
         let h = sizes.hidden_size;
-        let mut direction = |i| LayerWeights {
-            w_ih: Array2::from_shape_simple_fn((4 * h, i), || number(())),
-            w_hh: Array2::from_shape_simple_fn((4 * h, h), || number(())),
-            b_ih: Some(Array1::from_shape_simple_fn(4 * h, || number(()))),
-            b_hh: Some(Array1::from_shape_simple_fn(4 * h, || number(()))),
+        let rows = sizes.cell.num_gates() * h;
+        let mut direction = |i| {
+            let w_ih = Array2::from_shape_simple_fn((rows, i), &mut next);
+            let w_hh = Array2::from_shape_simple_fn((rows, h), &mut next);
+            let b_ih = Array1::from_shape_simple_fn(rows, &mut next);
+            let b_hh = Array1::from_shape_simple_fn(rows, &mut next);
+            let weights = LayerWeights::new(w_ih, w_hh).with_bias(Some(b_ih), Some(b_hh));
+            match sizes.cell {
+                Cell::Lstm => {
+                    weights.with_peepholes(Array2::from_shape_simple_fn((3, h), &mut next))
+                }
+                _ => weights,
+            }
         };
         let layers = (0..sizes.num_layers)
             .map(|l| {
@@ -147,44 +227,68 @@ mod tests {
         Weights::new(sizes.cell, layers).unwrap()
     }
 
+    /// The lanes of each gate: of w_ih and b_ih, and of w_hh and b_hh.
+    fn expected_lanes(cell: Cell) -> (&'static [usize], &'static [usize]) {
+        match cell {
+            Cell::Lstm => (&[0, 1, 2, 3], &[0, 1, 2, 3]),
+            Cell::Gru { .. } => (&[0, 1, 2], &[0, 1, 3]),
+            Cell::Rnn => (&[0], &[0]),
+        }
+    }
+
     #[test]
     fn every_weight_lands_where_the_layout_says() {
-        for (input_size, hidden_size, num_layers, bidirectional) in
-            [(1, 1, 1, false), (3, 5, 2, true), (4, 8, 3, false), (17, 33, 2, true)]
+        let cells = [Cell::Lstm, Cell::Gru { reset_after: true }, Cell::Rnn];
+        let sizes = [
+            (1, 1, 1, Direction::Forward),
+            (3, 5, 2, Direction::Bidirectional),
+            (4, 8, 3, Direction::Forward),
+        ];
+        for (cell, (input_size, hidden_size, num_layers, direction)) in
+            cells.into_iter().flat_map(|cell| sizes.map(|sizes| (cell, sizes)))
         {
-            let sizes =
-                LayerSizes { cell: Cell::Lstm, input_size, hidden_size, num_layers, bidirectional };
+            let sizes = LayerSizes { cell, input_size, hidden_size, num_layers, direction };
             let weights = numbered(sizes);
             let layout = WeightLayout::new(sizes);
-            let words = pack_weights(&weights);
-            let h = hidden_size;
-            let mut found = 0;
+            let mut packed = pack_weights(&weights);
+            let (input_lanes, recurrent_lanes) = expected_lanes(cell);
+            let lanes = if cell == Cell::Rnn { 1 } else { 4 };
+            // Takes an element out of the packed weights, so that what is left at the end is padding.
+            let mut take =
+                |word: u64, lane: usize| std::mem::take(&mut packed[word as usize * lanes + lane]);
             for (l, d, source) in weights.directions() {
-                let (start, _) = layout.section(l);
-                assert_eq!(start * 16 % 256, 0);
-                let bias = (start + layout.bias(l, d)) as usize;
-                let w_hh = (start + layout.w_hh(l, d)) as usize;
-                for gate in 0..4 {
-                    for unit in 0..h {
-                        let row = gate * h + unit;
-                        let both =
-                            source.b_ih.as_ref().unwrap()[row] + source.b_hh.as_ref().unwrap()[row];
-                        assert_eq!(words[bias + unit][gate], both);
+                let start = layout.section(l).0;
+                assert_eq!(start * layout.word_bytes() % 256, 0);
+                let bias = start + layout.bias(l, d);
+                let w_hh = start + layout.w_hh(l, d);
+                for gate in 0..cell.num_gates() {
+                    for unit in 0..hidden_size {
+                        let row = gate * hidden_size + unit;
+                        let (input, recurrent) = (input_lanes[gate], recurrent_lanes[gate]);
+                        let b_ih = source.b_ih.as_ref().unwrap()[row];
+                        let b_hh = source.b_hh.as_ref().unwrap()[row];
+                        if input == recurrent {
+                            assert_eq!(take(bias + unit as u64, input), b_ih + b_hh);
+                        } else {
+                            assert_eq!(take(bias + unit as u64, input), b_ih);
+                            assert_eq!(take(bias + unit as u64, recurrent), b_hh);
+                        }
                         for k in 0..sizes.layer_input_size(l) {
-                            let word = words[bias + (1 + k) * h + unit];
-                            assert_eq!(word[gate], source.w_ih[[row, k]]);
-                            found += 1;
+                            let word = bias + (1 + k as u64) * layout.row_words() + unit as u64;
+                            assert_eq!(take(word, input), source.w_ih[[row, k]]);
                         }
-                        for k in 0..h {
-                            assert_eq!(words[w_hh + k * h + unit][gate], source.w_hh[[row, k]]);
-                            found += 1;
+                        for k in 0..hidden_size {
+                            let word = w_hh + k as u64 * layout.row_words() + unit as u64;
+                            assert_eq!(take(word, recurrent), source.w_hh[[row, k]]);
                         }
-                        found += 1;
                     }
                 }
+                for ((row, unit), value) in source.peepholes.iter().flat_map(|p| p.indexed_iter()) {
+                    let word = start + layout.peepholes(l, d) + unit as u64;
+                    assert_eq!(take(word, [0, 1, 3][row]), *value);
+                }
             }
-            let nonzero = words.iter().flatten().filter(|value| **value != 0.0).count();
-            assert_eq!(nonzero, found, "padding is zero");
+            assert!(packed.iter().all(|value| *value == 0.0), "padding is zero");
         }
     }
 

@@ -1,34 +1,30 @@
 //! What is to be computed: the cell, the sizes of the layers, and the sizes of one run.
 
+use crate::cell::{Cell, Flavour};
 use crate::error::{Error, Result};
 
-/// The recurrent cell.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Cell {
-    /// Long short-term memory, gates in the order i, f, g, o.
-    Lstm,
+/// Which way a layer goes through the time steps.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Direction {
+    /// From the first to the last.
+    #[default]
+    Forward,
+    /// From the last to the first; y is in the order of x.
+    Reverse,
+    /// Both, with weights of their own; their outputs lie side by side.
+    Bidirectional,
 }
 
-impl Cell {
-    /// The number of gates: the weights of a layer have `num_gates * hidden_size` rows.
-    pub fn num_gates(self) -> usize {
-        match self {
-            Cell::Lstm => 4,
-        }
-    }
-}
-
-impl std::fmt::Display for Cell {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Cell::Lstm => "LSTM",
-        })
+impl Direction {
+    /// Bidirectional or forward.
+    pub fn of(is_bidirectional: bool) -> Self {
+        if is_bidirectional { Direction::Bidirectional } else { Direction::Forward }
     }
 }
 
 /// The sizes of a stack of recurrent layers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
 pub struct LayerSizes {
     /// The recurrent cell.
     pub cell: Cell,
@@ -38,14 +34,40 @@ pub struct LayerSizes {
     pub hidden_size: usize,
     /// Stacked layers.
     pub num_layers: usize,
-    /// Whether each layer also runs from the last time step to the first.
-    pub bidirectional: bool,
+    /// Which way the layers go through the time steps.
+    pub direction: Direction,
 }
 
 impl LayerSizes {
+    /// One forward layer.
+    pub fn new(cell: Cell, input_size: usize, hidden_size: usize) -> Self {
+        let direction = Direction::Forward;
+        LayerSizes { cell, input_size, hidden_size, num_layers: 1, direction }
+    }
+
+    /// The same with `num_layers` stacked layers.
+    pub fn with_layers(self, num_layers: usize) -> Self {
+        LayerSizes { num_layers, ..self }
+    }
+
+    /// The same in another direction.
+    pub fn with_direction(self, direction: Direction) -> Self {
+        LayerSizes { direction, ..self }
+    }
+
+    /// Whether each layer runs both ways.
+    pub fn is_bidirectional(&self) -> bool {
+        self.direction == Direction::Bidirectional
+    }
+
     /// 2 for a bidirectional layer, else 1.
     pub fn num_directions(&self) -> usize {
-        1 + usize::from(self.bidirectional)
+        1 + usize::from(self.is_bidirectional())
+    }
+
+    /// Whether direction `direction` of a layer runs from the last time step to the first.
+    pub fn is_reverse(&self, direction: usize) -> bool {
+        direction == 1 || self.direction == Direction::Reverse
     }
 
     /// Features of one time step of a layer's output: `num_directions * hidden_size`.
@@ -81,6 +103,10 @@ pub struct Problem {
     pub batch: usize,
     /// Whether x and y are `[batch, seq_len, features]` instead of `[seq_len, batch, features]`.
     pub batch_first: bool,
+    /// Whether each batch row has a length of its own.
+    pub has_lengths: bool,
+    /// Which code of the cell runs.
+    pub flavour: Flavour,
 }
 
 impl Problem {
@@ -93,7 +119,8 @@ impl Problem {
         sizes.validate()?;
         at_least_one("seq_len", seq_len)?;
         at_least_one("batch", batch)?;
-        let problem = Problem { sizes, seq_len, batch, batch_first };
+        let (has_lengths, flavour) = (false, Flavour::Standard);
+        let problem = Problem { sizes, seq_len, batch, batch_first, has_lengths, flavour };
         // The largest products of each kind; every other size of a run is a part of one of these.
         let [t, b, i, h] = [seq_len, batch, sizes.input_size, sizes.hidden_size].map(|n| n as u64);
         let (l, d) = (sizes.num_layers as u64, sizes.num_directions() as u64);
@@ -161,7 +188,7 @@ mod tests {
         input_size: 3,
         hidden_size: 5,
         num_layers: 2,
-        bidirectional: true,
+        direction: Direction::Bidirectional,
     };
 
     #[test]

@@ -1,31 +1,33 @@
-//! Single time steps of an LSTM, its state on the GPU.
+//! Single time steps of a recurrent layer, its state on the GPU.
 
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use ndarray::{Array2, ArrayD, ArrayView2, Ix3};
 
 use crate::error::{Error, Result};
 use crate::gpu::{DeviceArray, Pending, Readback};
-use crate::lstm::LstmState;
-use crate::run::{Engine, Workspace, check_shape};
+use crate::layer::Kind;
+use crate::run::{Engine, States, Workspace, check_shape};
 
-/// Advances `batch` sequences by one time step per call, like `nn.LSTMCell` for a whole stack; the state stays on
-/// the GPU. Made by [`Lstm::stream`](crate::Lstm::stream); streams of one layer share its weights, nothing else.
+/// Advances `batch` sequences by one time step per call, like PyTorch's `nn.LSTMCell` for a whole stack; the
+/// state stays on the GPU. Made by [`Layer::stream`](crate::Layer::stream); streams of one layer share its weights, nothing else.
 ///
 /// For a bidirectional stack a step is a sequence of length 1 for both directions.
 #[derive(Debug)]
-pub struct LstmStream {
+pub struct Stream<K: Kind> {
     engine: Arc<Engine>,
     workspace: Workspace,
     batch: usize,
     /// The half of the h ring that holds h now.
     half: usize,
+    kind: PhantomData<fn() -> K>,
 }
 
-impl LstmStream {
+impl<K: Kind> Stream<K> {
     pub(crate) fn new(engine: Arc<Engine>, batch: usize) -> Result<Self> {
         let workspace = engine.stream_workspace(batch)?;
-        let mut stream = LstmStream { engine, workspace, batch, half: 0 };
+        let mut stream = Stream { engine, workspace, batch, half: 0, kind: PhantomData };
         stream.reset()?;
         Ok(stream)
     }
@@ -47,7 +49,7 @@ impl LstmStream {
         y
     }
 
-    /// The async twin of [`LstmStream::step`]. The step is taken when this is first polled, even if the future is
+    /// The async twin of [`Stream::step`]. The step is taken when this is first polled, even if the future is
     /// dropped before it ends.
     pub async fn step_async(&mut self, x_t: ArrayView2<'_, f32>) -> Result<Array2<f32>> {
         let (half, pending) = self.submit(x_t)?;
@@ -107,30 +109,34 @@ impl LstmStream {
     /// # Errors
     /// [`Error::DeviceLost`].
     #[cfg(not(target_arch = "wasm32"))]
-    pub fn save(&self) -> Result<LstmState> {
-        self.request_state()?.wait(|values| self.workspace.split_state(values))?.0
+    pub fn save(&self) -> Result<K::State> {
+        let state = self.request_state()?.wait(|values| self.workspace.split_state(values))?.0?;
+        K::state(state.h.into_dyn(), state.c.map(|c| c.into_dyn()))
     }
 
-    /// The async twin of [`LstmStream::save`].
-    pub async fn save_async(&self) -> Result<LstmState> {
-        self.request_state()?.ready(|values| self.workspace.split_state(values)).await?.0
+    /// The async twin of [`Stream::save`].
+    pub async fn save_async(&self) -> Result<K::State> {
+        let pending = self.request_state()?;
+        let state = pending.ready(|values| self.workspace.split_state(values)).await?.0?;
+        K::state(state.h.into_dyn(), state.c.map(|c| c.into_dyn()))
     }
 
     /// Sets the state of all sequences to one that was saved, here or by a run of a whole sequence.
     ///
     /// # Errors
     /// [`Error::Shape`] where it does not fit, [`Error::DeviceLost`].
-    pub fn load(&mut self, state: &LstmState) -> Result<()> {
+    pub fn load(&mut self, state: &K::State) -> Result<()> {
         let shape = self.workspace.problem().state_shape();
         let part = |argument, array: &ArrayD<f32>| {
             check_shape(argument, array.shape(), &shape)?;
             let misfit = Error::shape(argument, format!("{shape:?}"), array.shape());
             array.clone().into_dimensionality::<Ix3>().map_err(|_| misfit)
         };
-        let (h, c) = (part("h", &state.h)?, part("c", &state.c)?);
+        let (h, c) = K::parts(state);
+        let state = States { h: part("h", h)?, c: c.map(|c| part("c", c)).transpose()? };
         let gpu = &self.engine.gpu;
         gpu.scoped(|| {
-            self.workspace.write_state(gpu, self.half, h.view(), c.view());
+            self.workspace.write_state(gpu, self.half, &state);
             Ok(())
         })
     }

@@ -2,11 +2,24 @@
 
 use ndarray::{Array1, Array2};
 
+use crate::cell::{Cell, CellOptions, Flavour};
 use crate::error::{Error, Result};
-use crate::problem::{Cell, LayerSizes};
+use crate::problem::{Direction, LayerSizes};
 
 /// The weights of one direction of one layer. G is the number of gates, H the hidden size, I the layer's input size.
+///
+/// ```
+/// use ndarray::{Array1, Array2};
+/// use wgpu_rnn::LayerWeights;
+///
+/// let (input_size, hidden_size) = (3, 5);
+/// let w_ih = Array2::zeros((4 * hidden_size, input_size));
+/// let w_hh = Array2::zeros((4 * hidden_size, hidden_size));
+/// let bias = Array1::zeros(4 * hidden_size);
+/// let layer = LayerWeights::new(w_ih, w_hh).with_bias(Some(bias), None);
+/// ```
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct LayerWeights {
     /// `weight_ih`: `[G*H, I]`.
     pub w_ih: Array2<f32>,
@@ -16,21 +29,20 @@ pub struct LayerWeights {
     pub b_ih: Option<Array1<f32>>,
     /// `bias_hh`: `[G*H]`; none is zero.
     pub b_hh: Option<Array1<f32>>,
+    /// Peephole weights of an LSTM from c to the gates i, f and o: `[3, H]`; none is zero.
+    pub peepholes: Option<Array2<f32>>,
 }
 
 /// The weights of a stack of layers, their sizes checked against each other.
 ///
 /// ```
-/// use ndarray::{Array1, Array2};
+/// use ndarray::Array2;
 /// use wgpu_rnn::{Cell, LayerWeights, Weights};
 ///
 /// let (input_size, hidden_size) = (3, 5);
-/// let layer = LayerWeights {
-///     w_ih: Array2::zeros((4 * hidden_size, input_size)),
-///     w_hh: Array2::zeros((4 * hidden_size, hidden_size)),
-///     b_ih: Some(Array1::zeros(4 * hidden_size)),
-///     b_hh: None,
-/// };
+/// let w_ih = Array2::zeros((4 * hidden_size, input_size));
+/// let w_hh = Array2::zeros((4 * hidden_size, hidden_size));
+/// let layer = LayerWeights::new(w_ih, w_hh);
 /// let weights = Weights::new(Cell::Lstm, vec![vec![layer]])?;
 /// assert_eq!(weights.sizes().hidden_size, 5);
 /// # Ok::<(), wgpu_rnn::Error>(())
@@ -38,6 +50,7 @@ pub struct LayerWeights {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Weights {
     sizes: LayerSizes,
+    options: CellOptions,
     layers: Vec<Vec<LayerWeights>>,
 }
 
@@ -65,7 +78,10 @@ impl Weights {
             input_size: first.w_ih.ncols(),
             hidden_size: first.w_hh.ncols(),
             num_layers: layers.len(),
-            bidirectional: num_directions == 2,
+            direction: match num_directions {
+                1 => Direction::Forward,
+                _ => Direction::Bidirectional,
+            },
         };
         for (l, directions) in layers.iter().enumerate() {
             if directions.len() != num_directions {
@@ -76,7 +92,39 @@ impl Weights {
                 weights.validate(&sizes, l, direction)?;
             }
         }
-        Ok(Weights { sizes, layers })
+        Ok(Weights { sizes, layers, options: CellOptions::default() })
+    }
+
+    /// The same weights for a cell with choices.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] where the cell has not got what was chosen.
+    pub fn with_options(mut self, options: CellOptions) -> Result<Self> {
+        options.validate(self.sizes.cell)?;
+        self.options = options;
+        Ok(self)
+    }
+
+    /// The same weights for layers that run from the last time step to the first.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] where the layers are bidirectional.
+    pub fn reversed(mut self) -> Result<Self> {
+        if self.sizes.direction == Direction::Bidirectional {
+            return Err(Error::argument("weights", "those of one direction", "bidirectional"));
+        }
+        self.sizes.direction = Direction::Reverse;
+        Ok(self)
+    }
+
+    /// What was chosen about the cell.
+    pub fn options(&self) -> &CellOptions {
+        &self.options
+    }
+
+    pub(crate) fn flavour(&self) -> Flavour {
+        let has_peepholes = self.directions().any(|(.., layer)| layer.peepholes.is_some());
+        self.options.flavour(self.sizes.cell, has_peepholes)
     }
 
     /// The sizes of the layers.
@@ -97,6 +145,23 @@ impl Weights {
 }
 
 impl LayerWeights {
+    /// Without bias.
+    pub fn new(w_ih: Array2<f32>, w_hh: Array2<f32>) -> Self {
+        LayerWeights { w_ih, w_hh, b_ih: None, b_hh: None, peepholes: None }
+    }
+
+    /// With these biases, `[G*H]` each.
+    pub fn with_bias(mut self, b_ih: Option<Array1<f32>>, b_hh: Option<Array1<f32>>) -> Self {
+        (self.b_ih, self.b_hh) = (b_ih, b_hh);
+        self
+    }
+
+    /// With peepholes from c to the gates i, f and o, `[3, H]`.
+    pub fn with_peepholes(mut self, peepholes: Array2<f32>) -> Self {
+        self.peepholes = Some(peepholes);
+        self
+    }
+
     fn validate(&self, sizes: &LayerSizes, layer: usize, direction: usize) -> Result<()> {
         let name = |tensor: &str| tensor_name(tensor, layer, direction);
         let h = sizes.hidden_size;
@@ -110,6 +175,13 @@ impl LayerWeights {
             if let Some(bias) = bias {
                 check(&name(tensor), bias.shape(), &[rows])?;
             }
+        }
+        if let Some(peepholes) = &self.peepholes {
+            if sizes.cell != Cell::Lstm {
+                let expected = "none: only an LSTM has them";
+                return Err(Error::shape(&name("peepholes"), expected, peepholes.shape()));
+            }
+            check(&name("peepholes"), peepholes.shape(), &[3, h])?;
         }
         if h == 0 || i == 0 {
             return Err(Error::shape(&name("weight_ih"), "no side of length 0", self.w_ih.shape()));
@@ -132,12 +204,9 @@ mod tests {
     use super::*;
 
     fn layer(input_size: usize, hidden_size: usize) -> LayerWeights {
-        LayerWeights {
-            w_ih: Array2::zeros((4 * hidden_size, input_size)),
-            w_hh: Array2::zeros((4 * hidden_size, hidden_size)),
-            b_ih: Some(Array1::zeros(4 * hidden_size)),
-            b_hh: None,
-        }
+        let rows = 4 * hidden_size;
+        LayerWeights::new(Array2::zeros((rows, input_size)), Array2::zeros((rows, hidden_size)))
+            .with_bias(Some(Array1::zeros(rows)), None)
     }
 
     #[test]
@@ -149,14 +218,14 @@ mod tests {
             input_size: 3,
             hidden_size: 5,
             num_layers: 2,
-            bidirectional: true,
+            direction: Direction::Bidirectional,
         };
         assert_eq!(sizes, expected);
     }
 
     #[test]
     fn misfits_are_named() {
-        let wrong_bias = LayerWeights { b_hh: Some(Array1::zeros(19)), ..layer(3, 5) };
+        let wrong_bias = layer(3, 5).with_bias(None, Some(Array1::zeros(19)));
         let cases = [
             ("weight_ih_l1", vec![vec![layer(3, 5)], vec![layer(3, 5)]]),
             ("weight_ih_l0_reverse", vec![vec![layer(3, 5), layer(4, 5)]]),

@@ -1,5 +1,7 @@
 //! What fusion is measured against. Only benches know these.
 
+#![allow(dead_code, unused_imports, reason = "each bench uses a part")]
+
 mod plain;
 mod unfused;
 

@@ -11,11 +11,9 @@ fn input_part(acc: ptr<function, Tile>, place: Place, unit: u32, local: u32) {
             (*acc)[u * ROWS + r] = bias;
         }
     }
-    var source = Source(true, time_of(slice, place.step) * params.input_stride_t, params.input_stride_b, slice.input_size);
-    if (slice.below != NONE) {
-        source = Source(false, place.h_prev + slice.below, params.hidden_size, slice.input_size);
-    }
-    multiply(acc, place, source, slice.bias + params.hidden_size, unit, local);
+    let is_input = slice.below == NONE;
+    let source = Source(is_input, place.h_prev + slice.below, params.hidden_size, slice.input_size);
+    multiply(acc, place, source, slice.bias + params.row_words, unit, local);
 }
 
 fn operand_at(is_input: bool, index: u32) -> f32 {

@@ -1,6 +1,6 @@
 // input/hoisted.wgsl: the input's share of the pre-activations was made before, by matmul.wgsl.
 
-@group(0) @binding(2) var<storage, read> x_proj: array<Gates>; // [steps of the chunk, B, slices, H]
+@group(0) @binding(2) var<storage, read> x_proj: array<Gates>; // [steps of the chunk, B, slices, row_words]
 
 fn input_part(acc: ptr<function, Tile>, place: Place, unit: u32, local: u32) {
     let step = place.step - params.first_step;
@@ -8,7 +8,7 @@ fn input_part(acc: ptr<function, Tile>, place: Place, unit: u32, local: u32) {
         let row = min(place.row + r, params.batch - 1u);
         let at = (step * params.batch + row) * params.num_slices + place.slice;
         for (var u = 0u; u < UNITS_PER_INVOCATION; u++) {
-            (*acc)[u * ROWS + r] = x_proj[at * params.hidden_size + column(unit, u)];
+            (*acc)[u * ROWS + r] = x_proj[at * params.row_words + column(unit, u)];
         }
     }
 }

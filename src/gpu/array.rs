@@ -19,15 +19,9 @@ impl DeviceArray {
     /// # Errors
     /// [`Error::BufferTooSmall`], or [`Error::BufferUsage`] where `STORAGE` is missing.
     pub fn from_buffer(gpu: &Gpu, buffer: wgpu::Buffer, shape: &[usize]) -> Result<Self> {
-        let expected_bytes = bytes_of(shape)?;
-        if buffer.size() < expected_bytes {
-            let given_bytes = buffer.size();
-            let argument = "buffer".into();
-            return Err(Error::BufferTooSmall { argument, expected_bytes, given_bytes });
-        }
-        let array = DeviceArray { gpu: gpu.clone(), buffer, shape: shape.to_vec() };
-        array.check_usage("buffer", wgpu::BufferUsages::STORAGE)?;
-        Ok(array)
+        check_size("buffer", &buffer, shape)?;
+        check_usage("buffer", &buffer, wgpu::BufferUsages::STORAGE)?;
+        Ok(DeviceArray { gpu: gpu.clone(), buffer, shape: shape.to_vec() })
     }
 
     /// The buffer, which may be longer than the array.
@@ -85,16 +79,62 @@ impl DeviceArray {
     }
 
     pub(crate) fn check_usage(&self, argument: &str, needed: wgpu::BufferUsages) -> Result<()> {
-        let given = self.buffer.usage();
-        if given.contains(needed) {
-            return Ok(());
-        }
-        Err(Error::BufferUsage {
-            argument: argument.into(),
-            expected: format!("{needed:?}"),
-            given: format!("{given:?}"),
-        })
+        check_usage(argument, &self.buffer, needed)
     }
+}
+
+/// The lengths of the rows of a batch on the device, one `u32` each.
+#[derive(Clone, Debug)]
+pub struct DeviceLengths {
+    gpu: Gpu,
+    buffer: wgpu::Buffer,
+    batch: usize,
+}
+
+impl DeviceLengths {
+    /// Lends a caller's buffer of `batch` numbers; one that is more than `seq_len` counts as `seq_len`.
+    ///
+    /// # Errors
+    /// [`Error::BufferTooSmall`], or [`Error::BufferUsage`] where `COPY_SRC` is missing.
+    pub fn from_buffer(gpu: &Gpu, buffer: wgpu::Buffer, batch: usize) -> Result<Self> {
+        check_size("buffer", &buffer, &[batch])?;
+        check_usage("buffer", &buffer, wgpu::BufferUsages::COPY_SRC)?;
+        Ok(DeviceLengths { gpu: gpu.clone(), buffer, batch })
+    }
+
+    pub(crate) fn buffer(&self) -> &wgpu::Buffer {
+        &self.buffer
+    }
+
+    pub(crate) fn check(&self, argument: &str, gpu: &Gpu, batch: usize) -> Result<()> {
+        if !self.gpu.is(gpu) {
+            return Err(Error::WrongDevice { argument: argument.into() });
+        }
+        if self.batch != batch {
+            return Err(Error::shape(argument, format!("[{batch}]"), &[self.batch]));
+        }
+        Ok(())
+    }
+}
+
+fn check_usage(argument: &str, buffer: &wgpu::Buffer, needed: wgpu::BufferUsages) -> Result<()> {
+    let given = buffer.usage();
+    if given.contains(needed) {
+        return Ok(());
+    }
+    Err(Error::BufferUsage {
+        argument: argument.into(),
+        expected: format!("{needed:?}"),
+        given: format!("{given:?}"),
+    })
+}
+
+fn check_size(argument: &str, buffer: &wgpu::Buffer, shape: &[usize]) -> Result<()> {
+    let (expected_bytes, given_bytes) = (bytes_of(shape)?, buffer.size());
+    if given_bytes >= expected_bytes {
+        return Ok(());
+    }
+    Err(Error::BufferTooSmall { argument: argument.into(), expected_bytes, given_bytes })
 }
 
 fn bytes_of(shape: &[usize]) -> Result<u64> {
@@ -131,12 +171,22 @@ impl Gpu {
         Ok(device_array)
     }
 
+    /// Copies the lengths of a batch's rows to the device.
+    ///
+    /// # Errors
+    /// As [`Gpu::zeros`].
+    pub fn upload_lengths(&self, lengths: &[u32]) -> Result<DeviceLengths> {
+        let array = self.zeros(&[lengths.len()])?;
+        self.write(&array.buffer, 0, ndarray::ArrayView1::from(lengths));
+        Ok(DeviceLengths { gpu: self.clone(), buffer: array.buffer, batch: lengths.len() })
+    }
+
     /// Queues a copy of a host array to byte `offset` of a buffer.
-    pub(crate) fn write<D: Dimension>(
+    pub(crate) fn write<T: bytemuck::Pod, D: Dimension>(
         &self,
         buffer: &wgpu::Buffer,
         offset: u64,
-        array: ArrayView<'_, f32, D>,
+        array: ArrayView<'_, T, D>,
     ) {
         let dense = array.as_standard_layout();
         if let Some(values) = dense.as_slice() {

@@ -8,7 +8,7 @@ mod errors;
 mod readback;
 mod timer;
 
-pub use array::DeviceArray;
+pub use array::{DeviceArray, DeviceLengths};
 pub use builder::{AdapterReport, GpuBuilder};
 #[cfg(not(target_arch = "wasm32"))]
 pub use ceilings::Ceilings;
@@ -203,19 +203,21 @@ impl Gpu {
         buffer
     }
 
-    /// Group 0 of a kernel: its parameters (with a dynamic offset), then its storage bindings.
+    /// Group 0 of a kernel: its parameters (with a dynamic offset), then its storage bindings in their order.
     pub(crate) fn create_bind_group(
         &self,
+        kernel: Kernel,
         pipeline: &Pipeline,
         params: wgpu::BufferBinding<'_>,
         storage: &[wgpu::BufferBinding<'_>],
     ) -> wgpu::BindGroup {
         self.inner.created.bind_groups.fetch_add(1, Ordering::Relaxed);
-        let entries: Vec<_> = std::iter::once(&params)
-            .chain(storage)
-            .enumerate()
+        let numbers = std::iter::once(0).chain(kernel.bindings().into_iter().map(|(n, _)| n));
+        let buffers = std::iter::once(&params).chain(storage);
+        let entries: Vec<_> = numbers
+            .zip(buffers)
             .map(|(binding, buffer)| wgpu::BindGroupEntry {
-                binding: binding as u32,
+                binding,
                 resource: wgpu::BindingResource::Buffer(buffer.clone()),
             })
             .collect();
@@ -242,9 +244,9 @@ impl Gpu {
         };
         let module = device.create_shader_module(descriptor);
         let params = uniform_entry(kernel.params_bytes());
-        let storage = kernel.bindings().iter().enumerate().map(|(i, access)| {
-            let read_only = *access == Access::Read;
-            layout_entry(1 + i as u32, wgpu::BufferBindingType::Storage { read_only }, false, None)
+        let storage = kernel.bindings().into_iter().map(|(binding, access)| {
+            let read_only = access == Access::Read;
+            layout_entry(binding, wgpu::BufferBindingType::Storage { read_only }, false, None)
         });
         let entries: Vec<_> = std::iter::once(params).chain(storage).collect();
         let layout = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {

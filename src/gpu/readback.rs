@@ -1,8 +1,9 @@
 //! Bringing results back to the host: a mappable buffer, and a wait that ends also where the device is lost.
 
 use std::future::poll_fn;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::task::{Poll, Waker};
+use std::time::Duration;
 
 use super::{Gpu, lock};
 use crate::error::{Error, Result};
@@ -18,7 +19,14 @@ pub(crate) struct Pending {
     gpu: Gpu,
     readback: Readback,
     bytes: u64,
-    outcome: Arc<Mutex<Outcome>>,
+    arrival: Arc<Arrival>,
+}
+
+/// Where the map's callback puts its outcome.
+#[derive(Default)]
+struct Arrival {
+    outcome: Mutex<Outcome>,
+    arrived: Condvar,
 }
 
 #[derive(Default)]
@@ -26,6 +34,11 @@ struct Outcome {
     result: Option<Result<(), wgpu::BufferAsyncError>>,
     waker: Option<Waker>,
 }
+
+/// How long a callback may take to come after the GPU is done. It is a matter of microseconds, except where the device
+/// is lost and the callback with it.
+#[cfg(not(target_arch = "wasm32"))]
+const PATIENCE: Duration = Duration::from_secs(10);
 
 impl Readback {
     pub fn new(gpu: &Gpu, bytes: u64) -> Self {
@@ -35,16 +48,17 @@ impl Readback {
 
     /// Asks for the first `bytes`; call it after the copy has been submitted.
     pub fn map(self, gpu: &Gpu, bytes: u64) -> Pending {
-        let outcome = Arc::<Mutex<Outcome>>::default();
-        let writer = Arc::clone(&outcome);
+        let arrival = Arc::<Arrival>::default();
+        let writer = Arc::clone(&arrival);
         self.buffer.map_async(wgpu::MapMode::Read, ..bytes, move |result| {
-            let mut outcome = lock(&writer);
+            let mut outcome = lock(&writer.outcome);
             outcome.result = Some(result);
+            writer.arrived.notify_one();
             if let Some(waker) = outcome.waker.take() {
                 waker.wake();
             }
         });
-        Pending { gpu: gpu.clone(), readback: self, bytes, outcome }
+        Pending { gpu: gpu.clone(), readback: self, bytes, arrival }
     }
 }
 
@@ -55,7 +69,15 @@ impl Pending {
         if let Err(error) = self.gpu.device().poll(wgpu::PollType::wait_indefinitely()) {
             return Err(self.gpu.note_lost(error.to_string()));
         }
-        let result = lock(&self.outcome).result.take();
+        // Another thread that polled meanwhile may have taken the callback along and not called it yet.
+        let outcome = lock(&self.arrival.outcome);
+        let waited = self
+            .arrival
+            .arrived
+            .wait_timeout_while(outcome, PATIENCE, |outcome| outcome.result.is_none());
+        let (mut outcome, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        let result = outcome.result.take();
+        drop(outcome);
         self.finish(result, read)
     }
 
@@ -64,7 +86,7 @@ impl Pending {
         let result = poll_fn(|context| {
             // Native devices make progress only when polled; in a browser this does nothing.
             let polled = self.gpu.device().poll(wgpu::PollType::Poll);
-            let mut outcome = lock(&self.outcome);
+            let mut outcome = lock(&self.arrival.outcome);
             if outcome.result.is_some() || polled.is_err() {
                 return Poll::Ready(outcome.result.take());
             }

@@ -8,8 +8,9 @@ use ::safetensors::{SafeTensorError, SafeTensors};
 use half::{bf16, f16};
 use ndarray::{ArrayD, Dimension, IxDyn};
 
+use crate::cell::Cell;
 use crate::error::{Error, Result};
-use crate::problem::{Cell, LayerSizes};
+use crate::problem::LayerSizes;
 use crate::weights::{LayerWeights, Weights, tensor_name};
 
 /// A safetensors file in memory.
@@ -122,6 +123,23 @@ impl Model {
         })
     }
 
+    /// The values of a tensor of I64 or I32, such as the lengths of the rows of a batch.
+    ///
+    /// # Errors
+    /// [`Error::MissingTensor`], [`Error::Unsupported`] where the tensor has another dtype.
+    pub fn integers(&self, name: &str) -> Result<Vec<i64>> {
+        let entry = self.tensors.get(name).ok_or_else(|| self.missing(name))?;
+        let bytes = &self.bytes[entry.bytes.clone()];
+        match entry.dtype {
+            Dtype::I64 => Ok(words(bytes).map(i64::from_le_bytes).collect()),
+            Dtype::I32 => Ok(words(bytes).map(|word| i32::from_le_bytes(word).into()).collect()),
+            other => {
+                let what = format!("tensor `{name}` of dtype {other:?} as integers");
+                Err(Error::Unsupported { what, reason: "it is not I64 or I32".into() })
+            }
+        }
+    }
+
     /// A tensor with a certain number of axes.
     ///
     /// # Errors
@@ -141,12 +159,31 @@ impl Model {
     /// [`Error::MissingTensor`], [`Error::TensorDtype`], [`Error::Shape`] where a tensor does not fit the others,
     /// [`Error::Unsupported`] where the layer has a projection.
     pub fn lstm(&self, prefix: &str) -> Result<Weights> {
-        let cell = Cell::Lstm;
+        self.weights(prefix, Cell::Lstm)
+    }
+
+    /// As [`Model::lstm`], of an `nn.GRU`.
+    ///
+    /// # Errors
+    /// As [`Model::lstm`].
+    pub fn gru(&self, prefix: &str) -> Result<Weights> {
+        self.weights(prefix, Cell::Gru { reset_after: true })
+    }
+
+    /// As [`Model::lstm`], of an `nn.RNN` with tanh; the file does not tell the nonlinearity.
+    ///
+    /// # Errors
+    /// As [`Model::lstm`].
+    pub fn rnn(&self, prefix: &str) -> Result<Weights> {
+        self.weights(prefix, Cell::Rnn)
+    }
+
+    fn weights(&self, prefix: &str, cell: Cell) -> Result<Weights> {
         let first = self.name(prefix, "weight_ih", 0, 0);
         if !self.tensors.contains_key(&first) {
             return Err(self.missing(&first));
         }
-        if self.tensors.contains_key(&self.name(prefix, "weight_hr", 0, 0)) {
+        if self.has(prefix, "weight_hr", 0, 0) {
             let what = format!("proj_size (`{}`)", self.name(prefix, "weight_hr", 0, 0));
             let reason = "LSTM layers with a projection are not implemented".into();
             return Err(Error::Unsupported { what, reason });
@@ -157,19 +194,15 @@ impl Model {
         let direction = |l, d| {
             let bias =
                 |tensor| has_bias.then(|| self.array(&self.name(prefix, tensor, l, d))).transpose();
-            let weights = LayerWeights {
-                w_ih: self.array(&self.name(prefix, "weight_ih", l, d))?,
-                w_hh: self.array(&self.name(prefix, "weight_hh", l, d))?,
-                b_ih: bias("bias_ih")?,
-                b_hh: bias("bias_hh")?,
-            };
-            Ok(weights)
+            let w_ih = self.array(&self.name(prefix, "weight_ih", l, d))?;
+            let w_hh = self.array(&self.name(prefix, "weight_hh", l, d))?;
+            Ok(LayerWeights::new(w_ih, w_hh).with_bias(bias("bias_ih")?, bias("bias_hh")?))
         };
         let layer = |l| (0..num_directions).map(|d| direction(l, d)).collect();
         Weights::new(cell, (0..num_layers).map(layer).collect::<Result<_>>()?)
     }
 
-    /// The prefix of every recurrent stack in the file, also of those that [`Model::lstm`] refuses: it says why.
+    /// The prefix of every recurrent stack in the file, also of those that are refused.
     pub fn prefixes(&self) -> impl Iterator<Item = &str> {
         let parents = self.names().filter_map(|name| name.strip_suffix("weight_ih_l0"));
         parents.filter_map(
@@ -177,11 +210,17 @@ impl Model {
         )
     }
 
-    /// Every LSTM in the file.
-    pub fn lstms(&self) -> Vec<FoundLayers> {
+    /// Every recurrent layer in the file. The cell follows from the shapes: `weight_hh` has G times as many rows as
+    /// columns.
+    pub fn layers(&self) -> Vec<FoundLayers> {
         self.prefixes()
             .filter_map(|prefix| {
-                let sizes = self.lstm(prefix).ok()?.sizes();
+                let cell = match self.shape(&self.name(prefix, "weight_hh", 0, 0))? {
+                    [rows, h] if *rows == 4 * h => Cell::Lstm,
+                    [rows, h] if *rows == 3 * h => Cell::Gru { reset_after: true },
+                    _ => Cell::Rnn,
+                };
+                let sizes = self.weights(prefix, cell).ok()?.sizes();
                 let bias = self.has(prefix, "bias_ih", 0, 0);
                 Some(FoundLayers { prefix: prefix.to_string(), sizes, bias })
             })

@@ -2,6 +2,7 @@
 
 use bytemuck::{Pod, Zeroable};
 
+use super::recurrence::lengths_file;
 use super::{WEIGHTS_F32, compose};
 use crate::caps::DeviceCaps;
 
@@ -41,6 +42,8 @@ impl Tile {
 pub struct Matmul {
     pub store: Store,
     pub tile: Tile,
+    /// Whether each batch row has a length of its own.
+    pub has_lengths: bool,
 }
 
 /// `struct MatmulParams` of matmul.wgsl.
@@ -64,9 +67,11 @@ pub struct MatmulParams {
 
 impl Matmul {
     pub fn all() -> impl Iterator<Item = Self> {
-        [Store::Gates, Store::Features]
+        [(Store::Gates, false), (Store::Gates, true), (Store::Features, false)]
             .into_iter()
-            .flat_map(|store| [Tile::GPU, Tile::SOFTWARE].map(|tile| Matmul { store, tile }))
+            .flat_map(|(store, has_lengths)| {
+                [Tile::GPU, Tile::SOFTWARE].map(|tile| Matmul { store, tile, has_lengths })
+            })
     }
 
     pub fn invocations(&self) -> u32 {
@@ -100,7 +105,8 @@ impl Matmul {
             Store::Features => "features",
         };
         let Tile { m, n, k, m_per_invocation, n_per_invocation } = self.tile;
-        format!("matmul_{store}_{m}x{n}x{k}_{m_per_invocation}x{n_per_invocation}")
+        let lengths = if self.has_lengths { "_lengths" } else { "" };
+        format!("matmul_{store}_{m}x{n}x{k}_{m_per_invocation}x{n_per_invocation}{lengths}")
     }
 
     pub fn source(&self) -> String {
@@ -116,6 +122,7 @@ impl Matmul {
             Store::Features => include_str!("../../shaders/matmul/store_features.wgsl"),
         };
         let skeleton = include_str!("../../shaders/matmul.wgsl");
-        compose(&constants, &["alias Gates = vec4<f32>;\n", WEIGHTS_F32, store, skeleton])
+        let lengths = lengths_file(self.has_lengths);
+        compose(&constants, &["alias Gates = vec4<f32>;\n", WEIGHTS_F32, lengths, store, skeleton])
     }
 }

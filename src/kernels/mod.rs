@@ -5,7 +5,7 @@ pub mod matmul;
 pub mod recurrence;
 
 pub use matmul::{Matmul, MatmulParams, Store, Tile};
-pub use recurrence::{Input, RecurrenceParams, Sequence, Slice, Step};
+pub use recurrence::{CellKernel, Choice, Input, RecurrenceParams, Sequence, Slice, Step};
 
 /// A kernel with all its constants: one WGSL module, one pipeline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -14,6 +14,9 @@ pub enum Kernel {
     Step(Step),
     Sequence(Sequence),
 }
+
+/// The binding of lengths/given.wgsl.
+const LENGTHS_BINDING: u32 = 5;
 
 /// How a kernel uses a storage binding. Binding 0 is always the uniform of its parameters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -41,13 +44,17 @@ impl Kernel {
         }
     }
 
-    /// The storage bindings 1, 2, ... of group 0.
-    pub fn bindings(&self) -> &'static [Access] {
+    /// The storage bindings of group 0, with their numbers.
+    pub fn bindings(&self) -> Vec<(u32, Access)> {
         use Access::{Read, ReadWrite};
-        match self {
-            Kernel::Matmul(_) => &[Read, Read, ReadWrite],
-            Kernel::Step(_) | Kernel::Sequence(_) => &[Read, Read, ReadWrite, ReadWrite],
-        }
+        let (own, has_lengths) = match self {
+            Kernel::Matmul(kernel) => (&[Read, Read, ReadWrite][..], kernel.has_lengths),
+            Kernel::Step(Step { cell, .. }) | Kernel::Sequence(Sequence { cell, .. }) => {
+                (&[Read, Read, ReadWrite, ReadWrite][..], cell.has_lengths)
+            }
+        };
+        let lengths = has_lengths.then_some((LENGTHS_BINDING, Read));
+        (1..).zip(own.iter().copied()).chain(lengths).collect()
     }
 
     /// Bytes of the parameters at binding 0.

@@ -3,7 +3,7 @@
 use bytemuck::{Pod, Zeroable};
 
 use super::{WEIGHTS_F32, compose};
-use crate::problem::Cell;
+use crate::cell::{Activation, Activations, Cell, CellOptions, Flavour};
 
 /// Slices that one dispatch can have: directions, or layers of a wavefront.
 pub const MAX_SLICES: usize = 16;
@@ -12,9 +12,55 @@ pub const NONE: u32 = u32::MAX;
 /// The batch rows that one invocation can own.
 pub const ROWS: [u32; 5] = [1, 2, 4, 8, 16];
 
+/// `struct Choice` of recurrence.wgsl.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Pod, Zeroable)]
+pub struct Choice {
+    pub f: u32,
+    pub f_alpha: f32,
+    pub f_beta: f32,
+    pub g: u32,
+    pub g_alpha: f32,
+    pub g_beta: f32,
+    pub h: u32,
+    pub h_alpha: f32,
+    pub h_beta: f32,
+    pub coupled: u32,
+    pub preact_clip: f32,
+    pub cell_clip: f32,
+    pub peepholes: u32,
+    pub padding_0: u32,
+    pub padding_1: u32,
+    pub padding_2: u32,
+}
+
+impl Choice {
+    /// `peepholes`: index of a direction's row of peephole weights.
+    pub fn new(cell: Cell, options: &CellOptions, direction: usize, peepholes: u32) -> Self {
+        let Activations { f, g, h } = options.activations_of(cell, direction);
+        let [f, g, h] = [f, g, h].map(Activation::encode);
+        Choice {
+            f: f.0,
+            f_alpha: f.1,
+            f_beta: f.2,
+            g: g.0,
+            g_alpha: g.1,
+            g_beta: g.2,
+            h: h.0,
+            h_alpha: h.1,
+            h_beta: h.2,
+            coupled: options.coupled.into(),
+            preact_clip: options.preact_clip.unwrap_or(f32::MAX),
+            cell_clip: options.cell_clip.unwrap_or(f32::MAX),
+            peepholes,
+            ..Default::default()
+        }
+    }
+}
+
 /// `struct Slice` of recurrence.wgsl.
 #[repr(C)]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Pod, Zeroable)]
 pub struct Slice {
     pub bias: u32,
     pub w_hh: u32,
@@ -24,13 +70,15 @@ pub struct Slice {
     pub delay: u32,
     pub reverse: u32,
     pub output: u32,
+    pub choice: Choice,
 }
 
 /// `struct Params` of recurrence.wgsl.
 #[repr(C)]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Pod, Zeroable)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Pod, Zeroable)]
 pub struct RecurrenceParams {
     pub hidden_size: u32,
+    pub row_words: u32,
     pub batch: u32,
     pub seq_len: u32,
     pub first_step: u32,
@@ -42,6 +90,9 @@ pub struct RecurrenceParams {
     pub output_stride_t: u32,
     pub output_stride_b: u32,
     pub num_slices: u32,
+    pub padding_0: u32,
+    pub padding_1: u32,
+    pub padding_2: u32,
     pub slices: [Slice; MAX_SLICES],
 }
 
@@ -63,35 +114,97 @@ impl Input {
     }
 }
 
-fn cell_file(cell: Cell) -> &'static str {
-    match cell {
-        Cell::Lstm => include_str!("../../shaders/cell/lstm.wgsl"),
+/// Which code of which cell a kernel has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct CellKernel {
+    pub cell: Cell,
+    pub flavour: Flavour,
+    /// Whether each batch row has a length of its own.
+    pub has_lengths: bool,
+}
+
+impl CellKernel {
+    /// Every combination that a plan can contain.
+    pub fn all() -> impl Iterator<Item = Self> {
+        use Flavour::{Chosen, Relu, Standard};
+        let cells = [
+            (Cell::Lstm, Standard),
+            (Cell::Lstm, Chosen),
+            (Cell::Gru { reset_after: true }, Standard),
+            (Cell::Gru { reset_after: true }, Chosen),
+            (Cell::Rnn, Standard),
+            (Cell::Rnn, Relu),
+            (Cell::Rnn, Chosen),
+        ];
+        cells.into_iter().flat_map(|(cell, flavour)| {
+            [false, true].map(|has_lengths| CellKernel { cell, flavour, has_lengths })
+        })
+    }
+
+    fn name(&self) -> String {
+        let cell = match self.cell {
+            Cell::Lstm => "lstm",
+            Cell::Gru { .. } => "gru",
+            Cell::Rnn => "rnn",
+        };
+        let flavour = match self.flavour {
+            Flavour::Standard => "",
+            Flavour::Relu => "_relu",
+            Flavour::Chosen => "_chosen",
+        };
+        let lengths = if self.has_lengths { "_lengths" } else { "" };
+        format!("{cell}{flavour}{lengths}")
+    }
+
+    fn constants(&self) -> [(&'static str, u32); 3] {
+        [
+            ("MAX_SLICES", MAX_SLICES as u32),
+            ("HAS_C", self.cell.has_c().into()),
+            ("IS_CHOSEN", (self.flavour == Flavour::Chosen).into()),
+        ]
+    }
+
+    fn files(&self) -> [&'static str; 4] {
+        let cell = match self.cell {
+            Cell::Lstm => include_str!("../../shaders/cell/lstm.wgsl"),
+            Cell::Gru { .. } => include_str!("../../shaders/cell/gru.wgsl"),
+            Cell::Rnn => include_str!("../../shaders/cell/rnn.wgsl"),
+        };
+        let activation = match (self.flavour, self.cell) {
+            (Flavour::Standard, Cell::Rnn) => include_str!("../../shaders/activation/tanh.wgsl"),
+            (Flavour::Standard, _) => include_str!("../../shaders/activation/standard.wgsl"),
+            (Flavour::Relu, _) => include_str!("../../shaders/activation/relu.wgsl"),
+            (Flavour::Chosen, _) => include_str!("../../shaders/activation/chosen.wgsl"),
+        };
+        let functions = include_str!("../../shaders/activation/functions.wgsl");
+        [functions, activation, cell, lengths_file(self.has_lengths)]
+    }
+}
+
+pub(super) fn lengths_file(has_lengths: bool) -> &'static str {
+    if has_lengths {
+        include_str!("../../shaders/lengths/given.wgsl")
+    } else {
+        include_str!("../../shaders/lengths/none.wgsl")
     }
 }
 
 fn compose_recurrence(
-    cell: Cell,
+    cell: &CellKernel,
     input: Input,
     constants: &[(&str, u32)],
     skeleton: &str,
 ) -> String {
-    let max_slices = ("MAX_SLICES", MAX_SLICES as u32);
-    let constants: Vec<_> = constants.iter().copied().chain([max_slices]).collect();
-    let files = [
-        include_str!("../../shaders/activation.wgsl"),
-        cell_file(cell),
-        WEIGHTS_F32,
-        input.file(),
-        include_str!("../../shaders/recurrence.wgsl"),
-        skeleton,
-    ];
+    let constants: Vec<_> = constants.iter().copied().chain(cell.constants()).collect();
+    let recurrence = include_str!("../../shaders/recurrence.wgsl");
+    let files = [&cell.files()[..], &[WEIGHTS_F32, input.file(), recurrence, skeleton]].concat();
     compose(&constants, &files)
 }
 
 /// `step.wgsl`: one time step of all slices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Step {
-    pub cell: Cell,
+    pub cell: CellKernel,
     pub input: Input,
     /// Batch rows of one invocation.
     pub rows: u32,
@@ -114,15 +227,10 @@ impl Step {
     pub const SHAPES: [(u32, u32); 3] = [(32, 1), (64, 1), (32, 4)];
 
     pub fn all() -> impl Iterator<Item = Self> {
-        let cell = Cell::Lstm;
-        [Input::Hoisted, Input::Fused].into_iter().flat_map(move |input| {
-            Self::SHAPES.into_iter().flat_map(move |(units, units_per_invocation)| {
-                ROWS.into_iter().map(move |rows| Step {
-                    cell,
-                    input,
-                    rows,
-                    units,
-                    units_per_invocation,
+        CellKernel::all().flat_map(|cell| {
+            [Input::Hoisted, Input::Fused].into_iter().flat_map(move |input| {
+                Self::SHAPES.into_iter().flat_map(move |(units, units_per_invocation)| {
+                    ROWS.map(|rows| Step { cell, input, rows, units, units_per_invocation })
                 })
             })
         })
@@ -152,7 +260,7 @@ impl Step {
             Input::Hoisted => "hoisted",
             Input::Fused => "fused",
         };
-        let cell = self.cell.to_string().to_lowercase();
+        let cell = self.cell.name();
         format!("step_{cell}_{input}_r{}_u{}x{}", self.rows, self.units, self.units_per_invocation)
     }
 
@@ -164,14 +272,14 @@ impl Step {
             ("TILE_QUADS", Self::TILE_QUADS),
         ];
         let skeleton = include_str!("../../shaders/step.wgsl");
-        compose_recurrence(self.cell, self.input, &constants, skeleton)
+        compose_recurrence(&self.cell, self.input, &constants, skeleton)
     }
 }
 
 /// `sequence.wgsl`: a chunk of time steps in one dispatch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Sequence {
-    pub cell: Cell,
+    pub cell: CellKernel,
     /// Batch rows of a workgroup.
     pub rows: u32,
     /// Invocations of a workgroup.
@@ -200,14 +308,10 @@ impl Sequence {
     const MAX_WORKGROUP_BYTES: u32 = 32768;
 
     pub fn all() -> impl Iterator<Item = Self> {
-        Self::SHAPES
-            .into_iter()
-            .flat_map(|(units, units_per_invocation)| {
-                ROWS.into_iter().map(move |rows| Sequence {
-                    cell: Cell::Lstm,
-                    rows,
-                    units,
-                    units_per_invocation,
+        CellKernel::all()
+            .flat_map(|cell| {
+                Self::SHAPES.into_iter().flat_map(move |(units, units_per_invocation)| {
+                    ROWS.map(|rows| Sequence { cell, rows, units, units_per_invocation })
                 })
             })
             .filter(|kernel| kernel.workgroup_bytes() <= Self::MAX_WORKGROUP_BYTES)
@@ -234,7 +338,7 @@ impl Sequence {
     }
 
     pub fn name(&self) -> String {
-        let cell = self.cell.to_string().to_lowercase();
+        let cell = self.cell.name();
         format!("sequence_{cell}_r{}_u{}x{}", self.rows, self.units, self.units_per_invocation)
     }
 
@@ -245,6 +349,6 @@ impl Sequence {
             ("UNITS_PER_INVOCATION", self.units_per_invocation),
         ];
         let skeleton = include_str!("../../shaders/sequence.wgsl");
-        compose_recurrence(self.cell, Input::Hoisted, &constants, skeleton)
+        compose_recurrence(&self.cell, Input::Hoisted, &constants, skeleton)
     }
 }

@@ -5,7 +5,7 @@ use std::fmt;
 use super::{Plan, Schedule};
 use crate::kernels::{Input, Kernel};
 use crate::pack::WeightLayout;
-use crate::problem::Problem;
+use crate::problem::{Direction, Problem};
 
 /// Bytes of the buffers that a run needs beside x and y.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,14 +24,17 @@ pub(super) fn elements(shape: [usize; 3]) -> u64 {
     shape.iter().map(|n| *n as u64).product()
 }
 
-/// x_proj of one time step, all batch rows and directions: a vec4 per unit.
+/// x_proj of one time step, all batch rows and directions: a word per unit.
 pub(super) fn x_proj_step_bytes(problem: &Problem) -> u64 {
-    16 * problem.batch as u64 * problem.sizes.output_size() as u64
+    let layout = WeightLayout::new(problem.sizes);
+    let words = problem.batch as u64 * problem.sizes.num_directions() as u64 * layout.row_words();
+    words * layout.word_bytes()
 }
 
-/// The h ring (two halves) and c.
+/// The h ring (two halves), and c where the cell has it.
 pub(super) fn state_bytes(problem: &Problem) -> u64 {
-    3 * 4 * elements(problem.state_shape())
+    let parts = 2 + u64::from(problem.sizes.cell.has_c());
+    4 * parts * elements(problem.state_shape())
 }
 
 impl Plan {
@@ -40,7 +43,7 @@ impl Plan {
         let sizes = &self.problem.sizes;
         let chunk = if self.is_hoisted() { self.chunk as u64 } else { 0 };
         Memory {
-            weights_bytes: WeightLayout::new(*sizes).words() * 16,
+            weights_bytes: WeightLayout::new(*sizes).bytes(),
             x_proj_bytes: x_proj_step_bytes(&self.problem) * chunk,
             between_bytes: self.num_between() * 4 * elements(self.problem.y_shape()),
             state_bytes: state_bytes(&self.problem),
@@ -89,7 +92,11 @@ impl fmt::Display for Bytes {
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Problem { sizes, seq_len, batch, .. } = &self.problem;
-        let directions = if sizes.bidirectional { ", bidirectional" } else { "" };
+        let directions = match sizes.direction {
+            Direction::Forward => "",
+            Direction::Reverse => ", reverse",
+            Direction::Bidirectional => ", bidirectional",
+        };
         writeln!(
             f,
             "{} T={seq_len} B={batch} I={} H={} L={}{directions}",

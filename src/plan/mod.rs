@@ -12,9 +12,9 @@ use describe::{Bytes, elements, state_bytes, x_proj_step_bytes};
 use crate::caps::{DeviceCaps, check_limit};
 use crate::error::{Error, Result};
 use crate::kernels::recurrence::{MAX_SLICES, ROWS};
-use crate::kernels::{Input, Kernel, Matmul, Sequence, Step, Store, Tile};
+use crate::kernels::{CellKernel, Input, Kernel, Matmul, Sequence, Step, Store, Tile};
 use crate::pack::WeightLayout;
-use crate::problem::{LayerSizes, Problem};
+use crate::problem::{Direction, LayerSizes, Problem};
 
 /// How the time steps of a sequence become dispatches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -97,13 +97,7 @@ const WORKGROUP_FLOPS: u64 = 1 << 30;
 /// ```
 /// use wgpu_rnn::{Cell, DeviceCaps, LayerSizes, Options, Problem, Schedule, plan};
 ///
-/// let sizes = LayerSizes {
-///     cell: Cell::Lstm,
-///     input_size: 64,
-///     hidden_size: 64,
-///     num_layers: 1,
-///     bidirectional: false,
-/// };
+/// let sizes = LayerSizes::new(Cell::Lstm, 64, 64);
 /// let problem = Problem::new(sizes, 1000, 1, false)?;
 /// let plan = plan(&problem, &DeviceCaps::webgpu_defaults(), &Options::default())?;
 /// assert_eq!(plan.schedule, Schedule::SequenceFused);
@@ -121,8 +115,7 @@ pub fn plan(problem: &Problem, caps: &DeviceCaps, options: &Options) -> Result<P
     if options.chunk == Some(0) {
         return Err(Error::argument("chunk", "at least 1", 0));
     }
-    let Problem { sizes, seq_len, batch, batch_first } = *problem;
-    let problem = &Problem::new(sizes, seq_len, batch, batch_first)?;
+    Problem::new(problem.sizes, problem.seq_len, problem.batch, problem.batch_first)?;
     let planner = Planner { problem, caps, options, sizes: &problem.sizes };
     planner.check_buffers()?;
     match options.schedule {
@@ -145,11 +138,11 @@ pub(crate) fn check_weights(sizes: &LayerSizes, caps: &DeviceCaps) -> Result<()>
     let layout = WeightLayout::new(*sizes);
     // All layers above the first are of one size.
     for layer in 0..sizes.num_layers.min(2) {
-        let bytes = layout.section(layer).1 * 16;
+        let bytes = layout.section(layer).1 * layout.word_bytes();
         caps.check_binding(&format!("the weights of layer {layer}"), bytes)?;
     }
     let limit = caps.max_buffer_size;
-    check_limit("the buffer of all weights", layout.words() * 16, "max_buffer_size", limit)
+    check_limit("the buffer of all weights", layout.bytes(), "max_buffer_size", limit)
 }
 
 struct Planner<'a> {
@@ -176,7 +169,7 @@ impl Planner<'_> {
             let reason =
                 format!("hidden_size {h} <= {small}: a launch would take longer than a step");
             (Schedule::SequenceFused, reason)
-        } else if l >= 2 && !self.sizes.bidirectional && !self.caps.is_software {
+        } else if l >= 2 && self.sizes.direction == Direction::Forward && !self.caps.is_software {
             let reason = format!("{l} layers take {} dispatches instead of {}", t + l - 1, t * l);
             (Schedule::Wavefront, reason)
         } else {
@@ -210,16 +203,16 @@ impl Planner<'_> {
         let layers = self.sizes.num_layers;
         let impossible =
             |reason: &str| Error::Schedule { schedule: Schedule::Wavefront, reason: reason.into() };
-        if self.sizes.bidirectional {
+        if self.sizes.direction != Direction::Forward {
             return Err(impossible(
-                "a bidirectional layer needs the whole sequence of the one below",
+                "a layer above a reverse one needs the whole sequence before its first step",
             ));
         }
         if layers < 2 {
             return Err(impossible("num_layers is 1, a wavefront needs at least 2"));
         }
         check_limit("the layers of a wavefront", layers as u64, "MAX_SLICES", MAX_SLICES as u64)?;
-        let weights = WeightLayout::new(*self.sizes).words() * 16;
+        let weights = WeightLayout::new(*self.sizes).bytes();
         self.caps.check_binding("the weights of all layers", weights)?;
         let (step, rows_reason) = self.step_kernel(Input::Fused, layers)?;
         let dispatches = self.problem.seq_len + layers - 1;
@@ -247,7 +240,7 @@ impl Planner<'_> {
             "max_compute_invocations_per_workgroup",
             self.caps.max_compute_invocations_per_workgroup.into(),
         )?;
-        let cell = self.sizes.cell;
+        let cell = self.cell_kernel();
         let kernel = |rows| Sequence { cell, rows, units, units_per_invocation };
         let memory = self.caps.max_compute_workgroup_storage_size;
         let fits = |rows: u32| kernel(rows).workgroup_bytes() <= memory;
@@ -285,6 +278,11 @@ impl Planner<'_> {
         Plan { problem, schedule, rows, chunk, dispatches, reasons, kernel, projection }
     }
 
+    fn cell_kernel(&self) -> CellKernel {
+        let Problem { sizes, flavour, has_lengths, .. } = *self.problem;
+        CellKernel { cell: sizes.cell, flavour, has_lengths }
+    }
+
     fn step_kernel(&self, input: Input, slices: usize) -> Result<(Step, String)> {
         let (h, batch, slices) =
             (self.sizes.hidden_size as u64, self.problem.batch as u64, slices as u64);
@@ -295,7 +293,7 @@ impl Planner<'_> {
         };
         let memory = self.caps.max_compute_workgroup_storage_size;
         let kernel =
-            |rows| Step { cell: self.sizes.cell, input, rows, units, units_per_invocation };
+            |rows| Step { cell: self.cell_kernel(), input, rows, units, units_per_invocation };
         let inner = h + match input {
             Input::Hoisted => 0,
             Input::Fused => self.widest_input() as u64,
@@ -321,7 +319,8 @@ impl Planner<'_> {
     }
 
     fn projection(&self) -> Matmul {
-        Matmul { store: Store::Gates, tile: Tile::of(self.caps) }
+        let has_lengths = self.problem.has_lengths;
+        Matmul { store: Store::Gates, tile: Tile::of(self.caps), has_lengths }
     }
 
     /// Batch rows that one load of weights serves: as many as leave the device enough workgroups.

@@ -2,50 +2,70 @@
 //!
 //! It knows the canonical weights and nothing else: no packing, no plan, no kernel.
 
+mod cell;
+
+use cell::cell;
 use ndarray::{Array1, Array3, ArrayD, ArrayView2, ArrayView3, Axis, s};
 
-use crate::weights::{LayerWeights, Weights};
+use crate::weights::Weights;
 
-/// The results of a run, in f64: y, h_n and c_n, shaped as [`Lstm`](crate::Lstm) says, `seq_len` first.
+/// What goes into a run, `seq_len` first; shapes as in [`Layer`](crate::Layer).
+#[derive(Clone, Copy, Debug)]
+pub struct Inputs<'a> {
+    /// `[T, B, I]`.
+    pub x: ArrayView3<'a, f32>,
+    /// `[L*D, B, H]`; none is zero.
+    pub h0: Option<ArrayView3<'a, f32>>,
+    /// `[L*D, B, H]`; none is zero.
+    pub c0: Option<ArrayView3<'a, f32>>,
+    /// The length of each row; none is T for all.
+    pub lengths: Option<&'a [usize]>,
+}
+
+impl<'a> Inputs<'a> {
+    /// From zero states, all rows of full length.
+    pub fn new(x: ArrayView3<'a, f32>) -> Self {
+        Inputs { x, h0: None, c0: None, lengths: None }
+    }
+}
+
+/// What comes out of a run, in f64.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outputs {
     /// `[T, B, D*H]`.
     pub y: Array3<f64>,
     /// `[L*D, B, H]`.
     pub h_n: Array3<f64>,
-    /// `[L*D, B, H]`.
+    /// `[L*D, B, H]`; stays zero for a cell without c.
     pub c_n: Array3<f64>,
 }
 
-/// An LSTM over x `[T, B, I]`; h0 and c0 `[L*D, B, H]`, none is zero.
+/// A stack of layers over a sequence.
 ///
 /// # Panics
 /// Where shapes do not fit: this is for tests and comparisons, with shapes that a layer has accepted.
-pub fn lstm(
-    weights: &Weights,
-    x: ArrayView3<'_, f32>,
-    h0: Option<ArrayView3<'_, f32>>,
-    c0: Option<ArrayView3<'_, f32>>,
-) -> Outputs {
+pub fn forward(weights: &Weights, inputs: &Inputs<'_>) -> Outputs {
     let sizes = weights.sizes();
-    let (seq_len, batch, _) = x.dim();
+    let (seq_len, batch, _) = inputs.x.dim();
     let (h, directions) = (sizes.hidden_size, sizes.num_directions());
     let zeros = Array3::zeros((sizes.num_states(), batch, h));
-    let mut h_n = h0.map_or(zeros.clone(), |h0| h0.mapv(f64::from));
-    let mut c_n = c0.map_or(zeros, |c0| c0.mapv(f64::from));
-    let mut input = x.mapv(f64::from);
+    let mut h_n = inputs.h0.map_or(zeros.clone(), |h0| h0.mapv(f64::from));
+    let mut c_n = inputs.c0.map_or(zeros, |c0| c0.mapv(f64::from));
+    let mut input = inputs.x.mapv(f64::from);
     for l in 0..sizes.num_layers {
         let mut y = Array3::zeros((seq_len, batch, directions * h));
         for d in 0..directions {
             let Some(layer) = weights.layer(l, d) else { continue };
+            let activations = weights.options().activations_of(sizes.cell, d);
             let state = l * directions + d;
             for b in 0..batch {
                 let mut h_t = h_n.slice(s![state, b, ..]).to_owned();
                 let mut c_t = c_n.slice(s![state, b, ..]).to_owned();
-                for step in 0..seq_len {
-                    let t = if d == 0 { step } else { seq_len - 1 - step };
+                let length = inputs.lengths.map_or(seq_len, |lengths| lengths[b]);
+                for step in 0..length {
+                    let t = if sizes.is_reverse(d) { length - 1 - step } else { step };
                     let x_t = input.slice(s![t, b, ..]).to_owned();
-                    (h_t, c_t) = lstm_cell(layer, &x_t, &h_t, &c_t);
+                    (h_t, c_t) = cell(weights, layer, &activations, &x_t, &h_t, &c_t);
                     y.slice_mut(s![t, b, d * h..(d + 1) * h]).assign(&h_t);
                 }
                 h_n.slice_mut(s![state, b, ..]).assign(&h_t);
@@ -55,25 +75,6 @@ pub fn lstm(
         input = y;
     }
     Outputs { y: input, h_n, c_n }
-}
-
-/// `i, f, o = sigmoid(pre)`, `g = tanh(pre)`, `c' = f * c + i * g`, `h' = o * tanh(c')`.
-fn lstm_cell(
-    layer: &LayerWeights,
-    x: &Array1<f64>,
-    h: &Array1<f64>,
-    c: &Array1<f64>,
-) -> (Array1<f64>, Array1<f64>) {
-    let hidden_size = h.len();
-    let mut pre = product(layer.w_ih.view(), x) + product(layer.w_hh.view(), h);
-    for bias in [&layer.b_ih, &layer.b_hh].into_iter().flatten() {
-        pre += &bias.mapv(f64::from);
-    }
-    let gate = |n: usize| pre.slice(s![n * hidden_size..(n + 1) * hidden_size]);
-    let (i, f, o) = (gate(0).mapv(sigmoid), gate(1).mapv(sigmoid), gate(3).mapv(sigmoid));
-    let g = gate(2).mapv(f64::tanh);
-    let c = f * c + i * g;
-    (o * c.mapv(f64::tanh), c)
 }
 
 /// A linear layer over the last axis of x: `weight` `[out, in]`, `bias` `[out]`.
@@ -100,8 +101,4 @@ fn product(w: ArrayView2<'_, f32>, x: &Array1<f64>) -> Array1<f64> {
         row.iter().zip(x).map(|(w, x)| f64::from(*w) * x).sum::<f64>()
     };
     w.outer_iter().map(row).collect()
-}
-
-fn sigmoid(x: f64) -> f64 {
-    1.0 / (1.0 + (-x).exp())
 }

@@ -6,9 +6,9 @@ use ndarray::{Array3, ArrayView3};
 
 use super::recent::Recent;
 use super::workspace::Workspace;
+use crate::cell::{CellOptions, Flavour};
 use crate::error::{Error, Result};
-use crate::gpu::{DeviceArray, Gpu, Pending, lock};
-use crate::lstm::LstmState;
+use crate::gpu::{DeviceArray, DeviceLengths, Gpu, Pending, lock};
 use crate::pack::pack_weights;
 use crate::plan::{Options, Plan, check_weights, plan};
 use crate::problem::{LayerSizes, Problem};
@@ -19,13 +19,34 @@ pub(crate) struct Engine {
     pub gpu: Gpu,
     pub sizes: LayerSizes,
     pub batch_first: bool,
-    options: Options,
     pub weights: wgpu::Buffer,
-    workspaces: Recent<(usize, usize), Workspace>,
+    options: Options,
+    cell_options: CellOptions,
+    flavour: Flavour,
+    workspaces: Recent<Shape, Workspace>,
 }
 
-/// Initial states on the host, both or none.
-pub(crate) type Initials<'a> = Option<(ArrayView3<'a, f32>, ArrayView3<'a, f32>)>;
+/// What runs must have in common to share a workspace.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Shape {
+    seq_len: usize,
+    batch: usize,
+    has_lengths: bool,
+}
+
+/// Hidden states, and cell states where the cell has them, on the host: `[L*D, B, H]`.
+#[derive(Clone, Debug)]
+pub(crate) struct States {
+    pub h: Array3<f32>,
+    pub c: Option<Array3<f32>>,
+}
+
+/// The arguments of a run from the host.
+pub(crate) struct Arguments<'a> {
+    pub x: ArrayView3<'a, f32>,
+    pub state: Option<&'a States>,
+    pub lengths: Option<&'a [usize]>,
+}
 
 /// A run on the caller's buffers.
 pub(crate) struct Encoded<'a> {
@@ -35,6 +56,7 @@ pub(crate) struct Encoded<'a> {
     pub c0: Option<&'a DeviceArray>,
     pub h_n: Option<&'a DeviceArray>,
     pub c_n: Option<&'a DeviceArray>,
+    pub lengths: Option<&'a DeviceLengths>,
 }
 
 impl Engine {
@@ -43,66 +65,88 @@ impl Engine {
         // One step of one row is the least that anybody runs: what it refuses can never run.
         Problem::new(sizes, 1, 1, batch_first)?;
         check_weights(&sizes, gpu.caps())?;
-        let words = pack_weights(weights);
-        let weights = gpu.scoped(|| {
+        let packed = pack_weights(weights);
+        let buffer = gpu.scoped(|| {
             let usage = wgpu::BufferUsages::STORAGE;
-            Ok(gpu.create_buffer_with("weights", bytemuck::cast_slice(&words), usage))
+            Ok(gpu.create_buffer_with("weights", bytemuck::cast_slice(&packed), usage))
         })?;
-        let gpu = gpu.clone();
-        Ok(Engine { gpu, sizes, batch_first, options, weights, workspaces: Recent::new() })
+        Ok(Engine {
+            gpu: gpu.clone(),
+            sizes,
+            batch_first,
+            weights: buffer,
+            options,
+            cell_options: *weights.options(),
+            flavour: weights.flavour(),
+            workspaces: Recent::new(),
+        })
     }
 
-    pub fn plan(&self, seq_len: usize, batch: usize) -> Result<Plan> {
+    pub fn plan(&self, seq_len: usize, batch: usize, has_lengths: bool) -> Result<Plan> {
         let problem = Problem::new(self.sizes, seq_len, batch, self.batch_first)?;
+        let problem = Problem { has_lengths, flavour: self.flavour, ..problem };
         plan(&problem, self.gpu.caps(), &self.options)
     }
 
     /// A workspace for a stream of its own: single steps from either half of the h ring, all states zero.
     pub fn stream_workspace(&self, batch: usize) -> Result<Workspace> {
         let problem = Problem::new(self.sizes, 1, batch, false)?;
+        let problem = Problem { flavour: self.flavour, ..problem };
         let plan = plan(&problem, self.gpu.caps(), &self.options)?;
-        self.gpu.scoped(|| Ok(Workspace::new(&self.gpu, &plan, 2)))
+        self.gpu.scoped(|| Ok(Workspace::new(&self.gpu, &plan, &self.cell_options, 2)))
     }
 
-    fn workspace(&self, seq_len: usize, batch: usize) -> Result<Arc<Workspace>> {
-        self.workspaces.get_or_make((seq_len, batch), || {
-            Ok(Workspace::new(&self.gpu, &self.plan(seq_len, batch)?, 1))
+    fn workspace(&self, shape: Shape) -> Result<Arc<Workspace>> {
+        let Shape { seq_len, batch, has_lengths } = shape;
+        self.workspaces.get_or_make(shape, || {
+            let plan = self.plan(seq_len, batch, has_lengths)?;
+            Ok(Workspace::new(&self.gpu, &plan, &self.cell_options, 1))
         })
     }
 
     /// Does `work` with the workspace of a shape; if the device objects, it is forgotten.
     fn with_workspace<T>(
         &self,
-        seq_len: usize,
-        batch: usize,
+        shape: Shape,
         work: impl FnOnce(&Arc<Workspace>) -> Result<T>,
     ) -> Result<T> {
-        let result = self.gpu.scoped(|| work(&self.workspace(seq_len, batch)?));
+        let result = self.gpu.scoped(|| work(&self.workspace(shape)?));
         if matches!(result, Err(Error::Gpu { .. })) {
             self.workspaces.clear();
         }
         result
     }
 
-    /// Uploads, runs, and asks for the results.
-    pub fn forward(&self, x: ArrayView3<'_, f32>, initials: Initials<'_>) -> Result<Job> {
-        let (seq_len, batch) = match (self.batch_first, x.dim()) {
-            (false, (seq_len, batch, _)) | (true, (batch, seq_len, _)) => (seq_len, batch),
-        };
+    /// The shape of a run over x, and the problem; x and the states are of their shapes then.
+    fn shape_of(&self, x: &[usize], has_lengths: bool) -> Result<(Shape, Problem)> {
+        let [first, second, _]: [usize; 3] =
+            x.try_into().map_err(|_| Error::shape("x", "three axes", x))?;
+        let (seq_len, batch) = if self.batch_first { (second, first) } else { (first, second) };
         let problem = Problem::new(self.sizes, seq_len, batch, self.batch_first)?;
-        check_shape("x", x.shape(), &problem.x_shape())?;
-        if let Some((h0, c0)) = &initials {
-            check_shape("h0", h0.shape(), &problem.state_shape())?;
-            check_shape("c0", c0.shape(), &problem.state_shape())?;
+        check_shape("x", x, &problem.x_shape())?;
+        Ok((Shape { seq_len, batch, has_lengths }, problem))
+    }
+
+    /// Uploads, runs, and asks for the results.
+    pub fn forward(&self, arguments: &Arguments<'_>) -> Result<Job> {
+        let Arguments { x, state, lengths } = *arguments;
+        let (shape, problem) = self.shape_of(x.shape(), lengths.is_some())?;
+        if let Some(States { h, c }) = state {
+            check_shape("h0", h.shape(), &problem.state_shape())?;
+            c.iter().try_for_each(|c| check_shape("c0", c.shape(), &problem.state_shape()))?;
         }
-        self.with_workspace(seq_len, batch, |workspace| {
+        let lengths = lengths.map(|lengths| check_lengths(lengths, &problem)).transpose()?;
+        self.with_workspace(shape, |workspace| {
             let host = workspace.host(self, 0);
             let readback = host.take_readback(&self.gpu);
             let mut encoder = self.encoder();
             let upload = lock(&host.upload);
             self.gpu.write(&host.x, 0, x);
-            match initials {
-                Some((h0, c0)) => workspace.write_state(&self.gpu, 0, h0, c0),
+            if let Some(lengths) = &lengths {
+                workspace.write_lengths(&self.gpu, lengths);
+            }
+            match state {
+                Some(state) => workspace.write_state(&self.gpu, 0, state),
                 None => workspace.clear_state(&mut encoder),
             }
             workspace.record(&self.gpu, &mut encoder, 0, &host.bound);
@@ -116,9 +160,7 @@ impl Engine {
 
     /// Records a run on the caller's buffers.
     pub fn encode(&self, encoder: &mut wgpu::CommandEncoder, io: &Encoded<'_>) -> Result<()> {
-        let [first, second, _] = rank_3("x", io.x.shape())?;
-        let (seq_len, batch) = if self.batch_first { (second, first) } else { (first, second) };
-        let problem = Problem::new(self.sizes, seq_len, batch, self.batch_first)?;
+        let (shape, problem) = self.shape_of(io.x.shape(), io.lengths.is_some())?;
         io.x.check("x", &self.gpu, &problem.x_shape())?;
         io.y.check("y", &self.gpu, &problem.y_shape())?;
         if io.x.buffer() == io.y.buffer() {
@@ -132,13 +174,22 @@ impl Engine {
             ("c_n", io.c_n, Usage::COPY_DST),
         ];
         for (name, array, usage) in states {
-            if let Some(array) = array {
-                array.check(name, &self.gpu, &problem.state_shape())?;
-                array.check_usage(name, usage)?;
+            let Some(array) = array else { continue };
+            if name.starts_with('c') && !self.sizes.cell.has_c() {
+                let expected = format!("none: {} has no cell state", self.sizes.cell);
+                return Err(Error::argument(name, expected, "an array"));
             }
+            array.check(name, &self.gpu, &problem.state_shape())?;
+            array.check_usage(name, usage)?;
         }
-        self.with_workspace(seq_len, batch, |workspace| {
+        if let Some(lengths) = io.lengths {
+            lengths.check("lengths", &self.gpu, problem.batch)?;
+        }
+        self.with_workspace(shape, |workspace| {
             let bound = workspace.bind_cached(self, 0, io.x.buffer(), io.y.buffer())?;
+            if let Some(lengths) = io.lengths {
+                workspace.load_lengths(encoder, lengths);
+            }
             workspace.load_state(encoder, 0, io.h0, io.c0);
             workspace.record(&self.gpu, encoder, 0, &bound);
             workspace.store_state(encoder, 0, io.h_n, io.c_n);
@@ -159,8 +210,16 @@ pub(crate) fn check_shape(argument: &str, given: &[usize], expected: &[usize]) -
     }
 }
 
-fn rank_3(argument: &str, shape: &[usize]) -> Result<[usize; 3]> {
-    shape.try_into().map_err(|_| Error::shape(argument, "three axes", shape))
+fn check_lengths(lengths: &[usize], problem: &Problem) -> Result<Vec<u32>> {
+    check_shape("lengths", &[lengths.len()], &[problem.batch])?;
+    let checked = lengths.iter().enumerate().map(|(row, length)| {
+        if *length <= problem.seq_len {
+            return Ok(*length as u32);
+        }
+        let expected = format!("at most seq_len = {}", problem.seq_len);
+        Err(Error::argument(&format!("lengths[{row}]"), expected, length))
+    });
+    checked.collect()
 }
 
 /// A run that has been submitted.
@@ -171,13 +230,13 @@ pub(crate) struct Job {
 
 impl Job {
     #[cfg(not(target_arch = "wasm32"))]
-    pub fn wait(self) -> Result<(Array3<f32>, LstmState)> {
+    pub fn wait(self) -> Result<(Array3<f32>, States)> {
         let (results, readback) = self.pending.wait(|values| self.workspace.split(values))?;
         self.workspace.return_readback(0, readback);
         results
     }
 
-    pub async fn ready(self) -> Result<(Array3<f32>, LstmState)> {
+    pub async fn ready(self) -> Result<(Array3<f32>, States)> {
         let (results, readback) = self.pending.ready(|values| self.workspace.split(values)).await?;
         self.workspace.return_readback(0, readback);
         results

@@ -47,7 +47,7 @@ impl Executable {
                     };
                     let storage: Vec<_> =
                         dispatch.roles.iter().map(|role| binding_of(*role)).collect();
-                    gpu.create_bind_group(pipeline, params, &storage)
+                    gpu.create_bind_group(dispatch.kernel, pipeline, params, &storage)
                 };
                 made.entry((dispatch.kernel, &dispatch.roles)).or_insert_with(make).clone()
             });

@@ -7,7 +7,7 @@ mod program;
 mod recent;
 mod workspace;
 
-pub(crate) use engine::{Encoded, Engine, Job, check_shape};
+pub(crate) use engine::{Arguments, Encoded, Engine, Job, States, check_shape};
 pub(crate) use executable::{Bound, Executable};
 pub(crate) use host::HostSide;
 pub use program::{Dispatch, Program, Role};

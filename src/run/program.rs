@@ -1,7 +1,8 @@
 //! A plan written out as dispatches: pure data, made without a device.
 
+use crate::cell::CellOptions;
 use crate::kernels::recurrence::NONE;
-use crate::kernels::{Kernel, MatmulParams, RecurrenceParams, Slice};
+use crate::kernels::{Choice, Kernel, MatmulParams, RecurrenceParams, Slice};
 use crate::pack::{WeightLayout, round_up};
 use crate::plan::{Plan, Schedule};
 use crate::problem::Problem;
@@ -22,6 +23,8 @@ pub enum Role {
     /// A layer's output on the way to the next layer; two take turns.
     Between(usize),
     State,
+    /// The length of each batch row.
+    Lengths,
 }
 
 /// One kernel, launched once, or once for each tick of the clock.
@@ -56,6 +59,7 @@ struct Strides {
 
 struct Builder<'a> {
     plan: &'a Plan,
+    options: &'a CellOptions,
     layout: WeightLayout,
     uniform_alignment: u64,
     phase: u32,
@@ -65,12 +69,12 @@ struct Builder<'a> {
 impl Program {
     /// `phase`: the half of the h ring that holds h0. Grids and offsets fit in 32 bits: the plan has checked them
     /// against the device's limits.
-    pub fn new(plan: &Plan, uniform_alignment: u32, phase: u32) -> Self {
+    pub fn new(plan: &Plan, options: &CellOptions, uniform_alignment: u32, phase: u32) -> Self {
         let problem = &plan.problem;
         let program = Program { dispatches: Vec::new(), params: Vec::new(), final_half: 0 };
         let layout = WeightLayout::new(problem.sizes);
         let uniform_alignment = uniform_alignment.into();
-        let mut builder = Builder { plan, layout, uniform_alignment, phase, program };
+        let mut builder = Builder { plan, options, layout, uniform_alignment, phase, program };
         let steps = match plan.schedule {
             Schedule::Stepwise => builder.layer_by_layer(Builder::steps),
             Schedule::SequenceFused => {
@@ -106,25 +110,28 @@ impl Builder<'_> {
         let (source, strides) = self.input_of(chunk.layer);
         let directions = sizes.num_directions();
         let rows = chunk.num_steps * batch;
+        // The kernel takes four columns as one: a unit's gates, or four units of an RNN.
+        let groups = |words: u64| words * self.layout.word_bytes() / 16;
+        let columns = groups(self.layout.row_words());
         let params = MatmulParams {
             rows: rows as u32,
             inner: sizes.layer_input_size(chunk.layer) as u32,
-            columns: sizes.hidden_size as u32,
-            features: 4 * sizes.hidden_size as u32,
+            columns: columns as u32,
+            features: 4 * columns as u32,
             batch: batch as u32,
             first_step: chunk.first_step as u32,
             seq_len: seq_len as u32,
             stride_t: strides.t,
             stride_b: strides.b,
             weights: 0,
-            weights_stride: self.layout.bias(chunk.layer, 1) as u32,
-            reverse: 0b10,
+            weights_stride: groups(self.layout.bias(chunk.layer, 1)) as u32,
+            reverse: (0..directions).map(|d| u32::from(sizes.is_reverse(d)) << d).sum(),
             num_slices: directions as u32,
         };
         let projection = self.plan.projection;
-        let grid = projection.grid(rows as u64, sizes.hidden_size as u64, directions as u64);
+        let grid = projection.grid(rows as u64, columns, directions as u64);
         let kernel = Kernel::Matmul(projection);
-        let roles = vec![self.layer_weights(chunk.layer), source, Role::XProj];
+        let roles = self.roles([self.layer_weights(chunk.layer), source, Role::XProj]);
         self.push(kernel, roles, bytemuck::bytes_of(&params), grid, 1);
     }
 
@@ -143,6 +150,7 @@ impl Builder<'_> {
         let (target, output) = self.output_of(chunk.layer);
         let mut params = self.params(chunk.first_step, chunk.num_steps, input, output);
         for direction in 0..sizes.num_directions() {
+            let peepholes = self.layout.peepholes(chunk.layer, direction) as u32;
             params.slices[direction] = Slice {
                 bias: self.layout.bias(chunk.layer, direction) as u32,
                 w_hh: self.layout.w_hh(chunk.layer, direction) as u32,
@@ -150,13 +158,14 @@ impl Builder<'_> {
                 state: self.state_of(chunk.layer, direction),
                 below: NONE,
                 delay: 0,
-                reverse: direction as u32,
+                reverse: sizes.is_reverse(direction).into(),
                 output: (direction * sizes.hidden_size) as u32,
+                choice: self.choice(direction, peepholes),
             };
         }
         params.num_slices = sizes.num_directions() as u32;
         let source = if self.plan.is_hoisted() { Role::XProj } else { source };
-        let roles = vec![self.layer_weights(chunk.layer), source, Role::State, target];
+        let roles = self.roles([self.layer_weights(chunk.layer), source, Role::State, target]);
         let grid = self.recurrence_grid(params.num_slices);
         self.push(self.plan.kernel, roles, bytemuck::bytes_of(&params), grid, repeat);
     }
@@ -184,10 +193,11 @@ impl Builder<'_> {
                     delay: layer as u32,
                     reverse: 0,
                     output: if is_last { 0 } else { NONE },
+                    choice: self.choice(0, (section + self.layout.peepholes(layer, 0)) as u32),
                 };
             }
-            let weights = Role::Weights { offset: 0, size: 16 * self.layout.words() };
-            let roles = vec![weights, source, Role::State, target];
+            let weights = Role::Weights { offset: 0, size: self.layout.bytes() };
+            let roles = self.roles([weights, source, Role::State, target]);
             let grid = self.recurrence_grid(params.num_slices);
             self.push(self.plan.kernel, roles, bytemuck::bytes_of(&params), grid, num_steps as u32);
         }
@@ -204,6 +214,7 @@ impl Builder<'_> {
         let problem = &self.plan.problem;
         RecurrenceParams {
             hidden_size: problem.sizes.hidden_size as u32,
+            row_words: self.layout.row_words() as u32,
             batch: problem.batch as u32,
             seq_len: problem.seq_len as u32,
             first_step: first_step as u32,
@@ -218,6 +229,16 @@ impl Builder<'_> {
         }
     }
 
+    fn choice(&self, direction: usize, peepholes: u32) -> Choice {
+        Choice::new(self.plan.problem.sizes.cell, self.options, direction, peepholes)
+    }
+
+    /// The roles of a kernel's bindings, and the lengths where there are any.
+    fn roles<const N: usize>(&self, roles: [Role; N]) -> Vec<Role> {
+        let lengths = self.plan.problem.has_lengths.then_some(Role::Lengths);
+        roles.into_iter().chain(lengths).collect()
+    }
+
     fn recurrence_grid(&self, slices: u32) -> [u64; 3] {
         let (h, batch) =
             (self.plan.problem.sizes.hidden_size as u64, self.plan.problem.batch as u64);
@@ -230,7 +251,8 @@ impl Builder<'_> {
 
     fn layer_weights(&self, layer: usize) -> Role {
         let (first, words) = self.layout.section(layer);
-        Role::Weights { offset: 16 * first, size: 16 * words }
+        let bytes = self.layout.word_bytes();
+        Role::Weights { offset: bytes * first, size: bytes * words }
     }
 
     fn state_of(&self, layer: usize, direction: usize) -> u32 {

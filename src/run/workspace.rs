@@ -2,16 +2,16 @@
 
 use std::sync::{Arc, OnceLock};
 
-use ndarray::{Array3, ArrayView3};
+use ndarray::{Array3, ArrayView1};
 
-use super::engine::Engine;
+use super::engine::{Engine, States};
 use super::executable::{Bound, Executable};
 use super::host::HostSide;
 use super::program::{Program, Role};
 use super::recent::Recent;
+use crate::cell::CellOptions;
 use crate::error::{Error, Result};
-use crate::gpu::{DeviceArray, Gpu, Readback};
-use crate::lstm::LstmState;
+use crate::gpu::{DeviceArray, DeviceLengths, Gpu, Readback};
 use crate::plan::Plan;
 use crate::problem::Problem;
 
@@ -21,6 +21,8 @@ pub(crate) struct Workspace {
     state: wgpu::Buffer,
     x_proj: wgpu::Buffer,
     between: Vec<wgpu::Buffer>,
+    /// The length of each row, where rows have lengths.
+    lengths: wgpu::Buffer,
     /// One for each half of the h ring that h0 can lie in.
     phases: Vec<Executable>,
     bound: Recent<(usize, wgpu::Buffer, wgpu::Buffer), Bound>,
@@ -28,11 +30,11 @@ pub(crate) struct Workspace {
 }
 
 impl Workspace {
-    pub fn new(gpu: &Gpu, plan: &Plan, phases: u32) -> Self {
+    pub fn new(gpu: &Gpu, plan: &Plan, options: &CellOptions, phases: u32) -> Self {
         use wgpu::BufferUsages as Usage;
         let memory = plan.memory();
         let alignment = gpu.caps().min_uniform_buffer_offset_alignment;
-        let make = |phase| Executable::new(gpu, Program::new(plan, alignment, phase));
+        let make = |phase| Executable::new(gpu, Program::new(plan, options, alignment, phase));
         let phases: Vec<_> = (0..phases).map(make).collect();
         let num_between = plan.num_between();
         let between_bytes = memory.between_bytes / num_between.max(1);
@@ -47,6 +49,11 @@ impl Workspace {
             between: (0..num_between)
                 .map(|_| gpu.create_buffer("between", between_bytes, Usage::STORAGE))
                 .collect(),
+            lengths: gpu.create_buffer(
+                "lengths",
+                if plan.problem.has_lengths { 4 * plan.problem.batch as u64 } else { 0 },
+                Usage::STORAGE | Usage::COPY_DST,
+            ),
             hosts: phases.iter().map(|_| OnceLock::new()).collect(),
             phases,
             bound: Recent::new(),
@@ -62,6 +69,7 @@ impl Workspace {
                 Role::XProj => (&self.x_proj, 0, self.x_proj.size()),
                 Role::Between(at) => (&self.between[at], 0, self.between[at].size()),
                 Role::State => (&self.state, 0, self.state.size()),
+                Role::Lengths => (&self.lengths, 0, self.lengths.size()),
             };
             // A binding lives only in this call, a buffer longer.
             wgpu::BufferBinding { buffer, offset, size: wgpu::BufferSize::new(size) }
@@ -104,9 +112,13 @@ impl Workspace {
         bytes(self.problem.state_shape())
     }
 
-    /// Bytes of h and c together.
+    fn has_c(&self) -> bool {
+        self.problem.sizes.cell.has_c()
+    }
+
+    /// Bytes of h, and c where the cell has it, together.
     pub fn state_bytes(&self) -> u64 {
-        2 * self.part_bytes()
+        (1 + u64::from(self.has_c())) * self.part_bytes()
     }
 
     /// The half of the h ring that holds h after a run from `phase`.
@@ -126,21 +138,27 @@ impl Workspace {
     /// Sets one batch row of h and c to zero, in all layers and directions.
     pub fn clear_row(&self, encoder: &mut wgpu::CommandEncoder, row: usize) {
         let [states, batch, hidden_size] = self.problem.state_shape().map(|n| n as u64);
-        for part in 0..3 * states {
+        let parts = 2 + u64::from(self.has_c());
+        for part in 0..parts * states {
             let offset = 4 * (part * batch + row as u64) * hidden_size;
             encoder.clear_buffer(&self.state, offset, Some(4 * hidden_size));
         }
     }
 
-    pub fn write_state(
-        &self,
-        gpu: &Gpu,
-        phase: usize,
-        h: ArrayView3<'_, f32>,
-        c: ArrayView3<'_, f32>,
-    ) {
-        gpu.write(&self.state, phase as u64 * self.part_bytes(), h);
-        gpu.write(&self.state, 2 * self.part_bytes(), c);
+    pub fn write_state(&self, gpu: &Gpu, phase: usize, state: &States) {
+        gpu.write(&self.state, phase as u64 * self.part_bytes(), state.h.view());
+        if let Some(c) = &state.c {
+            gpu.write(&self.state, 2 * self.part_bytes(), c.view());
+        }
+    }
+
+    pub fn write_lengths(&self, gpu: &Gpu, lengths: &[u32]) {
+        gpu.write(&self.lengths, 0, ArrayView1::from(lengths));
+    }
+
+    pub fn load_lengths(&self, encoder: &mut wgpu::CommandEncoder, lengths: &DeviceLengths) {
+        let bytes = self.lengths.size();
+        encoder.copy_buffer_to_buffer(lengths.buffer(), 0, &self.lengths, 0, bytes);
     }
 
     pub fn load_state(
@@ -151,7 +169,8 @@ impl Workspace {
         c0: Option<&DeviceArray>,
     ) {
         let bytes = self.part_bytes();
-        for (array, offset) in [(h0, phase as u64 * bytes), (c0, 2 * bytes)] {
+        let parts = [(h0, phase as u64 * bytes), (c0, 2 * bytes)];
+        for (array, offset) in parts.into_iter().take(1 + usize::from(self.has_c())) {
             match array {
                 Some(array) => {
                     encoder.copy_buffer_to_buffer(array.buffer(), 0, &self.state, offset, bytes);
@@ -201,7 +220,7 @@ impl Workspace {
         y_bytes
     }
 
-    /// Copies h (from a half of its ring) and c.
+    /// Copies h (from a half of its ring), and c where the cell has it.
     pub fn collect_state(
         &self,
         encoder: &mut wgpu::CommandEncoder,
@@ -210,23 +229,25 @@ impl Workspace {
         half: usize,
     ) {
         let part = self.part_bytes();
-        for (source, offset) in [(half as u64 * part, offset), (2 * part, offset + part)] {
+        let parts = [(half as u64 * part, offset), (2 * part, offset + part)];
+        for (source, offset) in parts.into_iter().take(1 + usize::from(self.has_c())) {
             encoder.copy_buffer_to_buffer(&self.state, source, &readback.buffer, offset, part);
         }
     }
 
     /// Takes apart what [`Workspace::collect`] put together.
-    pub fn split(&self, values: &[f32]) -> Result<(Array3<f32>, LstmState)> {
+    pub fn split(&self, values: &[f32]) -> Result<(Array3<f32>, States)> {
         let shape = self.problem.y_shape();
         let (y, state) = values.split_at(shape.iter().product());
         Ok((to_array(shape, y)?, self.split_state(state)?))
     }
 
     /// Takes apart what [`Workspace::collect_state`] put together.
-    pub fn split_state(&self, values: &[f32]) -> Result<LstmState> {
+    pub fn split_state(&self, values: &[f32]) -> Result<States> {
         let shape = self.problem.state_shape();
         let (h, c) = values.split_at(shape.iter().product());
-        Ok(LstmState { h: to_array(shape, h)?.into_dyn(), c: to_array(shape, c)?.into_dyn() })
+        let c = self.has_c().then(|| to_array(shape, c)).transpose()?;
+        Ok(States { h: to_array(shape, h)?, c })
     }
 
     pub fn return_readback(&self, phase: usize, readback: Readback) {

@@ -2,6 +2,7 @@
 
 use ndarray_npy::{read_npy, write_npy};
 use wgpu_rnn::ndarray::{Array2, Array3, ArrayD, Axis};
+use wgpu_rnn::reference;
 
 use crate::CliTest;
 use crate::files::{FIXTURES, MODEL, Safetensors, text};
@@ -164,7 +165,7 @@ fn run_long() {
     };
     let model = wgpu_rnn::io::safetensors::open(MODEL).unwrap().lstm("lstm").unwrap();
     let input = wave([2500, 2, 1]);
-    let expected = wgpu_rnn::reference::lstm(&model, input.view(), None, None).y;
+    let expected = reference::forward(&model, &reference::Inputs::new(input.view())).y;
     let expected = expected.mapv(|value| value as f32);
     write_npy(x, &input).unwrap();
     call_with(&["run", MODEL, "--input", x, "--output", y]).expect(0);
@@ -194,7 +195,9 @@ fn run_csv() {
     let weights = wgpu_rnn::io::safetensors::open(MODEL).unwrap().lstm("lstm").unwrap();
     let input = Array3::from_shape_vec((3, 1, 1), vec![0.5, -1.0, 0.2]).unwrap();
     let state = Array3::from_elem((2, 1, 32), 0.25);
-    let y = wgpu_rnn::reference::lstm(&weights, input.view(), Some(state.view()), None).y;
+    let h0 = Some(state.view());
+    let inputs = reference::Inputs { h0, ..reference::Inputs::new(input.view()) };
+    let y = reference::forward(&weights, &inputs).y;
     let expected = y.mapv(|value| value as f32).index_axis_move(Axis(1), 0).into_dyn();
     assert_close(&ArrayD::from_shape_vec(vec![3, 32], values).unwrap(), &expected);
 }

@@ -36,11 +36,9 @@ pub fn compare(
             let given = f64::from(*given);
             let error = (given - expected).abs() / scale;
             // NaN is worse than everything.
-            if worst.as_ref().is_none_or(|(most, ..)| !(error <= *most)) {
-                let is_settled = worst.as_ref().is_some_and(|(most, ..)| most.is_nan());
-                if !is_settled {
-                    worst = Some((error, index_of(&index), given, *expected));
-                }
+            let is_worse = |most: f64| !most.is_nan() && (error.is_nan() || error > most);
+            if worst.as_ref().is_none_or(|(most, ..)| is_worse(*most)) {
+                worst = Some((error, index_of(&index), given, *expected));
             }
         }
     }

@@ -7,7 +7,7 @@ pub mod fixture;
 pub mod trials;
 
 use wgpu_rnn::ndarray::{Array1, Array2, Array3};
-use wgpu_rnn::{Cell, LayerSizes, LayerWeights, Weights};
+use wgpu_rnn::{Cell, Direction, LayerSizes, LayerWeights, Weights};
 
 /// A generator of numbers in [-1, 1), the same for the same seed everywhere (xorshift64*, Vigna 2016).
 pub struct Random(u64);
@@ -37,18 +37,25 @@ impl Random {
         num_layers: usize,
         bidirectional: bool,
     ) -> Weights {
-        let cell = Cell::Lstm;
-        let sizes = LayerSizes { cell, input_size, hidden_size, num_layers, bidirectional };
-        let scale = 1.0 / (hidden_size as f32).sqrt();
-        let rows = 4 * hidden_size;
-        let mut direction = |i| LayerWeights {
-            w_ih: Array2::from_shape_simple_fn((rows, i), || scale * self.next()),
-            w_hh: Array2::from_shape_simple_fn((rows, hidden_size), || scale * self.next()),
-            b_ih: Some(Array1::from_shape_simple_fn(rows, || scale * self.next())),
-            b_hh: Some(Array1::from_shape_simple_fn(rows, || scale * self.next())),
+        let sizes = LayerSizes::new(Cell::Lstm, input_size, hidden_size)
+            .with_layers(num_layers)
+            .with_direction(Direction::of(bidirectional));
+        self.weights_of(sizes)
+    }
+
+    /// Weights of any cell, uniform in ±1/sqrt(H).
+    pub fn weights_of(&mut self, sizes: LayerSizes) -> Weights {
+        let scale = 1.0 / (sizes.hidden_size as f32).sqrt();
+        let rows = sizes.cell.num_gates() * sizes.hidden_size;
+        let mut value = || scale * self.next();
+        let mut direction = |i| {
+            let w_ih = Array2::from_shape_simple_fn((rows, i), &mut value);
+            let w_hh = Array2::from_shape_simple_fn((rows, sizes.hidden_size), &mut value);
+            let [b_ih, b_hh] = [(); 2].map(|()| Array1::from_shape_simple_fn(rows, &mut value));
+            LayerWeights::new(w_ih, w_hh).with_bias(Some(b_ih), Some(b_hh))
         };
         let mut layer =
             |l| (0..sizes.num_directions()).map(|_| direction(sizes.layer_input_size(l))).collect();
-        Weights::new(cell, (0..num_layers).map(&mut layer).collect()).unwrap()
+        Weights::new(sizes.cell, (0..sizes.num_layers).map(&mut layer).collect()).unwrap()
     }
 }

@@ -9,8 +9,11 @@ const REQUIRE_GPU: &str = "WGPU_RNN_REQUIRE_GPU";
 /// A test that runs on every adapter.
 pub struct GpuTest {
     pub name: String,
-    pub run: Box<dyn Fn(&Gpu) -> Result<(), String> + Send + Sync>,
+    pub run: Box<Run>,
 }
+
+/// Succeeds, or says what is wrong.
+type Run = dyn Fn(&Gpu) -> Result<(), String> + Send + Sync;
 
 impl GpuTest {
     pub fn new(

@@ -7,7 +7,7 @@ use std::io::Write;
 use std::time::Duration;
 
 use wgpu_rnn::{
-    Ceilings, Error, Gpu, GpuTimer, Lstm, LstmConfig, Options, Plan, Problem, Schedule, plan,
+    Ceilings, Error, Gpu, GpuTimer, LayerConfig, Lstm, Options, Plan, Problem, Schedule, plan,
 };
 
 use crate::Verdict;
@@ -181,7 +181,7 @@ impl Bench<'_> {
         schedule: Option<Schedule>,
     ) -> Result<(Schedule, Outcome)> {
         let options = Options { schedule, ..Default::default() };
-        let config = LstmConfig { options, ..Default::default() };
+        let config = LayerConfig { options, ..Default::default() };
         let lstm = Lstm::new(self.gpu, &data.weights, config)?;
         let plan = lstm.plan(problem.seq_len, problem.batch)?;
         if schedule.is_some_and(|forced| forced != plan.schedule) {

@@ -64,7 +64,7 @@ fn to_json(plan: &Plan) -> Value {
             "input_size": sizes.input_size,
             "hidden_size": sizes.hidden_size,
             "num_layers": sizes.num_layers,
-            "bidirectional": sizes.bidirectional,
+            "bidirectional": sizes.is_bidirectional(),
         },
         "schedule": plan.schedule.to_string(),
         "rows": plan.rows,

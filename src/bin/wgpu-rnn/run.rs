@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use wgpu_rnn::ndarray::{ArrayD, Axis, Slice};
-use wgpu_rnn::{Lstm, LstmConfig, LstmState};
+use wgpu_rnn::{LayerConfig, Lstm, LstmState};
 
 use crate::adapter::{self, AdapterArgs};
 use crate::failure::{Failure, Result};
@@ -64,7 +64,7 @@ pub fn run(args: &Args, adapter: &AdapterArgs, out: &mut dyn Write) -> Result<Ve
     let [h0, c0] = [&args.h0, &args.c0].map(|path| path.as_deref().map(files::read_array));
     let (h0, c0) = (h0.transpose()?, c0.transpose()?);
     let gpu = adapter.open()?;
-    let config = LstmConfig { batch_first: args.batch_first, ..Default::default() };
+    let config = LayerConfig { batch_first: args.batch_first, ..Default::default() };
     let lstm = Lstm::new(&gpu, &weights, config)?;
 
     let begin = Instant::now();
@@ -117,7 +117,7 @@ fn forward(
 ) -> Result<(ArrayD<f32>, LstmState)> {
     let time = Axis(usize::from(batch_first && x.ndim() == 3));
     let seq_len = x.len_of(time);
-    if lstm.sizes().bidirectional || seq_len <= STEPS_AT_ONCE {
+    if lstm.sizes().is_bidirectional() || seq_len <= STEPS_AT_ONCE {
         return Ok(lstm.forward(x.view(), state.as_ref())?);
     }
     let mut shape = x.raw_dim();

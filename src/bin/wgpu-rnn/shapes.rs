@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use wgpu_rnn::{Cell, Error, LayerSizes, Problem};
+use wgpu_rnn::{Cell, Direction, Error, LayerSizes, Problem};
 
 /// The sizes of a run: of a standing shape, or of the user's.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,13 +63,9 @@ impl Shape {
     }
 
     pub fn sizes(&self) -> LayerSizes {
-        LayerSizes {
-            cell: Cell::Lstm,
-            input_size: self.input_size,
-            hidden_size: self.hidden_size,
-            num_layers: self.num_layers,
-            bidirectional: self.bidirectional,
-        }
+        LayerSizes::new(Cell::Lstm, self.input_size, self.hidden_size)
+            .with_layers(self.num_layers)
+            .with_direction(Direction::of(self.bidirectional))
     }
 
     /// # Errors

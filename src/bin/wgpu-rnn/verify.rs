@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 use wgpu_rnn::ndarray::{ArrayD, ShapeError};
 use wgpu_rnn::reference::{self, Outputs};
-use wgpu_rnn::{Error, Gpu, Lstm, LstmConfig, Options, Schedule};
+use wgpu_rnn::{Error, Gpu, LayerConfig, Lstm, Options, Schedule};
 
 use crate::Verdict;
 use crate::adapter::{self, AdapterArgs};
@@ -116,7 +116,8 @@ fn on_reference(case: &Case) -> Outcome {
         let x = layout.sequence(&case.input)?;
         let h0 = case.state.as_ref().map(|state| layout.state(&state.h)).transpose()?;
         let c0 = case.state.as_ref().map(|state| layout.state(&state.c)).transpose()?;
-        Ok::<_, ShapeError>(reference::lstm(&case.weights, x, h0, c0))
+        let inputs = reference::Inputs { h0, c0, ..reference::Inputs::new(x) };
+        Ok::<_, ShapeError>(reference::forward(&case.weights, &inputs))
     };
     match run() {
         Ok(Outputs { y, h_n, c_n }) => {
@@ -130,7 +131,7 @@ fn on_reference(case: &Case) -> Outcome {
 /// None where a schedule that nobody asked for by name cannot run the case.
 fn on_gpu(gpu: &Gpu, case: &Case, schedule: Schedule, choice: Choice) -> Option<Outcome> {
     let options = Options { schedule: Some(schedule), ..Default::default() };
-    let config = LstmConfig { batch_first: case.layout.batch_first, options };
+    let config = LayerConfig { batch_first: case.layout.batch_first, options };
     let result = Lstm::new(gpu, &case.weights, config)
         .and_then(|lstm| lstm.forward(case.input.view(), case.state.as_ref()));
     Some(match result {

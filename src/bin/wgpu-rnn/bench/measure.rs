@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use wgpu_rnn::ndarray::{Array1, Array2, Array3, ArrayView3, Axis, s};
 use wgpu_rnn::wgpu::CommandEncoder;
 use wgpu_rnn::{
-    Cell, Gpu, GpuTimer, LayerSizes, LayerWeights, Lstm, LstmIo, Plan, Problem, Weights, reference,
+    Gpu, GpuTimer, LayerIo, LayerSizes, LayerWeights, Lstm, Plan, Problem, Weights, reference,
 };
 
 use crate::compare::Deviation;
@@ -75,9 +75,10 @@ impl Subject<'_> {
         let step_flops = Problem::new(weights.sizes(), 1, rows.len(), false)?.flops();
         let checked = (REFERENCE_FLOPS / step_flops).clamp(1, seq_len as u64) as usize;
         let part = |y: &Array3<_>| y.slice(s![..checked, .., ..]).select(Axis(1), &rows);
-        let truth = reference::lstm(weights, part(x).view(), None, None).y.into_dyn();
+        let truth =
+            reference::forward(weights, &reference::Inputs::new(part(x).view())).y.into_dyn();
         // What a layer that also runs backwards gives first depends on the last time step.
-        let run = if weights.sizes().bidirectional { checked } else { seq_len };
+        let run = if weights.sizes().is_bidirectional() { checked } else { seq_len };
         let run = x.slice(s![..run, .., ..]);
         let paths = match is_stream(&self.plan.problem) {
             true => [("y of step", self.step(run)?), ("y of encode_step", self.encode_step(run)?)],
@@ -124,7 +125,7 @@ impl Subject<'_> {
         }
         let x = gpu.upload(data.x.view())?;
         let y = gpu.zeros(&plan.problem.y_shape())?;
-        let io = LstmIo::new(&x, &y);
+        let io = LayerIo::new(&x, &y);
         sample(budget, || timed(&mut |encoder| lstm.encode(encoder, &io)))
     }
 
@@ -142,7 +143,7 @@ impl Subject<'_> {
     fn encode(&self, x: ArrayView3<'_, f32>) -> Result<Array3<f32>> {
         let mut y = Array3::zeros(self.y_shape(x));
         let (x, y_device) = (self.gpu.upload(x)?, self.gpu.zeros(y.shape())?);
-        self.submit(|encoder| self.lstm.encode(encoder, &LstmIo::new(&x, &y_device)))?;
+        self.submit(|encoder| self.lstm.encode(encoder, &LayerIo::new(&x, &y_device)))?;
         y.assign(&y_device.download()?);
         Ok(y)
     }
@@ -209,16 +210,17 @@ impl Random {
         let h = sizes.hidden_size;
         let scale = 1.0 / (h as f32).sqrt();
         let mut value = || scale * self.next();
-        let mut direction = |i: usize| LayerWeights {
-            w_ih: Array2::from_shape_simple_fn((4 * h, i), &mut value),
-            w_hh: Array2::from_shape_simple_fn((4 * h, h), &mut value),
-            b_ih: Some(Array1::from_shape_simple_fn(4 * h, &mut value)),
-            b_hh: Some(Array1::from_shape_simple_fn(4 * h, &mut value)),
+        let rows = sizes.cell.num_gates() * h;
+        let mut direction = |i: usize| {
+            let w_ih = Array2::from_shape_simple_fn((rows, i), &mut value);
+            let w_hh = Array2::from_shape_simple_fn((rows, h), &mut value);
+            let [b_ih, b_hh] = [(); 2].map(|()| Array1::from_shape_simple_fn(rows, &mut value));
+            LayerWeights::new(w_ih, w_hh).with_bias(Some(b_ih), Some(b_hh))
         };
         let mut layer = |l| {
             let i = sizes.layer_input_size(l);
             (0..sizes.num_directions()).map(|_| direction(i)).collect()
         };
-        Weights::new(Cell::Lstm, (0..sizes.num_layers).map(&mut layer).collect())
+        Weights::new(sizes.cell, (0..sizes.num_layers).map(&mut layer).collect())
     }
 }

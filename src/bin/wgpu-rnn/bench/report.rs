@@ -150,7 +150,7 @@ fn name(shape: &Shape) -> String {
 }
 
 fn sizes(shape: &Shape) -> String {
-    let directions = if shape.sizes().bidirectional { " bi" } else { "" };
+    let directions = if shape.sizes().is_bidirectional() { " bi" } else { "" };
     format!("{}{directions}", shape.numbers())
 }
 
@@ -201,7 +201,7 @@ fn row_json(row: &Row) -> Value {
         "input_size": sizes.input_size,
         "hidden_size": sizes.hidden_size,
         "num_layers": sizes.num_layers,
-        "bidirectional": sizes.bidirectional,
+        "bidirectional": sizes.is_bidirectional(),
         "schedule": row.schedule.map(|schedule| schedule.to_string()),
     });
     match &row.outcome {

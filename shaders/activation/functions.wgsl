@@ -1,4 +1,4 @@
-// activation.wgsl: the gate activations.
+// activation/functions.wgsl: sigmoid and tanh.
 // Both work on exp(-|x|), which cannot overflow: +-1e4 and +-inf saturate, NaN stays NaN
 // (the tanh of some drivers gives NaN for large arguments).
 

@@ -1,14 +1,12 @@
 //! Every layer and schedule on every adapter, against PyTorch and against the CPU reference.
 
-mod common;
-
-use common::compare::{Comparison, compare};
-use common::fixture::{self, Fixture};
-use common::trials::{self, GpuTest};
+use crate::common::compare::{Comparison, compare};
+use crate::common::fixture::{self, Fixture};
+use crate::common::trials::GpuTest;
 use wgpu_rnn::ndarray::{Ix2, Ix3};
-use wgpu_rnn::{Error, Gpu, Lstm, LstmConfig, Options, Schedule};
+use wgpu_rnn::{Error, Gpu, LayerConfig, Lstm, Options, Schedule};
 
-fn main() {
+pub fn tests() -> Vec<GpuTest> {
     let mut tests = Vec::new();
     for schedule in Schedule::ALL {
         for fixture in fixture::all() {
@@ -16,12 +14,12 @@ fn main() {
             tests.push(GpuTest::new(name, move |gpu| pytorch_case(gpu, &fixture, schedule)));
         }
     }
-    trials::main(tests)
+    tests
 }
 
 fn pytorch_case(gpu: &Gpu, fixture: &Fixture, schedule: Schedule) -> Result<(), String> {
     let options = Options { schedule: Some(schedule), ..Default::default() };
-    let config = LstmConfig { batch_first: fixture.flag("batch_first"), options };
+    let config = LayerConfig { batch_first: fixture.flag("batch_first"), options };
     let lstm = Lstm::new(gpu, &fixture.weights(), config).map_err(|e| e.to_string())?;
     let input = fixture.array("input");
     let state = fixture.initial_state();
@@ -33,7 +31,7 @@ fn pytorch_case(gpu: &Gpu, fixture: &Fixture, schedule: Schedule) -> Result<(), 
         lstm.forward(input.view(), state.as_ref()).map(|(y, state)| (y.into_dyn(), state))
     };
     let sizes = lstm.sizes();
-    let is_wave = sizes.num_layers > 1 && !sizes.bidirectional;
+    let is_wave = sizes.num_layers > 1 && !sizes.is_bidirectional();
     let (y, state) = match result {
         Ok(result) => result,
         Err(Error::Schedule { schedule: Schedule::Wavefront, .. }) if !is_wave => return Ok(()),

@@ -1,0 +1,12 @@
+//! The library on every adapter, against PyTorch and against the CPU reference. See TESTING.md.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod pytorch;
+
+use common::trials;
+
+fn main() {
+    trials::main(pytorch::tests())
+}
