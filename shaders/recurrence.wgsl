@@ -28,32 +28,36 @@ struct Choice {
 struct Slice {
     bias: u32,         // index of its bias row in the packed weights; w_ih follows
     w_hh: u32,         // index of the first row of w_hh
+    w_hr: u32,         // index of the first word of the projection, four outputs to a word
     input_size: u32,   // I, where the kernel multiplies the input itself
-    state: u32,        // its [B,H] in one half of the h ring, and in c
-    below: u32,        // the state of the slice whose h is its input, or NONE: the input buffer
+    h: u32,            // its [B,R] in one half of the h ring
+    c: u32,            // its [B,H] in state
+    exchange: u32,     // its [B,H] in state, for what a step's first phase leaves to the second
+    below: u32,        // the h of the slice whose h is its input, or NONE: the input buffer
     delay: u32,        // dispatches by which it runs behind the first slice
     reverse: u32,      // 1: from the last time step to the first
     output: u32,       // its first column in y, or NONE: it writes no y
+    padding: u32,
     choice: Choice,
 }
 
 struct Params {
-    hidden_size: u32,
+    hidden_size: u32,     // H
+    recurrent_size: u32,  // R, the size of h: H, or that of the projection
     row_words: u32,       // words from row to row of the weights, and of x_proj: H, rounded up where a word is one f32
     batch: u32,
     seq_len: u32,
     first_step: u32,      // the chunk's first step, counted from the start of the sequence
     num_steps: u32,       // steps of the chunk (SequenceFused)
     phase: u32,           // the half of the h ring that holds h before step 0
-    state_size: u32,      // elements of one half of the ring: all layers, [L*D,B,H]
+    state_size: u32,      // elements of one half of the ring: all layers, [L*D,B,R]
+    exchange_size: u32,   // elements of one array of the exchange: all slices, [D,B,H]
     input_stride_t: u32,  // of x, in elements
     input_stride_b: u32,
     output_stride_t: u32, // of y, in elements
     output_stride_b: u32,
     num_slices: u32,
-    padding_0: u32,
-    padding_1: u32,
-    padding_2: u32,
+    padding: u32,
     slices: array<Slice, MAX_SLICES>,
 }
 
@@ -74,25 +78,36 @@ struct Place {
 }
 
 @group(0) @binding(0) var<uniform> params: Params;
-@group(0) @binding(3) var<storage, read_write> state: array<f32>; // h ring [2][L*D,B,H], then c [L*D,B,H]
-@group(0) @binding(4) var<storage, read_write> y: array<f32>;     // [T,B,D*H] or [B,T,D*H]
+@group(0) @binding(3) var<storage, read_write> state: array<f32>; // h ring [2][L*D,B,R], c [L*D,B,H], exchange [3][D,B,H]
+@group(0) @binding(4) var<storage, read_write> y: array<f32>;     // [T,B,D*R] or [B,T,D*R]
 
 // The pre-activations of one invocation's units and rows: [UNITS_PER_INVOCATION][ROWS].
 alias Tile = array<Gates, UNITS_PER_INVOCATION * ROWS>;
 
-// Unit u of an invocation; units beyond the last repeat it, since all invocations must reach the barriers.
-fn column(unit: u32, u: u32) -> u32 {
-    return min(unit + u * UNITS, params.hidden_size - 1u);
+// Packed weights [K][row_words] of which `columns` are used.
+struct Matrix {
+    first: u32, // index of W[0][0]
+    columns: u32,
+    row_words: u32,
 }
 
-// acc[u][r] += sum over k of operand[r][k] * W[k][column(unit, u)]: one load of weights serves all rows, one of the
-// operand all units. weight: index of W[0][0]. The weights' rows, like the operand's, are padded to whole quads.
-fn accumulate(acc: ptr<function, Tile>, weight: u32, unit: u32, num_quads: u32) {
-    let stride = params.row_words;
+fn gates_matrix(first: u32) -> Matrix {
+    return Matrix(first, params.hidden_size, params.row_words);
+}
+
+// Column u of an invocation; those beyond the last repeat it, since all invocations must reach the barriers.
+fn column(matrix: Matrix, unit: u32, u: u32) -> u32 {
+    return min(unit + u * UNITS, matrix.columns - 1u);
+}
+
+// acc[u][r] += sum over k of operand[r][k] * W[k][column u]: one load of weights serves all rows, one of the operand
+// all units. The weights' rows, like the operand's, are padded to whole quads.
+fn accumulate(acc: ptr<function, Tile>, matrix: Matrix, unit: u32, num_quads: u32) {
+    let stride = matrix.row_words;
     var w: array<Gates, 4 * UNITS_PER_INVOCATION>;
     for (var q = 0u; q < num_quads; q++) {
         for (var u = 0u; u < UNITS_PER_INVOCATION; u++) {
-            let at = weight + 4u * q * stride + column(unit, u);
+            let at = matrix.first + 4u * q * stride + column(matrix, unit, u);
             w[4u * u] = load_weight(at);
             w[4u * u + 1u] = load_weight(at + stride);
             w[4u * u + 2u] = load_weight(at + 2u * stride);
@@ -105,6 +120,12 @@ fn accumulate(acc: ptr<function, Tile>, weight: u32, unit: u32, num_quads: u32) 
                     v.x * w[4u * u] + v.y * w[4u * u + 1u] + v.z * w[4u * u + 2u] + v.w * w[4u * u + 3u];
             }
         }
+    }
+}
+
+fn fill(acc: ptr<function, Tile>, u: u32, value: Gates) {
+    for (var r = 0u; r < ROWS; r++) {
+        (*acc)[u * ROWS + r] = value;
     }
 }
 

@@ -1,6 +1,6 @@
 // step.wgsl: one step of every slice and batch row, all gates and the cell update fused.
 // Math:  pre = input part + w_hh · h[t-1]           pre: Gates (cell/*.wgsl; input part: input/*.wgsl)
-//        (h, c) = cell_update(pre, c)
+//        (h, c) = cell_update(pre, c)                 in one phase or two (phase/*.wgsl)
 // Grid:  x: hidden units / (UNITS * UNITS_PER_INVOCATION), y: batch rows / ROWS, z: slices
 //        one invocation owns ROWS rows of UNITS_PER_INVOCATION units
 // Binds: recurrence.wgsl; group 1: 0 clock
@@ -56,14 +56,15 @@ fn stage(place: Place, source: Source, k0: u32, num_quads: u32, local: u32) {
     }
 }
 
-// acc += operand · W; weight: index of W[0][0].
-fn multiply(acc: ptr<function, Tile>, place: Place, source: Source, weight: u32, unit: u32, local: u32) {
+// acc += operand · W
+fn multiply(acc: ptr<function, Tile>, place: Place, source: Source, matrix: Matrix, unit: u32, local: u32) {
     for (var k0 = 0u; k0 < source.size; k0 += 4u * TILE_QUADS) {
         let num_quads = quads(min(source.size - k0, 4u * TILE_QUADS));
         workgroupBarrier(); // all have read the tile before
         stage(place, source, k0, num_quads, local);
         workgroupBarrier();
-        accumulate(acc, weight + k0 * params.row_words, unit, num_quads);
+        let first = matrix.first + k0 * matrix.row_words;
+        accumulate(acc, Matrix(first, matrix.columns, matrix.row_words), unit, num_quads);
     }
 }
 
@@ -74,37 +75,35 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let first_unit = group.x * UNITS * UNITS_PER_INVOCATION + local;
     let first_row = group.y * ROWS;
     let h_prev = ((step + params.phase) % 2u) * params.state_size;
-    let h_next = params.state_size - h_prev;
-    let c = 2u * params.state_size;
     let is_running = step >= slice.delay && step - slice.delay < params.seq_len;
     let place = Place(group.z, step - slice.delay, first_row, h_prev);
-    // Rows that have all ended cost no work.
-    let is_active = is_running && place.step < longest_of(first_row);
+    let matrix = phase_matrix(slice);
 
     var acc: Tile;
-    if (is_active) {
-        input_part(&acc, place, first_unit, local);
-        let h = Source(false, h_prev + slice.state, params.hidden_size, params.hidden_size);
-        multiply(&acc, place, h, slice.w_hh, first_unit, local);
+    // Rows that have all ended cost no work.
+    if (is_running && place.step < longest_of(first_row)) {
+        begin(&acc, place, first_unit, local);
+        multiply(&acc, place, phase_operand(slice, place), matrix, first_unit, local);
     }
-
     for (var u = 0u; u < UNITS_PER_INVOCATION; u++) {
         let unit = first_unit + u * UNITS;
         for (var r = 0u; r < ROWS; r++) {
             let row = first_row + r;
-            if (row < params.batch && unit < params.hidden_size) {
-                let at = slice.state + row * params.hidden_size + unit;
-                var next = CellState(state[h_prev + at], 0.0);
-                if (is_running && place.step < length_of(row)) {
-                    if (HAS_C == 1u) { next.c = state[c + at]; }
-                    next = cell_update(acc[u * ROWS + r], next, group.z, unit);
-                    if (HAS_C == 1u) { state[c + at] = next.c; }
-                    write_output(slice, place.step, row, unit, next.h);
-                } else if (is_running) {
-                    write_output(slice, place.step, row, unit, 0.0);
-                }
-                state[h_next + at] = next.h;
+            if (row < params.batch && unit < matrix.columns) {
+                let is_active = is_running && place.step < length_of(row);
+                finish(acc[u * ROWS + r], place, row, unit, is_running, is_active);
             }
         }
+    }
+}
+
+// The new h of a unit; it stays where the slice, or the row, has not begun or has ended.
+fn write_h(place: Place, row: u32, unit: u32, is_running: bool, is_active: bool, h: f32) {
+    let slice = params.slices[place.slice];
+    let at = slice.h + row * params.recurrent_size + unit;
+    let h_next = params.state_size - place.h_prev;
+    state[h_next + at] = select(state[place.h_prev + at], h, is_active);
+    if (is_running) {
+        write_output(slice, place.step, row, unit, select(0.0, h, is_active));
     }
 }

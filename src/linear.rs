@@ -49,8 +49,8 @@ impl Linear {
         if let Some(bias) = bias.filter(|bias| bias.len() != out_features) {
             return Err(Error::shape("bias", format!("[{out_features}]"), bias.shape()));
         }
-        let words = pack_linear(weight.view(), bias.map(|bias| bias.view()));
-        let bytes: &[u8] = bytemuck::cast_slice(&words);
+        let packed = pack_linear(weight.view(), bias.map(|bias| bias.view()));
+        let bytes: &[u8] = bytemuck::cast_slice(&packed);
         gpu.caps().check_binding("the weights", bytes.len() as u64)?;
         let iterations = kernel(gpu).iterations(in_features as u64);
         gpu.caps().check_iterations("the loops of the product", iterations)?;
@@ -195,6 +195,7 @@ impl Linear {
                 roles: vec![weights, Role::X, Role::Y],
                 params_offset: 0,
                 grid: grid.map(|side| side as u32),
+                second: None,
                 repeat: 1,
             };
             let params = bytemuck::bytes_of(&params).to_vec();

@@ -88,8 +88,13 @@ impl WeightLayout {
 
     /// A direction's row of peephole weights, from the start of its layer's section.
     pub fn peepholes(&self, layer: usize, direction: usize) -> u64 {
-        let rows = round_up(self.sizes.hidden_size as u64, 4);
+        let rows = round_up(self.sizes.recurrent_size() as u64, 4);
         self.w_hh(layer, direction) + rows * self.row_words()
+    }
+
+    /// A direction's projection, from the start of its layer's section: `[H4][P4/4]` words of four outputs.
+    pub fn w_hr(&self, layer: usize, direction: usize) -> u64 {
+        self.peepholes(layer, direction) + self.row_words()
     }
 
     /// Bytes in all.
@@ -100,9 +105,10 @@ impl WeightLayout {
     fn direction_words(&self, layer: usize) -> u64 {
         let rows = 1
             + round_up(self.sizes.layer_input_size(layer) as u64, 4)
-            + round_up(self.sizes.hidden_size as u64, 4)
+            + round_up(self.sizes.recurrent_size() as u64, 4)
             + u64::from(self.sizes.cell == Cell::Lstm);
-        rows * self.row_words()
+        let [h, p] = [self.sizes.hidden_size, self.sizes.proj_size].map(|n| n as u64);
+        rows * self.row_words() + round_up(h, 4) * p.div_ceil(4)
     }
 }
 
@@ -125,6 +131,10 @@ pub fn pack_weights(weights: &Weights) -> Vec<f32> {
         w_hh.put(source.w_hh.view(), Part::Recurrent, &mut packed);
         if let Some(peepholes) = &source.peepholes {
             rows(layout.peepholes(layer, direction)).put_peepholes(peepholes.view(), &mut packed);
+        }
+        if let Some(w_hr) = &source.w_hr {
+            let first = (start + layout.w_hr(layer, direction)) as usize;
+            put_columns(w_hr.view(), &mut packed[4 * first..]);
         }
     }
     packed
@@ -173,21 +183,25 @@ impl Rows {
     }
 }
 
+/// `w`: `[out, in]`, as words of four neighbouring outputs: `[in][out/4 rounded up]`.
+fn put_columns(w: ArrayView2<'_, f32>, packed: &mut [f32]) {
+    let outputs = 4 * w.nrows().div_ceil(4);
+    for ((o, k), value) in w.indexed_iter() {
+        packed[k * outputs + o] = *value;
+    }
+}
+
 /// A linear layer's `weight` `[out, in]` and `bias` `[out]` as words of four neighbouring outputs:
 /// `[1 + in][out/4 rounded up]`, the bias row first.
-pub fn pack_linear(weight: ArrayView2<f32>, bias: Option<ArrayView1<f32>>) -> Vec<[f32; 4]> {
+pub fn pack_linear(weight: ArrayView2<'_, f32>, bias: Option<ArrayView1<'_, f32>>) -> Vec<f32> {
     let (outputs, inputs) = weight.dim();
-    let columns = outputs.div_ceil(4);
-    let mut words = vec![[0.0; 4]; (1 + inputs) * columns];
-    for (o, values) in weight.outer_iter().enumerate() {
-        for (k, value) in values.iter().enumerate() {
-            words[(1 + k) * columns + o / 4][o % 4] = *value;
-        }
-    }
+    let outputs = 4 * outputs.div_ceil(4);
+    let mut packed = vec![0.0; (1 + inputs) * outputs];
+    put_columns(weight, &mut packed[outputs..]);
     for (o, value) in bias.iter().flatten().enumerate() {
-        words[o / 4][o % 4] = *value;
+        packed[o] = *value;
     }
-    words
+    packed
 }
 
 #[cfg(test)]
@@ -208,15 +222,19 @@ mod tests {
         let rows = sizes.cell.num_gates() * h;
         let mut direction = |i| {
             let w_ih = Array2::from_shape_simple_fn((rows, i), &mut next);
-            let w_hh = Array2::from_shape_simple_fn((rows, h), &mut next);
+            let w_hh = Array2::from_shape_simple_fn((rows, sizes.recurrent_size()), &mut next);
             let b_ih = Array1::from_shape_simple_fn(rows, &mut next);
             let b_hh = Array1::from_shape_simple_fn(rows, &mut next);
             let weights = LayerWeights::new(w_ih, w_hh).with_bias(Some(b_ih), Some(b_hh));
-            match sizes.cell {
+            let weights = match sizes.cell {
                 Cell::Lstm => {
                     weights.with_peepholes(Array2::from_shape_simple_fn((3, h), &mut next))
                 }
                 _ => weights,
+            };
+            match sizes.proj_size {
+                0 => weights,
+                p => weights.with_projection(Array2::from_shape_simple_fn((p, h), &mut next)),
             }
         };
         let layers = (0..sizes.num_layers)
@@ -239,15 +257,16 @@ mod tests {
     #[test]
     fn every_weight_lands_where_the_layout_says() {
         let cells = [Cell::Lstm, Cell::Gru { reset_after: true }, Cell::Rnn];
-        let sizes = [
-            (1, 1, 1, Direction::Forward),
-            (3, 5, 2, Direction::Bidirectional),
-            (4, 8, 3, Direction::Forward),
-        ];
-        for (cell, (input_size, hidden_size, num_layers, direction)) in
-            cells.into_iter().flat_map(|cell| sizes.map(|sizes| (cell, sizes)))
-        {
-            let sizes = LayerSizes { cell, input_size, hidden_size, num_layers, direction };
+        let all_sizes = cells.into_iter().flat_map(|cell| {
+            [
+                LayerSizes::new(cell, 1, 1),
+                LayerSizes::new(cell, 3, 5).with_layers(2).with_direction(Direction::Bidirectional),
+                LayerSizes::new(cell, 4, 8).with_layers(3),
+            ]
+        });
+        let projected = LayerSizes::new(Cell::Lstm, 3, 7).with_layers(2).with_proj_size(5);
+        for sizes in all_sizes.chain([projected]) {
+            let LayerSizes { cell, hidden_size, .. } = sizes;
             let weights = numbered(sizes);
             let layout = WeightLayout::new(sizes);
             let mut packed = pack_weights(&weights);
@@ -277,7 +296,7 @@ mod tests {
                             let word = bias + (1 + k as u64) * layout.row_words() + unit as u64;
                             assert_eq!(take(word, input), source.w_ih[[row, k]]);
                         }
-                        for k in 0..hidden_size {
+                        for k in 0..sizes.recurrent_size() {
                             let word = w_hh + k as u64 * layout.row_words() + unit as u64;
                             assert_eq!(take(word, recurrent), source.w_hh[[row, k]]);
                         }
@@ -286,6 +305,11 @@ mod tests {
                 for ((row, unit), value) in source.peepholes.iter().flat_map(|p| p.indexed_iter()) {
                     let word = start + layout.peepholes(l, d) + unit as u64;
                     assert_eq!(take(word, [0, 1, 3][row]), *value);
+                }
+                let words = sizes.proj_size.div_ceil(4);
+                for ((p, k), value) in source.w_hr.iter().flat_map(|w_hr| w_hr.indexed_iter()) {
+                    let word = start + layout.w_hr(l, d) + (k * words + p / 4) as u64;
+                    assert_eq!(take(word, p % 4), *value);
                 }
             }
             assert!(packed.iter().all(|value| *value == 0.0), "padding is zero");
@@ -296,9 +320,9 @@ mod tests {
     fn linear_columns_are_grouped_by_four() {
         let weight = Array::from_shape_fn((6, 3), |(o, k)| (10 * o + k + 1) as f32);
         let bias = Array::from_shape_fn(6, |o| 100.0 + o as f32);
-        let words = pack_linear(weight.view(), Some(bias.view()));
-        assert_eq!(words.len(), 4 * 2);
-        assert_eq!(words[1], [104.0, 105.0, 0.0, 0.0]);
-        assert_eq!(words[(1 + 2) * 2], [3.0, 13.0, 23.0, 33.0]);
+        let packed = pack_linear(weight.view(), Some(bias.view()));
+        assert_eq!(packed.len(), 4 * 4 * 2);
+        assert_eq!(packed[4..8], [104.0, 105.0, 0.0, 0.0]);
+        assert_eq!(packed[(1 + 2) * 8..][..4], [3.0, 13.0, 23.0, 33.0]);
     }
 }

@@ -32,6 +32,8 @@ pub struct LayerSizes {
     pub input_size: usize,
     /// Units of each layer and direction.
     pub hidden_size: usize,
+    /// Features that an LSTM's h is projected to; 0 where it is not.
+    pub proj_size: usize,
     /// Stacked layers.
     pub num_layers: usize,
     /// Which way the layers go through the time steps.
@@ -42,12 +44,17 @@ impl LayerSizes {
     /// One forward layer.
     pub fn new(cell: Cell, input_size: usize, hidden_size: usize) -> Self {
         let direction = Direction::Forward;
-        LayerSizes { cell, input_size, hidden_size, num_layers: 1, direction }
+        LayerSizes { cell, input_size, hidden_size, proj_size: 0, num_layers: 1, direction }
     }
 
     /// The same with `num_layers` stacked layers.
     pub fn with_layers(self, num_layers: usize) -> Self {
         LayerSizes { num_layers, ..self }
+    }
+
+    /// The same with an h that is projected to `proj_size` features; 0 is none.
+    pub fn with_proj_size(self, proj_size: usize) -> Self {
+        LayerSizes { proj_size, ..self }
     }
 
     /// The same in another direction.
@@ -70,9 +77,14 @@ impl LayerSizes {
         direction == 1 || self.direction == Direction::Reverse
     }
 
-    /// Features of one time step of a layer's output: `num_directions * hidden_size`.
+    /// Features of h: `proj_size` where there is a projection, else `hidden_size`.
+    pub fn recurrent_size(&self) -> usize {
+        if self.proj_size > 0 { self.proj_size } else { self.hidden_size }
+    }
+
+    /// Features of one time step of a layer's output: `num_directions` times those of h.
     pub fn output_size(&self) -> usize {
-        self.num_directions() * self.hidden_size
+        self.num_directions() * self.recurrent_size()
     }
 
     /// The input features of layer `layer`: those of x, or the output of the layer below.
@@ -88,7 +100,15 @@ impl LayerSizes {
     fn validate(&self) -> Result<()> {
         at_least_one("input_size", self.input_size)?;
         at_least_one("hidden_size", self.hidden_size)?;
-        at_least_one("num_layers", self.num_layers)
+        at_least_one("num_layers", self.num_layers)?;
+        if self.proj_size == 0 || (self.cell == Cell::Lstm && self.proj_size < self.hidden_size) {
+            return Ok(());
+        }
+        let expected = format!(
+            "0, or in an LSTM less than hidden_size = {}; the cell is {}",
+            self.hidden_size, self.cell
+        );
+        Err(Error::argument("proj_size", expected, self.proj_size))
     }
 }
 
@@ -126,7 +146,7 @@ impl Problem {
         let (l, d) = (sizes.num_layers as u64, sizes.num_directions() as u64);
         product("x", &[t, b, i, 4])?;
         product("the gates", &[t, b, d, h, 16, 8])?;
-        product("the states", &[3, l, d, b, h, 4])?;
+        product("the states", &[3, l + 1, d, b, h, 4])?;
         let widest = i.checked_add(d.saturating_mul(h)).and_then(|w| w.checked_add(h + 16));
         let widest = widest.ok_or_else(|| Error::Overflow { what: "the weights".into() })?;
         product("the weights", &[l, d, h, widest, 16])?;
@@ -144,19 +164,25 @@ impl Problem {
         self.sequence_shape(self.sizes.output_size())
     }
 
-    /// The shape of h0, c0, h_n and c_n; `batch_first` does not change it.
-    pub fn state_shape(&self) -> [usize; 3] {
+    /// The shape of h0 and h_n; `batch_first` does not change it.
+    pub fn h_shape(&self) -> [usize; 3] {
+        [self.sizes.num_states(), self.batch, self.sizes.recurrent_size()]
+    }
+
+    /// The shape of c0 and c_n, in a cell that has them.
+    pub fn c_shape(&self) -> [usize; 3] {
         [self.sizes.num_states(), self.batch, self.sizes.hidden_size]
     }
 
     /// Floating-point operations of the matrix products, two per multiply-add.
     pub fn flops(&self) -> u64 {
         let sizes = &self.sizes;
-        let per_row: usize = (0..sizes.num_layers)
-            .map(|layer| sizes.layer_input_size(layer) + sizes.hidden_size)
-            .sum::<usize>();
-        let outputs = sizes.num_directions() * sizes.cell.num_gates() * sizes.hidden_size;
-        2 * (self.seq_len * self.batch) as u64 * (per_row * outputs) as u64
+        let inputs: usize = (0..sizes.num_layers)
+            .map(|layer| sizes.layer_input_size(layer) + sizes.recurrent_size())
+            .sum();
+        let gates = sizes.num_directions() * sizes.cell.num_gates() * sizes.hidden_size;
+        let projections = sizes.num_states() * sizes.hidden_size * sizes.proj_size;
+        2 * (self.seq_len * self.batch) as u64 * (inputs * gates + projections) as u64
     }
 
     fn sequence_shape(&self, features: usize) -> [usize; 3] {
@@ -188,6 +214,7 @@ mod tests {
         input_size: 3,
         hidden_size: 5,
         num_layers: 2,
+        proj_size: 0,
         direction: Direction::Bidirectional,
     };
 
@@ -229,7 +256,7 @@ mod tests {
         let problem = Problem::new(SIZES, 7, 4, true).unwrap();
         assert_eq!(problem.x_shape(), [4, 7, 3]);
         assert_eq!(problem.y_shape(), [4, 7, 10]);
-        assert_eq!(problem.state_shape(), [4, 4, 5]);
+        assert_eq!(problem.h_shape(), [4, 4, 5]);
         // Two directions, 20 outputs each; layer 0: 3 + 5 inputs, layer 1: 10 + 5.
         assert_eq!(problem.flops(), 2 * 28 * 40 * (8 + 15));
     }

@@ -126,14 +126,17 @@ impl<K: Kind> Stream<K> {
     /// # Errors
     /// [`Error::Shape`] where it does not fit, [`Error::DeviceLost`].
     pub fn load(&mut self, state: &K::State) -> Result<()> {
-        let shape = self.workspace.problem().state_shape();
-        let part = |argument, array: &ArrayD<f32>| {
+        let problem = self.workspace.problem();
+        let part = |argument, array: &ArrayD<f32>, shape: [usize; 3]| {
             check_shape(argument, array.shape(), &shape)?;
             let misfit = Error::shape(argument, format!("{shape:?}"), array.shape());
             array.clone().into_dimensionality::<Ix3>().map_err(|_| misfit)
         };
         let (h, c) = K::parts(state);
-        let state = States { h: part("h", h)?, c: c.map(|c| part("c", c)).transpose()? };
+        let state = States {
+            h: part("h", h, problem.h_shape())?,
+            c: c.map(|c| part("c", c, problem.c_shape())).transpose()?,
+        };
         let gpu = &self.engine.gpu;
         gpu.scoped(|| {
             self.workspace.write_state(gpu, self.half, &state);

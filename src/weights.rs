@@ -23,12 +23,14 @@ use crate::problem::{Direction, LayerSizes};
 pub struct LayerWeights {
     /// `weight_ih`: `[G*H, I]`.
     pub w_ih: Array2<f32>,
-    /// `weight_hh`: `[G*H, H]`.
+    /// `weight_hh`: `[G*H, H]`; `[G*H, P]` with a projection.
     pub w_hh: Array2<f32>,
     /// `bias_ih`: `[G*H]`; none is zero.
     pub b_ih: Option<Array1<f32>>,
     /// `bias_hh`: `[G*H]`; none is zero.
     pub b_hh: Option<Array1<f32>>,
+    /// `weight_hr`: `[P, H]`, the projection of an LSTM's h; `w_hh` is `[G*H, P]` then.
+    pub w_hr: Option<Array2<f32>>,
     /// Peephole weights of an LSTM from c to the gates i, f and o: `[3, H]`; none is zero.
     pub peepholes: Option<Array2<f32>>,
 }
@@ -76,13 +78,18 @@ impl Weights {
         let sizes = LayerSizes {
             cell,
             input_size: first.w_ih.ncols(),
-            hidden_size: first.w_hh.ncols(),
+            hidden_size: first.w_hr.as_ref().unwrap_or(&first.w_hh).ncols(),
+            proj_size: first.w_hr.as_ref().map_or(0, |w_hr| w_hr.nrows()),
             num_layers: layers.len(),
             direction: match num_directions {
                 1 => Direction::Forward,
                 _ => Direction::Bidirectional,
             },
         };
+        if sizes.proj_size > 0 && cell != Cell::Lstm {
+            let given = first.w_hr.as_ref().map_or(&[][..], |w_hr| w_hr.shape());
+            return Err(Error::shape("weight_hr_l0", "none: only an LSTM has it", given));
+        }
         for (l, directions) in layers.iter().enumerate() {
             if directions.len() != num_directions {
                 let expected = format!("{num_directions} directions, as layer 0");
@@ -147,12 +154,18 @@ impl Weights {
 impl LayerWeights {
     /// Without bias.
     pub fn new(w_ih: Array2<f32>, w_hh: Array2<f32>) -> Self {
-        LayerWeights { w_ih, w_hh, b_ih: None, b_hh: None, peepholes: None }
+        LayerWeights { w_ih, w_hh, b_ih: None, b_hh: None, w_hr: None, peepholes: None }
     }
 
     /// With these biases, `[G*H]` each.
     pub fn with_bias(mut self, b_ih: Option<Array1<f32>>, b_hh: Option<Array1<f32>>) -> Self {
         (self.b_ih, self.b_hh) = (b_ih, b_hh);
+        self
+    }
+
+    /// With a projection of h, `[P, H]`.
+    pub fn with_projection(mut self, w_hr: Array2<f32>) -> Self {
+        self.w_hr = Some(w_hr);
         self
     }
 
@@ -170,7 +183,15 @@ impl LayerWeights {
             .ok_or_else(|| Error::Overflow { what: name("weight_hh") })?;
         let i = sizes.layer_input_size(layer);
         check(&name("weight_ih"), self.w_ih.shape(), &[rows, i])?;
-        check(&name("weight_hh"), self.w_hh.shape(), &[rows, h])?;
+        check(&name("weight_hh"), self.w_hh.shape(), &[rows, sizes.recurrent_size()])?;
+        match &self.w_hr {
+            Some(w_hr) => check(&name("weight_hr"), w_hr.shape(), &[sizes.proj_size, h])?,
+            None if sizes.proj_size > 0 => {
+                let expected = format!("{:?}, as layer 0", [sizes.proj_size, h]);
+                return Err(Error::shape(&name("weight_hr"), expected, &[]));
+            }
+            None => {}
+        }
         for (tensor, bias) in [("bias_ih", &self.b_ih), ("bias_hh", &self.b_hh)] {
             if let Some(bias) = bias {
                 check(&name(tensor), bias.shape(), &[rows])?;
@@ -183,7 +204,7 @@ impl LayerWeights {
             }
             check(&name("peepholes"), peepholes.shape(), &[3, h])?;
         }
-        if h == 0 || i == 0 {
+        if h == 0 || i == 0 || sizes.recurrent_size() == 0 {
             return Err(Error::shape(&name("weight_ih"), "no side of length 0", self.w_ih.shape()));
         }
         Ok(())
@@ -217,6 +238,7 @@ mod tests {
             cell: Cell::Lstm,
             input_size: 3,
             hidden_size: 5,
+            proj_size: 0,
             num_layers: 2,
             direction: Direction::Bidirectional,
         };

@@ -5,15 +5,13 @@
 
 fn input_part(acc: ptr<function, Tile>, place: Place, unit: u32, local: u32) {
     let slice = params.slices[place.slice];
+    let w_ih = gates_matrix(slice.bias + params.row_words);
     for (var u = 0u; u < UNITS_PER_INVOCATION; u++) {
-        let bias = load_weight(slice.bias + column(unit, u));
-        for (var r = 0u; r < ROWS; r++) {
-            (*acc)[u * ROWS + r] = bias;
-        }
+        fill(acc, u, load_weight(slice.bias + column(w_ih, unit, u)));
     }
     let is_input = slice.below == NONE;
-    let source = Source(is_input, place.h_prev + slice.below, params.hidden_size, slice.input_size);
-    multiply(acc, place, source, slice.bias + params.row_words, unit, local);
+    let source = Source(is_input, place.h_prev + slice.below, params.recurrent_size, slice.input_size);
+    multiply(acc, place, source, w_ih, unit, local);
 }
 
 fn operand_at(is_input: bool, index: u32) -> f32 {

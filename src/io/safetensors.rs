@@ -152,12 +152,11 @@ impl Model {
     }
 
     /// The weights of the LSTM under `prefix`: `{prefix}.weight_ih_l0`, `{prefix}.weight_hh_l0_reverse` and so on,
-    /// as in the `state_dict` of `nn.LSTM`; an empty prefix is the top level. Sizes, number of layers, directions and
-    /// bias are inferred from what is there.
+    /// as in the `state_dict` of `nn.LSTM`; an empty prefix is the top level. Sizes, number of layers, directions,
+    /// bias and projection are inferred from what is there.
     ///
     /// # Errors
-    /// [`Error::MissingTensor`], [`Error::TensorDtype`], [`Error::Shape`] where a tensor does not fit the others,
-    /// [`Error::Unsupported`] where the layer has a projection.
+    /// [`Error::MissingTensor`], [`Error::TensorDtype`], [`Error::Shape`] where a tensor does not fit the others.
     pub fn lstm(&self, prefix: &str) -> Result<Weights> {
         self.weights(prefix, Cell::Lstm)
     }
@@ -183,11 +182,7 @@ impl Model {
         if !self.tensors.contains_key(&first) {
             return Err(self.missing(&first));
         }
-        if self.has(prefix, "weight_hr", 0, 0) {
-            let what = format!("proj_size (`{}`)", self.name(prefix, "weight_hr", 0, 0));
-            let reason = "LSTM layers with a projection are not implemented".into();
-            return Err(Error::Unsupported { what, reason });
-        }
+        let has_projection = self.has(prefix, "weight_hr", 0, 0);
         let num_directions = 1 + usize::from(self.has(prefix, "weight_ih", 0, 1));
         let has_bias = self.has(prefix, "bias_ih", 0, 0);
         let num_layers = (0..).take_while(|l| self.has(prefix, "weight_ih", *l, 0)).count();
@@ -196,7 +191,13 @@ impl Model {
                 |tensor| has_bias.then(|| self.array(&self.name(prefix, tensor, l, d))).transpose();
             let w_ih = self.array(&self.name(prefix, "weight_ih", l, d))?;
             let w_hh = self.array(&self.name(prefix, "weight_hh", l, d))?;
-            Ok(LayerWeights::new(w_ih, w_hh).with_bias(bias("bias_ih")?, bias("bias_hh")?))
+            let weights = LayerWeights::new(w_ih, w_hh);
+            let weights = weights.with_bias(bias("bias_ih")?, bias("bias_hh")?);
+            if !has_projection {
+                return Ok(weights);
+            }
+            let w_hr = self.array(&self.name(prefix, "weight_hr", l, d))?;
+            Ok(weights.with_projection(w_hr))
         };
         let layer = |l| (0..num_directions).map(|d| direction(l, d)).collect();
         Weights::new(cell, (0..num_layers).map(layer).collect::<Result<_>>()?)
@@ -216,6 +217,7 @@ impl Model {
         self.prefixes()
             .filter_map(|prefix| {
                 let cell = match self.shape(&self.name(prefix, "weight_hh", 0, 0))? {
+                    _ if self.has(prefix, "weight_hr", 0, 0) => Cell::Lstm,
                     [rows, h] if *rows == 4 * h => Cell::Lstm,
                     [rows, h] if *rows == 3 * h => Cell::Gru { reset_after: true },
                     _ => Cell::Rnn,

@@ -5,7 +5,9 @@ pub mod matmul;
 pub mod recurrence;
 
 pub use matmul::{Matmul, MatmulParams, Store, Tile};
-pub use recurrence::{CellKernel, Choice, Input, RecurrenceParams, Sequence, Slice, Step};
+pub use recurrence::{
+    CellKernel, Choice, Input, Phase, Phases, RecurrenceParams, Sequence, Slice, Step,
+};
 
 /// A kernel with all its constants: one WGSL module, one pipeline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -4,6 +4,7 @@ use bytemuck::{Pod, Zeroable};
 
 use super::{WEIGHTS_F32, compose};
 use crate::cell::{Activation, Activations, Cell, CellOptions, Flavour};
+use crate::problem::LayerSizes;
 
 /// Slices that one dispatch can have: directions, or layers of a wavefront.
 pub const MAX_SLICES: usize = 16;
@@ -64,12 +65,16 @@ impl Choice {
 pub struct Slice {
     pub bias: u32,
     pub w_hh: u32,
+    pub w_hr: u32,
     pub input_size: u32,
-    pub state: u32,
+    pub h: u32,
+    pub c: u32,
+    pub exchange: u32,
     pub below: u32,
     pub delay: u32,
     pub reverse: u32,
     pub output: u32,
+    pub padding: u32,
     pub choice: Choice,
 }
 
@@ -78,6 +83,7 @@ pub struct Slice {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Pod, Zeroable)]
 pub struct RecurrenceParams {
     pub hidden_size: u32,
+    pub recurrent_size: u32,
     pub row_words: u32,
     pub batch: u32,
     pub seq_len: u32,
@@ -85,14 +91,13 @@ pub struct RecurrenceParams {
     pub num_steps: u32,
     pub phase: u32,
     pub state_size: u32,
+    pub exchange_size: u32,
     pub input_stride_t: u32,
     pub input_stride_b: u32,
     pub output_stride_t: u32,
     pub output_stride_b: u32,
     pub num_slices: u32,
-    pub padding_0: u32,
-    pub padding_1: u32,
-    pub padding_2: u32,
+    pub padding: u32,
     pub slices: [Slice; MAX_SLICES],
 }
 
@@ -114,11 +119,42 @@ impl Input {
     }
 }
 
+/// In how many phases a time step runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Phases {
+    /// One product with h, then the cell update.
+    Whole,
+    /// A GRU whose reset gate scales h: its product with w_hh comes after the gates are known.
+    Reset,
+    /// An LSTM whose h is projected: a product with w_hr after the cell update.
+    Projection,
+}
+
+impl Phases {
+    pub fn of(sizes: &LayerSizes) -> Self {
+        match sizes.cell {
+            Cell::Gru { reset_after: false } => Phases::Reset,
+            _ if sizes.proj_size > 0 => Phases::Projection,
+            _ => Phases::Whole,
+        }
+    }
+
+    /// Arrays of [D,B,H] that the first phase leaves to the second.
+    pub fn exchanged(self) -> u64 {
+        match self {
+            Phases::Whole => 0,
+            Phases::Reset => 3,
+            Phases::Projection => 1,
+        }
+    }
+}
+
 /// Which code of which cell a kernel has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct CellKernel {
     pub cell: Cell,
     pub flavour: Flavour,
+    pub phases: Phases,
     /// Whether each batch row has a length of its own.
     pub has_lengths: bool,
 }
@@ -127,17 +163,20 @@ impl CellKernel {
     /// Every combination that a plan can contain.
     pub fn all() -> impl Iterator<Item = Self> {
         use Flavour::{Chosen, Relu, Standard};
+        use Phases::{Projection, Reset, Whole};
+        let (after, before) = (Cell::Gru { reset_after: true }, Cell::Gru { reset_after: false });
         let cells = [
-            (Cell::Lstm, Standard),
-            (Cell::Lstm, Chosen),
-            (Cell::Gru { reset_after: true }, Standard),
-            (Cell::Gru { reset_after: true }, Chosen),
-            (Cell::Rnn, Standard),
-            (Cell::Rnn, Relu),
-            (Cell::Rnn, Chosen),
+            (Cell::Lstm, Whole, &[Standard, Chosen][..]),
+            (Cell::Lstm, Projection, &[Standard, Chosen]),
+            (after, Whole, &[Standard, Chosen]),
+            (before, Reset, &[Standard, Chosen]),
+            (Cell::Rnn, Whole, &[Standard, Relu, Chosen]),
         ];
-        cells.into_iter().flat_map(|(cell, flavour)| {
-            [false, true].map(|has_lengths| CellKernel { cell, flavour, has_lengths })
+        cells.into_iter().flat_map(|(cell, phases, flavours)| {
+            flavours.iter().flat_map(move |flavour| {
+                let flavour = *flavour;
+                [false, true].map(|has_lengths| CellKernel { cell, flavour, phases, has_lengths })
+            })
         })
     }
 
@@ -152,8 +191,13 @@ impl CellKernel {
             Flavour::Relu => "_relu",
             Flavour::Chosen => "_chosen",
         };
+        let phases = match self.phases {
+            Phases::Whole => "",
+            Phases::Reset => "_reset_before",
+            Phases::Projection => "_projected",
+        };
         let lengths = if self.has_lengths { "_lengths" } else { "" };
-        format!("{cell}{flavour}{lengths}")
+        format!("{cell}{flavour}{phases}{lengths}")
     }
 
     fn constants(&self) -> [(&'static str, u32); 3] {
@@ -193,18 +237,29 @@ fn compose_recurrence(
     cell: &CellKernel,
     input: Input,
     constants: &[(&str, u32)],
+    part: &str,
     skeleton: &str,
 ) -> String {
     let constants: Vec<_> = constants.iter().copied().chain(cell.constants()).collect();
     let recurrence = include_str!("../../shaders/recurrence.wgsl");
-    let files = [&cell.files()[..], &[WEIGHTS_F32, input.file(), recurrence, skeleton]].concat();
+    let own = [WEIGHTS_F32, input.file(), recurrence, part, skeleton];
+    let files = [&cell.files()[..], &own].concat();
     compose(&constants, &files)
+}
+
+/// Which phase of a time step a dispatch of `step.wgsl` is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Phase {
+    /// The only one, or the first of two.
+    First,
+    Second,
 }
 
 /// `step.wgsl`: one time step of all slices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Step {
     pub cell: CellKernel,
+    pub phase: Phase,
     pub input: Input,
     /// Batch rows of one invocation.
     pub rows: u32,
@@ -227,18 +282,39 @@ impl Step {
     pub const SHAPES: [(u32, u32); 3] = [(32, 1), (64, 1), (32, 4)];
 
     pub fn all() -> impl Iterator<Item = Self> {
-        CellKernel::all().flat_map(|cell| {
-            [Input::Hoisted, Input::Fused].into_iter().flat_map(move |input| {
-                Self::SHAPES.into_iter().flat_map(move |(units, units_per_invocation)| {
-                    ROWS.map(|rows| Step { cell, input, rows, units, units_per_invocation })
-                })
-            })
+        let tiles = || {
+            Self::SHAPES.into_iter().flat_map(|(units, each)| ROWS.map(|rows| (rows, units, each)))
+        };
+        let step = |cell, phase, input, (rows, units, units_per_invocation)| Step {
+            cell,
+            phase,
+            input,
+            rows,
+            units,
+            units_per_invocation,
+        };
+        CellKernel::all().flat_map(move |cell| {
+            let hoisted = tiles().map(move |tile| step(cell, Phase::First, Input::Hoisted, tile));
+            let fused = tiles().map(move |tile| step(cell, Phase::First, Input::Fused, tile));
+            // The second phase has no input; it is composed with the hoisted one, which costs nothing unused.
+            let second = tiles().map(move |tile| step(cell, Phase::Second, Input::Hoisted, tile));
+            let second = second.filter(move |_| cell.phases != Phases::Whole);
+            hoisted.chain(fused).chain(second)
         })
     }
 
-    pub fn grid(&self, hidden_size: u64, batch: u64, slices: u64) -> [u64; 3] {
-        let units = self.units * self.units_per_invocation;
-        [hidden_size.div_ceil(units.into()), batch.div_ceil(self.rows.into()), slices]
+    /// The same tile for the second phase of a step in two.
+    pub fn second(self) -> Self {
+        Step { phase: Phase::Second, input: Input::Hoisted, ..self }
+    }
+
+    pub fn grid(&self, sizes: &LayerSizes, batch: u64, slices: u64) -> [u64; 3] {
+        let columns = match (self.phase, self.cell.phases) {
+            (Phase::Second, Phases::Projection) => sizes.proj_size.div_ceil(4),
+            _ => sizes.hidden_size,
+        };
+        let units = u64::from(self.units * self.units_per_invocation);
+        [(columns as u64).div_ceil(units), batch.div_ceil(self.rows.into()), slices]
     }
 
     pub fn workgroup_bytes(&self) -> u32 {
@@ -251,7 +327,7 @@ impl Step {
         let quads = inner.div_ceil(4) + 1;
         let staging = quads.div_ceil(Self::TILE_QUADS.into())
             * (1 + u64::from(self.rows * Self::TILE_QUADS / self.units));
-        let update = 4 * u64::from((1 + self.rows) * (1 + self.units_per_invocation));
+        let update = 10 * u64::from((1 + self.rows) * (1 + self.units_per_invocation));
         accumulate_iterations(quads, self.rows, self.units_per_invocation) + 2 * staging + update
     }
 
@@ -260,8 +336,12 @@ impl Step {
             Input::Hoisted => "hoisted",
             Input::Fused => "fused",
         };
-        let cell = self.cell.name();
-        format!("step_{cell}_{input}_r{}_u{}x{}", self.rows, self.units, self.units_per_invocation)
+        let phase = match self.phase {
+            Phase::First => input,
+            Phase::Second => "second",
+        };
+        let Step { rows, units, units_per_invocation, .. } = self;
+        format!("step_{}_{phase}_r{rows}_u{units}x{units_per_invocation}", self.cell.name())
     }
 
     pub fn source(&self) -> String {
@@ -271,8 +351,19 @@ impl Step {
             ("UNITS_PER_INVOCATION", self.units_per_invocation),
             ("TILE_QUADS", Self::TILE_QUADS),
         ];
+        let phase = match (self.cell.phases, self.phase) {
+            (Phases::Whole, _) => include_str!("../../shaders/phase/whole.wgsl"),
+            (Phases::Reset, Phase::First) => include_str!("../../shaders/phase/reset_first.wgsl"),
+            (Phases::Reset, Phase::Second) => include_str!("../../shaders/phase/reset_second.wgsl"),
+            (Phases::Projection, Phase::First) => {
+                include_str!("../../shaders/phase/projection_first.wgsl")
+            }
+            (Phases::Projection, Phase::Second) => {
+                include_str!("../../shaders/phase/projection_second.wgsl")
+            }
+        };
         let skeleton = include_str!("../../shaders/step.wgsl");
-        compose_recurrence(&self.cell, self.input, &constants, skeleton)
+        compose_recurrence(&self.cell, self.input, &constants, phase, skeleton)
     }
 }
 
@@ -326,15 +417,22 @@ impl Sequence {
         [batch.div_ceil(self.rows.into()), slices, 1]
     }
 
+    /// Copies of h in workgroup memory.
+    fn copies(&self) -> u32 {
+        if self.cell.phases == Phases::Whole { 2 } else { 3 }
+    }
+
     pub fn workgroup_bytes(&self) -> u32 {
-        4 * 2 * self.rows * self.capacity()
+        4 * self.copies() * self.rows * self.capacity()
     }
 
     /// Loop iterations of one invocation for a time step, where nothing is unrolled.
     pub fn step_iterations(&self, hidden_size: u64) -> u64 {
-        let update = 4 * u64::from((1 + self.rows) * (1 + self.units_per_invocation));
+        let update = 10 * u64::from((1 + self.rows) * (1 + self.units_per_invocation));
         let quads = hidden_size.div_ceil(4);
-        1 + accumulate_iterations(quads, self.rows, self.units_per_invocation) + update
+        let product = accumulate_iterations(quads, self.rows, self.units_per_invocation);
+        let products = u64::from(self.copies() - 1);
+        1 + products * product + update
     }
 
     pub fn name(&self) -> String {
@@ -347,8 +445,14 @@ impl Sequence {
             ("ROWS", self.rows),
             ("UNITS", self.units),
             ("UNITS_PER_INVOCATION", self.units_per_invocation),
+            ("COPIES", self.copies()),
         ];
+        let advance = match self.cell.phases {
+            Phases::Whole => include_str!("../../shaders/advance/whole.wgsl"),
+            Phases::Reset => include_str!("../../shaders/advance/reset.wgsl"),
+            Phases::Projection => include_str!("../../shaders/advance/projection.wgsl"),
+        };
         let skeleton = include_str!("../../shaders/sequence.wgsl");
-        compose_recurrence(&self.cell, Input::Hoisted, &constants, skeleton)
+        compose_recurrence(&self.cell, Input::Hoisted, &constants, advance, skeleton)
     }
 }

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{Plan, Schedule};
-use crate::kernels::{Input, Kernel};
+use crate::kernels::{Input, Kernel, Phases};
 use crate::pack::WeightLayout;
 use crate::problem::{Direction, Problem};
 
@@ -31,10 +31,18 @@ pub(super) fn x_proj_step_bytes(problem: &Problem) -> u64 {
     words * layout.word_bytes()
 }
 
-/// The h ring (two halves), and c where the cell has it.
-pub(super) fn state_bytes(problem: &Problem) -> u64 {
-    let parts = 2 + u64::from(problem.sizes.cell.has_c());
-    4 * parts * elements(problem.state_shape())
+/// The h ring (two halves), c where the cell has it, and what a step's first phase leaves to the second.
+pub(crate) fn state_bytes(problem: &Problem) -> u64 {
+    let c = if problem.sizes.cell.has_c() { elements(problem.c_shape()) } else { 0 };
+    4 * (2 * elements(problem.h_shape())
+        + c
+        + Phases::of(&problem.sizes).exchanged() * exchange_elements(problem))
+}
+
+/// One array of the exchange between phases: `[D, B, H]`.
+pub(crate) fn exchange_elements(problem: &Problem) -> u64 {
+    let sizes = &problem.sizes;
+    [sizes.num_directions(), problem.batch, sizes.hidden_size].iter().map(|n| *n as u64).product()
 }
 
 impl Plan {

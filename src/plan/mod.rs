@@ -7,12 +7,15 @@ pub use describe::Memory;
 use std::fmt;
 use std::str::FromStr;
 
+pub(crate) use describe::exchange_elements;
 use describe::{Bytes, elements, state_bytes, x_proj_step_bytes};
 
 use crate::caps::{DeviceCaps, check_limit};
 use crate::error::{Error, Result};
 use crate::kernels::recurrence::{MAX_SLICES, ROWS};
-use crate::kernels::{CellKernel, Input, Kernel, Matmul, Sequence, Step, Store, Tile};
+use crate::kernels::{
+    CellKernel, Input, Kernel, Matmul, Phase, Phases, Sequence, Step, Store, Tile,
+};
 use crate::pack::WeightLayout;
 use crate::problem::{Direction, LayerSizes, Problem};
 
@@ -169,7 +172,11 @@ impl Planner<'_> {
             let reason =
                 format!("hidden_size {h} <= {small}: a launch would take longer than a step");
             (Schedule::SequenceFused, reason)
-        } else if l >= 2 && self.sizes.direction == Direction::Forward && !self.caps.is_software {
+        } else if l >= 2
+            && self.sizes.direction == Direction::Forward
+            && Phases::of(self.sizes) == Phases::Whole
+            && !self.caps.is_software
+        {
             let reason = format!("{l} layers take {} dispatches instead of {}", t + l - 1, t * l);
             (Schedule::Wavefront, reason)
         } else {
@@ -194,7 +201,8 @@ impl Planner<'_> {
             Input::Hoisted => self.chunk(MAX_CHUNK)?,
             Input::Fused => (1, "one pass over [x, h], no x_proj".into()),
         };
-        let dispatches = self.problem.seq_len * self.sizes.num_layers;
+        let phases = if Phases::of(self.sizes) == Phases::Whole { 1 } else { 2 };
+        let dispatches = phases * self.problem.seq_len * self.sizes.num_layers;
         let reasons = vec![rows_reason, chunk_reason];
         Ok(self.plan(Schedule::Stepwise, Kernel::Step(step), chunk, dispatches, reasons))
     }
@@ -210,6 +218,9 @@ impl Planner<'_> {
         }
         if layers < 2 {
             return Err(impossible("num_layers is 1, a wavefront needs at least 2"));
+        }
+        if Phases::of(self.sizes) != Phases::Whole {
+            return Err(impossible("a step of these layers takes two dispatches, not one"));
         }
         check_limit("the layers of a wavefront", layers as u64, "MAX_SLICES", MAX_SLICES as u64)?;
         let weights = WeightLayout::new(*self.sizes).bytes();
@@ -280,7 +291,8 @@ impl Planner<'_> {
 
     fn cell_kernel(&self) -> CellKernel {
         let Problem { sizes, flavour, has_lengths, .. } = *self.problem;
-        CellKernel { cell: sizes.cell, flavour, has_lengths }
+        let phases = Phases::of(&sizes);
+        CellKernel { cell: sizes.cell, flavour, phases, has_lengths }
     }
 
     fn step_kernel(&self, input: Input, slices: usize) -> Result<(Step, String)> {
@@ -292,8 +304,14 @@ impl Planner<'_> {
             (false, true) => (32, 4),
         };
         let memory = self.caps.max_compute_workgroup_storage_size;
-        let kernel =
-            |rows| Step { cell: self.cell_kernel(), input, rows, units, units_per_invocation };
+        let kernel = |rows| Step {
+            cell: self.cell_kernel(),
+            phase: Phase::First,
+            input,
+            rows,
+            units,
+            units_per_invocation,
+        };
         let inner = h + match input {
             Input::Hoisted => 0,
             Input::Fused => self.widest_input() as u64,
@@ -306,7 +324,7 @@ impl Planner<'_> {
         let (rows, reason) =
             self.rows(slices * h.div_ceil((units * units_per_invocation).into()), fits);
         let kernel = kernel(rows);
-        self.caps.check_grid(kernel.grid(h, batch, slices))?;
+        self.caps.check_grid(kernel.grid(self.sizes, batch, slices))?;
         self.caps.check_iterations("the loops of one time step", kernel.iterations(inner))?;
         Ok((kernel, reason))
     }

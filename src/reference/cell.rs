@@ -29,7 +29,7 @@ pub(super) fn cell(
     }
 }
 
-/// `i, f, o = f(pre)`, `g = g(pre)`, `c' = f * c + i * g`, `h' = o * h(c')`.
+/// `i, f, o = f(pre)`, `g = g(pre)`, `c' = f * c + i * g`, `h' = o * h(c')`, times `W_hr` with a projection.
 fn lstm(
     weights: &Weights,
     layer: &LayerWeights,
@@ -40,10 +40,10 @@ fn lstm(
 ) -> State {
     let options = weights.options();
     let pre = input_part(layer, x) + recurrent_part(layer, h);
-    let gate = |n: usize| pre.slice(s![n * h.len()..(n + 1) * h.len()]).to_owned();
+    let gate = |n: usize| pre.slice(s![n * c.len()..(n + 1) * c.len()]).to_owned();
     let peephole = |row: usize, c: &Array1<f64>| match &layer.peepholes {
         Some(peepholes) => peepholes.row(row).mapv(f64::from) * c,
-        None => Array1::zeros(h.len()),
+        None => Array1::zeros(c.len()),
     };
     let sigma = |pre| clip(pre, options.preact_clip).mapv(|x| activate(activations.f, x));
     let i = sigma(gate(0) + peephole(0, c));
@@ -51,7 +51,11 @@ fn lstm(
     let g = clip(gate(2), options.preact_clip).mapv(|x| activate(activations.g, x));
     let c = clip(f * c + i * g, options.cell_clip);
     let o = sigma(gate(3) + peephole(2, &c));
-    (o * c.mapv(|x| activate(activations.h, x)), c)
+    let h = o * c.mapv(|x| activate(activations.h, x));
+    match &layer.w_hr {
+        Some(w_hr) => (product(w_hr.view(), &h), c),
+        None => (h, c),
+    }
 }
 
 /// `r, z = f(pre)`, `n = g(x part + r * (W_hn h + b_hn))` or `g(x part + W_hn (r * h) + b_hn)`,

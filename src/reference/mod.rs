@@ -14,7 +14,7 @@ use crate::weights::Weights;
 pub struct Inputs<'a> {
     /// `[T, B, I]`.
     pub x: ArrayView3<'a, f32>,
-    /// `[L*D, B, H]`; none is zero.
+    /// `[L*D, B, R]`, R the size of h; none is zero.
     pub h0: Option<ArrayView3<'a, f32>>,
     /// `[L*D, B, H]`; none is zero.
     pub c0: Option<ArrayView3<'a, f32>>,
@@ -32,9 +32,9 @@ impl<'a> Inputs<'a> {
 /// What comes out of a run, in f64.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outputs {
-    /// `[T, B, D*H]`.
+    /// `[T, B, D*R]`, R the size of h.
     pub y: Array3<f64>,
-    /// `[L*D, B, H]`.
+    /// `[L*D, B, R]`.
     pub h_n: Array3<f64>,
     /// `[L*D, B, H]`; stays zero for a cell without c.
     pub c_n: Array3<f64>,
@@ -47,10 +47,13 @@ pub struct Outputs {
 pub fn forward(weights: &Weights, inputs: &Inputs<'_>) -> Outputs {
     let sizes = weights.sizes();
     let (seq_len, batch, _) = inputs.x.dim();
-    let (h, directions) = (sizes.hidden_size, sizes.num_directions());
-    let zeros = Array3::zeros((sizes.num_states(), batch, h));
-    let mut h_n = inputs.h0.map_or(zeros.clone(), |h0| h0.mapv(f64::from));
-    let mut c_n = inputs.c0.map_or(zeros, |c0| c0.mapv(f64::from));
+    let (h, directions) = (sizes.recurrent_size(), sizes.num_directions());
+    let state = |given: Option<ArrayView3<'_, f32>>, features| match given {
+        Some(state) => state.mapv(f64::from),
+        None => Array3::zeros((sizes.num_states(), batch, features)),
+    };
+    let mut h_n = state(inputs.h0, h);
+    let mut c_n = state(inputs.c0, sizes.hidden_size);
     let mut input = inputs.x.mapv(f64::from);
     for l in 0..sizes.num_layers {
         let mut y = Array3::zeros((seq_len, batch, directions * h));

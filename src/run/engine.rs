@@ -132,8 +132,8 @@ impl Engine {
         let Arguments { x, state, lengths } = *arguments;
         let (shape, problem) = self.shape_of(x.shape(), lengths.is_some())?;
         if let Some(States { h, c }) = state {
-            check_shape("h0", h.shape(), &problem.state_shape())?;
-            c.iter().try_for_each(|c| check_shape("c0", c.shape(), &problem.state_shape()))?;
+            check_shape("h0", h.shape(), &problem.h_shape())?;
+            c.iter().try_for_each(|c| check_shape("c0", c.shape(), &problem.c_shape()))?;
         }
         let lengths = lengths.map(|lengths| check_lengths(lengths, &problem)).transpose()?;
         self.with_workspace(shape, |workspace| {
@@ -175,11 +175,13 @@ impl Engine {
         ];
         for (name, array, usage) in states {
             let Some(array) = array else { continue };
-            if name.starts_with('c') && !self.sizes.cell.has_c() {
+            let is_c = name.starts_with('c');
+            if is_c && !self.sizes.cell.has_c() {
                 let expected = format!("none: {} has no cell state", self.sizes.cell);
                 return Err(Error::argument(name, expected, "an array"));
             }
-            array.check(name, &self.gpu, &problem.state_shape())?;
+            let shape = if is_c { problem.c_shape() } else { problem.h_shape() };
+            array.check(name, &self.gpu, &shape)?;
             array.check_usage(name, usage)?;
         }
         if let Some(lengths) = io.lengths {

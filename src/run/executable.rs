@@ -9,7 +9,8 @@ use crate::gpu::{Gpu, Pipeline};
 pub(crate) struct Executable {
     program: Program,
     params: wgpu::Buffer,
-    pipelines: Vec<Pipeline>,
+    /// Of each dispatch, and of its second phase where it has one.
+    pipelines: Vec<(Pipeline, Option<Pipeline>)>,
 }
 
 /// The bind group of each dispatch, for certain buffers.
@@ -21,8 +22,11 @@ pub(crate) struct Bound {
 impl Executable {
     pub fn new(gpu: &Gpu, program: Program) -> Self {
         let params = gpu.create_buffer_with("params", &program.params, wgpu::BufferUsages::UNIFORM);
-        let pipelines =
-            program.dispatches.iter().map(|dispatch| gpu.pipeline(dispatch.kernel)).collect();
+        let pipelines = program.dispatches.iter().map(|dispatch| {
+            let second = dispatch.second.map(|(kernel, _)| gpu.pipeline(kernel));
+            (gpu.pipeline(dispatch.kernel), second)
+        });
+        let pipelines = pipelines.collect();
         Executable { program, params, pipelines }
     }
 
@@ -38,7 +42,7 @@ impl Executable {
     ) -> Bound {
         let mut made = HashMap::new();
         let groups =
-            self.program.dispatches.iter().zip(&self.pipelines).map(|(dispatch, pipeline)| {
+            self.program.dispatches.iter().zip(&self.pipelines).map(|(dispatch, (pipeline, _))| {
                 let make = || {
                     let params = wgpu::BufferBinding {
                         buffer: &self.params,
@@ -59,15 +63,20 @@ impl Executable {
         let (clock, tick) = gpu.clock();
         let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
         let dispatches = self.program.dispatches.iter().zip(&self.pipelines).zip(&bound.groups);
-        for ((dispatch, pipeline), group) in dispatches {
+        for ((dispatch, (first, second)), group) in dispatches {
             let [x, y, z] = dispatch.grid;
-            pass.set_pipeline(&pipeline.pipeline);
+            pass.set_pipeline(&first.pipeline);
             pass.set_bind_group(0, group, &[dispatch.params_offset]);
             for step in 0..dispatch.repeat {
                 if dispatch.kernel.has_clock() {
                     pass.set_bind_group(1, clock, &[step * tick]);
                 }
                 pass.dispatch_workgroups(x, y, z);
+                if let (Some(second), Some((_, [x, y, z]))) = (second, dispatch.second) {
+                    pass.set_pipeline(&second.pipeline);
+                    pass.dispatch_workgroups(x, y, z);
+                    pass.set_pipeline(&first.pipeline);
+                }
             }
         }
     }

@@ -2,9 +2,9 @@
 
 use crate::cell::CellOptions;
 use crate::kernels::recurrence::NONE;
-use crate::kernels::{Choice, Kernel, MatmulParams, RecurrenceParams, Slice};
+use crate::kernels::{Choice, Kernel, MatmulParams, Phases, RecurrenceParams, Slice};
 use crate::pack::{WeightLayout, round_up};
-use crate::plan::{Plan, Schedule};
+use crate::plan::{Plan, Schedule, exchange_elements};
 use crate::problem::Problem;
 
 /// What a binding shows to a kernel. Offsets and sizes are in bytes.
@@ -31,11 +31,13 @@ pub enum Role {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Dispatch {
     pub kernel: Kernel,
+    pub grid: [u32; 3],
+    /// The second phase of a step: a kernel of the same bindings, launched after each launch of the first.
+    pub second: Option<(Kernel, [u32; 3])>,
     /// Storage bindings 1, 2, ...
     pub roles: Vec<Role>,
     /// Where its parameters begin in [`Program::params`].
     pub params_offset: u32,
-    pub grid: [u32; 3],
     /// Launches; more than one only for a kernel with a clock.
     pub repeat: u32,
 }
@@ -132,7 +134,7 @@ impl Builder<'_> {
         let grid = projection.grid(rows as u64, columns, directions as u64);
         let kernel = Kernel::Matmul(projection);
         let roles = self.roles([self.layer_weights(chunk.layer), source, Role::XProj]);
-        self.push(kernel, roles, bytemuck::bytes_of(&params), grid, 1);
+        self.push(kernel, grid, roles, bytemuck::bytes_of(&params));
     }
 
     fn steps(&mut self, chunk: &Chunk) {
@@ -155,19 +157,22 @@ impl Builder<'_> {
                 bias: self.layout.bias(chunk.layer, direction) as u32,
                 w_hh: self.layout.w_hh(chunk.layer, direction) as u32,
                 input_size: sizes.layer_input_size(chunk.layer) as u32,
-                state: self.state_of(chunk.layer, direction),
+                w_hr: self.layout.w_hr(chunk.layer, direction) as u32,
+                h: self.h_of(chunk.layer, direction),
+                c: self.c_of(chunk.layer, direction),
+                exchange: self.exchange_of(direction),
                 below: NONE,
                 delay: 0,
                 reverse: sizes.is_reverse(direction).into(),
-                output: (direction * sizes.hidden_size) as u32,
+                output: (direction * sizes.recurrent_size()) as u32,
+                padding: 0,
                 choice: self.choice(direction, peepholes),
             };
         }
         params.num_slices = sizes.num_directions() as u32;
         let source = if self.plan.is_hoisted() { Role::XProj } else { source };
         let roles = self.roles([self.layer_weights(chunk.layer), source, Role::State, target]);
-        let grid = self.recurrence_grid(params.num_slices);
-        self.push(self.plan.kernel, roles, bytemuck::bytes_of(&params), grid, repeat);
+        self.push_recurrence(roles, &params, repeat);
     }
 
     /// All layers as slices, each a dispatch behind the one below. Returns the dispatches.
@@ -188,18 +193,21 @@ impl Builder<'_> {
                     bias: (section + self.layout.bias(layer, 0)) as u32,
                     w_hh: (section + self.layout.w_hh(layer, 0)) as u32,
                     input_size: sizes.layer_input_size(layer) as u32,
-                    state: self.state_of(layer, 0),
-                    below: layer.checked_sub(1).map_or(NONE, |below| self.state_of(below, 0)),
+                    w_hr: NONE,
+                    h: self.h_of(layer, 0),
+                    c: self.c_of(layer, 0),
+                    exchange: NONE,
+                    below: layer.checked_sub(1).map_or(NONE, |below| self.h_of(below, 0)),
                     delay: layer as u32,
                     reverse: 0,
                     output: if is_last { 0 } else { NONE },
+                    padding: 0,
                     choice: self.choice(0, (section + self.layout.peepholes(layer, 0)) as u32),
                 };
             }
             let weights = Role::Weights { offset: 0, size: self.layout.bytes() };
             let roles = self.roles([weights, source, Role::State, target]);
-            let grid = self.recurrence_grid(params.num_slices);
-            self.push(self.plan.kernel, roles, bytemuck::bytes_of(&params), grid, num_steps as u32);
+            self.push_recurrence(roles, &params, num_steps as u32);
         }
         waves as u64
     }
@@ -214,13 +222,15 @@ impl Builder<'_> {
         let problem = &self.plan.problem;
         RecurrenceParams {
             hidden_size: problem.sizes.hidden_size as u32,
+            recurrent_size: problem.sizes.recurrent_size() as u32,
             row_words: self.layout.row_words() as u32,
             batch: problem.batch as u32,
             seq_len: problem.seq_len as u32,
             first_step: first_step as u32,
             num_steps: num_steps as u32,
             phase: self.phase,
-            state_size: problem.state_shape().iter().product::<usize>() as u32,
+            state_size: problem.h_shape().iter().product::<usize>() as u32,
+            exchange_size: exchange_elements(problem) as u32,
             input_stride_t: input.t,
             input_stride_b: input.b,
             output_stride_t: output.t,
@@ -239,13 +249,12 @@ impl Builder<'_> {
         roles.into_iter().chain(lengths).collect()
     }
 
-    fn recurrence_grid(&self, slices: u32) -> [u64; 3] {
-        let (h, batch) =
-            (self.plan.problem.sizes.hidden_size as u64, self.plan.problem.batch as u64);
-        match self.plan.kernel {
-            Kernel::Step(kernel) => kernel.grid(h, batch, slices.into()),
-            Kernel::Sequence(kernel) => kernel.grid(batch, slices.into()),
-            Kernel::Matmul(kernel) => kernel.grid(batch, h, slices.into()),
+    fn recurrence_grid(&self, kernel: Kernel, slices: u32) -> [u64; 3] {
+        let Problem { sizes, batch, .. } = &self.plan.problem;
+        match kernel {
+            Kernel::Step(kernel) => kernel.grid(sizes, *batch as u64, slices.into()),
+            Kernel::Sequence(kernel) => kernel.grid(*batch as u64, slices.into()),
+            Kernel::Matmul(kernel) => kernel.grid(*batch as u64, 1, slices.into()),
         }
     }
 
@@ -255,9 +264,27 @@ impl Builder<'_> {
         Role::Weights { offset: bytes * first, size: bytes * words }
     }
 
-    fn state_of(&self, layer: usize, direction: usize) -> u32 {
+    /// The rows of [L*D,B,..] before those of a layer and direction.
+    fn rows_before(&self, layer: usize, direction: usize) -> usize {
         let Problem { sizes, batch, .. } = self.plan.problem;
-        ((layer * sizes.num_directions() + direction) * batch * sizes.hidden_size) as u32
+        (layer * sizes.num_directions() + direction) * batch
+    }
+
+    fn h_of(&self, layer: usize, direction: usize) -> u32 {
+        (self.rows_before(layer, direction) * self.plan.problem.sizes.recurrent_size()) as u32
+    }
+
+    fn c_of(&self, layer: usize, direction: usize) -> u32 {
+        let problem = &self.plan.problem;
+        let ring = 2 * problem.h_shape().iter().product::<usize>();
+        (ring + self.rows_before(layer, direction) * problem.sizes.hidden_size) as u32
+    }
+
+    /// Behind c, where the cell has it; all layers share it.
+    fn exchange_of(&self, direction: usize) -> u32 {
+        let Problem { sizes, .. } = self.plan.problem;
+        let layers = if sizes.cell.has_c() { sizes.num_layers } else { 0 };
+        self.c_of(layers, 0) + (self.rows_before(0, direction) * sizes.hidden_size) as u32
     }
 
     /// Between layers sequences lie as in y, so both ends have the caller's layout.
@@ -279,20 +306,32 @@ impl Builder<'_> {
         Strides { t: (t * features) as u32, b: (b * features) as u32 }
     }
 
-    fn push(
-        &mut self,
-        kernel: Kernel,
-        roles: Vec<Role>,
-        params: &[u8],
-        grid: [u64; 3],
-        repeat: u32,
-    ) {
+    fn push_recurrence(&mut self, roles: Vec<Role>, params: &RecurrenceParams, repeat: u32) {
+        let kernel = self.plan.kernel;
+        let grid = self.recurrence_grid(kernel, params.num_slices);
+        let second = match kernel {
+            Kernel::Step(step) if step.cell.phases != Phases::Whole => {
+                let second = Kernel::Step(step.second());
+                let grid = self.recurrence_grid(second, params.num_slices);
+                Some((second, grid.map(|side| side as u32)))
+            }
+            _ => None,
+        };
+        self.push(kernel, grid, roles, bytemuck::bytes_of(params));
+        if let Some(dispatch) = self.program.dispatches.last_mut() {
+            (dispatch.second, dispatch.repeat) = (second, repeat);
+        }
+    }
+
+    fn push(&mut self, kernel: Kernel, grid: [u64; 3], roles: Vec<Role>, params: &[u8]) {
         let bytes = &mut self.program.params;
         let params_offset = bytes.len() as u32;
         bytes.extend_from_slice(params);
         bytes.resize(round_up(bytes.len() as u64, self.uniform_alignment) as usize, 0);
         let grid = grid.map(|side| side as u32);
-        self.program.dispatches.push(Dispatch { kernel, roles, params_offset, grid, repeat });
+        let (second, repeat) = (None, 1);
+        let dispatch = Dispatch { kernel, grid, second, roles, params_offset, repeat };
+        self.program.dispatches.push(dispatch);
     }
 }
 

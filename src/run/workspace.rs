@@ -107,18 +107,20 @@ impl Workspace {
         self.phases[phase].record(gpu, encoder, bound);
     }
 
-    /// Bytes of h, or of c: `[L*D, B, H]`.
-    fn part_bytes(&self) -> u64 {
-        bytes(self.problem.state_shape())
+    /// Bytes of h: `[L*D, B, R]`.
+    fn h_bytes(&self) -> u64 {
+        bytes(self.problem.h_shape())
     }
 
-    fn has_c(&self) -> bool {
-        self.problem.sizes.cell.has_c()
+    /// Where c begins, behind the two halves of the h ring; and its bytes: `[L*D, B, H]`, 0 where the cell has none.
+    fn c_part(&self) -> (u64, u64) {
+        let has_c = self.problem.sizes.cell.has_c();
+        (2 * self.h_bytes(), if has_c { bytes(self.problem.c_shape()) } else { 0 })
     }
 
-    /// Bytes of h, and c where the cell has it, together.
+    /// Bytes of h and c together.
     pub fn state_bytes(&self) -> u64 {
-        (1 + u64::from(self.has_c())) * self.part_bytes()
+        self.h_bytes() + self.c_part().1
     }
 
     /// The half of the h ring that holds h after a run from `phase`.
@@ -137,18 +139,22 @@ impl Workspace {
 
     /// Sets one batch row of h and c to zero, in all layers and directions.
     pub fn clear_row(&self, encoder: &mut wgpu::CommandEncoder, row: usize) {
-        let [states, batch, hidden_size] = self.problem.state_shape().map(|n| n as u64);
-        let parts = 2 + u64::from(self.has_c());
-        for part in 0..parts * states {
-            let offset = 4 * (part * batch + row as u64) * hidden_size;
-            encoder.clear_buffer(&self.state, offset, Some(4 * hidden_size));
+        let (c_start, c_bytes) = self.c_part();
+        let parts = [(0, self.h_bytes()), (self.h_bytes(), self.h_bytes()), (c_start, c_bytes)];
+        let [states, batch] = [self.problem.sizes.num_states(), self.problem.batch];
+        for (start, bytes) in parts.into_iter().filter(|(_, bytes)| *bytes > 0) {
+            let row_bytes = bytes / (states * batch) as u64;
+            for state in 0..states {
+                let offset = start + (state * batch + row) as u64 * row_bytes;
+                encoder.clear_buffer(&self.state, offset, Some(row_bytes));
+            }
         }
     }
 
     pub fn write_state(&self, gpu: &Gpu, phase: usize, state: &States) {
-        gpu.write(&self.state, phase as u64 * self.part_bytes(), state.h.view());
+        gpu.write(&self.state, phase as u64 * self.h_bytes(), state.h.view());
         if let Some(c) = &state.c {
-            gpu.write(&self.state, 2 * self.part_bytes(), c.view());
+            gpu.write(&self.state, self.c_part().0, c.view());
         }
     }
 
@@ -168,14 +174,15 @@ impl Workspace {
         h0: Option<&DeviceArray>,
         c0: Option<&DeviceArray>,
     ) {
-        let bytes = self.part_bytes();
-        let parts = [(h0, phase as u64 * bytes), (c0, 2 * bytes)];
-        for (array, offset) in parts.into_iter().take(1 + usize::from(self.has_c())) {
+        let (c_start, c_bytes) = self.c_part();
+        let h = (h0, phase as u64 * self.h_bytes(), self.h_bytes());
+        for (array, offset, bytes) in [h, (c0, c_start, c_bytes)] {
             match array {
                 Some(array) => {
                     encoder.copy_buffer_to_buffer(array.buffer(), 0, &self.state, offset, bytes);
                 }
-                None => encoder.clear_buffer(&self.state, offset, Some(bytes)),
+                None if bytes > 0 => encoder.clear_buffer(&self.state, offset, Some(bytes)),
+                None => {}
             }
         }
     }
@@ -187,9 +194,9 @@ impl Workspace {
         h_n: Option<&DeviceArray>,
         c_n: Option<&DeviceArray>,
     ) {
-        let bytes = self.part_bytes();
-        let halves = [(h_n, self.final_half(phase) as u64 * bytes), (c_n, 2 * bytes)];
-        for (array, offset) in halves {
+        let (c_start, c_bytes) = self.c_part();
+        let h = (h_n, self.final_half(phase) as u64 * self.h_bytes(), self.h_bytes());
+        for (array, offset, bytes) in [h, (c_n, c_start, c_bytes)] {
             if let Some(array) = array {
                 encoder.copy_buffer_to_buffer(&self.state, offset, array.buffer(), 0, bytes);
             }
@@ -228,10 +235,11 @@ impl Workspace {
         offset: u64,
         half: usize,
     ) {
-        let part = self.part_bytes();
-        let parts = [(half as u64 * part, offset), (2 * part, offset + part)];
-        for (source, offset) in parts.into_iter().take(1 + usize::from(self.has_c())) {
-            encoder.copy_buffer_to_buffer(&self.state, source, &readback.buffer, offset, part);
+        let (c_start, c_bytes) = self.c_part();
+        let h = (half as u64 * self.h_bytes(), offset, self.h_bytes());
+        let c = (c_start, offset + self.h_bytes(), c_bytes);
+        for (source, offset, bytes) in [h, c].into_iter().filter(|(.., bytes)| *bytes > 0) {
+            encoder.copy_buffer_to_buffer(&self.state, source, &readback.buffer, offset, bytes);
         }
     }
 
@@ -244,9 +252,10 @@ impl Workspace {
 
     /// Takes apart what [`Workspace::collect_state`] put together.
     pub fn split_state(&self, values: &[f32]) -> Result<States> {
-        let shape = self.problem.state_shape();
+        let shape = self.problem.h_shape();
         let (h, c) = values.split_at(shape.iter().product());
-        let c = self.has_c().then(|| to_array(shape, c)).transpose()?;
+        let has_c = self.problem.sizes.cell.has_c();
+        let c = has_c.then(|| to_array(self.problem.c_shape(), c)).transpose()?;
         Ok(States { h: to_array(shape, h)?, c })
     }
 
