@@ -11,6 +11,9 @@ pub const F32: f64 = 1e-5;
 /// gates that do not saturate. PyTorch's own f32 path reaches 1.6e-6.
 pub const F32_LARGE_INPUTS: f64 = 1e-4;
 
+/// With unbounded activations errors are not contracted, but grow with the values, over some ten steps.
+pub const F32_CHOSEN: f64 = 1e-4;
+
 /// The outcome of a comparison; unused, it has not tested anything.
 #[must_use]
 #[derive(Debug)]

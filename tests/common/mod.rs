@@ -50,9 +50,16 @@ impl Random {
         let mut value = || scale * self.next();
         let mut direction = |i| {
             let w_ih = Array2::from_shape_simple_fn((rows, i), &mut value);
-            let w_hh = Array2::from_shape_simple_fn((rows, sizes.hidden_size), &mut value);
+            let w_hh = Array2::from_shape_simple_fn((rows, sizes.recurrent_size()), &mut value);
             let [b_ih, b_hh] = [(); 2].map(|()| Array1::from_shape_simple_fn(rows, &mut value));
-            LayerWeights::new(w_ih, w_hh).with_bias(Some(b_ih), Some(b_hh))
+            let weights = LayerWeights::new(w_ih, w_hh).with_bias(Some(b_ih), Some(b_hh));
+            match sizes.proj_size {
+                0 => weights,
+                p => {
+                    let shape = (p, sizes.hidden_size);
+                    weights.with_projection(Array2::from_shape_simple_fn(shape, &mut value))
+                }
+            }
         };
         let mut layer =
             |l| (0..sizes.num_directions()).map(|_| direction(sizes.layer_input_size(l))).collect();

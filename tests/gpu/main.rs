@@ -4,9 +4,10 @@
 mod common;
 
 mod pytorch;
+mod random;
 
 use common::trials;
 
 fn main() {
-    trials::main(pytorch::tests())
+    trials::main([pytorch::tests(), random::tests()].into_iter().flatten().collect())
 }
