@@ -2,7 +2,7 @@
 
 use ndarray::{Array1, Array2};
 
-use crate::cell::{Cell, CellOptions, Flavour};
+use crate::cell::{Activation, Activations, Cell, CellOptions, Flavour};
 use crate::error::{Error, Result};
 use crate::problem::{Direction, LayerSizes};
 
@@ -110,6 +110,19 @@ impl Weights {
         options.validate(self.sizes.cell)?;
         self.options = options;
         Ok(self)
+    }
+
+    /// The same weights for an RNN with relu instead of tanh (PyTorch's `nonlinearity="relu"`).
+    ///
+    /// # Errors
+    /// [`Error::Argument`] where the cell is another.
+    pub fn with_relu(self) -> Result<Self> {
+        if self.sizes.cell != Cell::Rnn {
+            return Err(Error::argument("weights", "those of an RNN", self.sizes.cell));
+        }
+        let relu = Activations { f: Activation::Relu, ..Cell::Rnn.standard_activations() };
+        let activations = [Some(relu); 2];
+        self.with_options(CellOptions { activations, ..Default::default() })
     }
 
     /// The same weights for layers that run from the last time step to the first.

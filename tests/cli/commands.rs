@@ -86,8 +86,8 @@ fn inspect_unserved() {
     let call = call_with(&["inspect", text(&path)]).expect(0);
     let line = |prefix| call.out.lines().find(|line| line.starts_with(prefix)).unwrap();
     for (prefix, cell, reason) in [
-        ("projected", "LSTM", "projection"),
-        ("gru", "GRU", "this version runs LSTM"),
+        ("projected", "LSTM", "yes"),
+        ("gru", "GRU", "yes"),
         ("torn", "?", "no tensor `torn.weight_hh_l0`"),
     ] {
         assert!(line(prefix).contains(cell) && line(prefix).contains(reason), "{}", line(prefix));

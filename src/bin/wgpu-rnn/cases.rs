@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use wgpu_rnn::io::safetensors::Model;
 use wgpu_rnn::ndarray::{Array3, ArrayD, ArrayView3, Axis, ShapeError};
-use wgpu_rnn::{LstmState, Problem, Weights};
+use wgpu_rnn::{Problem, Weights};
 
 use crate::compare;
 use crate::failure::{Failure, Result};
@@ -13,14 +13,17 @@ use crate::files::open_model;
 /// A case with all it takes to run it, its arguments checked against each other.
 pub struct Case {
     pub weights: Weights,
-    /// The input and the initial state (none is zero), laid out as in the file.
+    /// The input and the initial states (none is zero), laid out as in the file.
     pub input: ArrayD<f32>,
-    pub state: Option<LstmState>,
+    pub h0: Option<ArrayD<f32>>,
+    pub c0: Option<ArrayD<f32>>,
+    pub lengths: Option<Vec<usize>>,
     pub layout: Layout,
     /// The results, laid out as in the file.
     pub output: ArrayD<f64>,
     pub h_n: ArrayD<f64>,
-    pub c_n: ArrayD<f64>,
+    /// None for a cell without c.
+    pub c_n: Option<ArrayD<f64>>,
     pub tolerance: f64,
 }
 
@@ -70,8 +73,7 @@ impl Layout {
 /// A fixture file.
 pub struct Fixture {
     pub name: String,
-    /// The case, or why this version cannot run it.
-    pub case: Result<Case, String>,
+    pub case: Case,
 }
 
 const VERSION: &str = "1";
@@ -133,57 +135,69 @@ impl Reader<'_> {
         }
         let stem = || self.path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let name = self.model.metadata().get("case").cloned().unwrap_or_else(stem);
-        let case = match self.unsupported()? {
-            Some(reason) => Err(reason),
-            None => Ok(self.case()?),
-        };
-        Ok(Fixture { name, case })
+        Ok(Fixture { name, case: self.case()? })
     }
 
-    fn unsupported(&self) -> Result<Option<String>> {
-        let cell = self.text("cell")?;
-        let reason = if cell != "LSTM" {
-            Some(format!("cell {cell}: this version runs LSTM"))
-        } else if self.text("proj_size")? != "0" {
-            Some("proj_size: this version runs LSTM without projection".into())
-        } else if self.flag("packed")? {
-            Some("packed: this version runs sequences of one length".into())
-        } else {
-            None
+    fn weights(&self) -> Result<Weights> {
+        let weights = match self.text("cell")? {
+            "LSTM" => self.model.lstm(""),
+            "GRU" => self.model.gru(""),
+            "RNN" => self.model.rnn(""),
+            other => return Err(self.broken(format!("`cell` is {other}"))),
         };
-        Ok(reason)
+        let weights = weights.and_then(|weights| match self.text("nonlinearity") {
+            Ok("relu") => weights.with_relu(),
+            _ => Ok(weights),
+        });
+        weights.map_err(|error| self.broken(error))
+    }
+
+    fn lengths(&self, batch: usize, seq_len: usize) -> Result<Option<Vec<usize>>> {
+        if !self.flag("packed")? {
+            return Ok(None);
+        }
+        let lengths = self.model.integers("lengths").map_err(|error| self.broken(error))?;
+        let checked: Option<Vec<usize>> = lengths.iter().map(|n| (*n).try_into().ok()).collect();
+        match checked.filter(|n| n.len() == batch && n.iter().all(|n| *n <= seq_len)) {
+            Some(lengths) => Ok(Some(lengths)),
+            None => Err(self.broken(format!("`lengths` is {lengths:?}"))),
+        }
     }
 
     fn case(&self) -> Result<Case> {
-        let weights = self.model.lstm("").map_err(|error| self.broken(error))?;
+        let weights = self.weights()?;
         let batched = self.flag("batched")?;
         // Without a batch there is nothing that could come first.
         let layout = Layout { batched, batch_first: batched && self.flag("batch_first")? };
         let input = self.array("input")?;
-        let state = match self.flag("has_initial_state")? {
-            true => Some(LstmState { h: self.array("h0")?, c: self.array("c0")? }),
-            false => None,
-        };
         let sizes = weights.sizes();
+        let has_state = self.flag("has_initial_state")?;
+        let state = |name, is_there: bool| is_there.then(|| self.array(name)).transpose();
+        let (h0, c0) = (state("h0", has_state)?, state("c0", has_state && sizes.cell.has_c())?);
         let x = layout.sequence(&input).map_err(|error| self.broken(error))?;
         let (seq_len, batch, _) = x.dim();
         let problem = Problem::new(sizes, seq_len, batch, false);
         let problem = problem.map_err(|error| self.broken(error))?;
         self.check_shape("input", x, problem.x_shape())?;
-        for (name, array) in state.iter().flat_map(|state| [("h0", &state.h), ("c0", &state.c)]) {
+        let states = [("h0", &h0, problem.h_shape()), ("c0", &c0, problem.c_shape())];
+        for (name, array, shape) in states {
+            let Some(array) = array else { continue };
             let array = layout.state(array).map_err(|error| self.broken(error))?;
-            self.check_shape(name, array, problem.state_shape())?;
+            self.check_shape(name, array, shape)?;
         }
+        let lengths = self.lengths(batch, seq_len)?;
         let is_large = self.text("input_scale")? == "100";
         let expected = |name| Ok::<_, Failure>(self.array(name)?.mapv(f64::from));
         Ok(Case {
             weights,
             input,
-            state,
+            h0,
+            c0,
+            lengths,
             layout,
             output: expected("output")?,
             h_n: expected("h_n")?,
-            c_n: expected("c_n")?,
+            c_n: sizes.cell.has_c().then(|| expected("c_n")).transpose()?,
             tolerance: if is_large { compare::TOLERANCE_LARGE_INPUTS } else { compare::TOLERANCE },
         })
     }

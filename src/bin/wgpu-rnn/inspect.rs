@@ -95,12 +95,12 @@ impl Stack {
             Some(1) => "RNN",
             _ => "?",
         };
-        let problem = match cell {
-            "GRU" | "RNN" => {
-                Some(format!("{cell} layers are not supported: this version runs LSTM"))
-            }
-            _ => model.lstm(prefix).err().map(|error| error.to_string()),
+        let weights = match cell {
+            "GRU" => model.gru(prefix),
+            "RNN" => model.rnn(prefix),
+            _ => model.lstm(prefix),
         };
+        let problem = weights.err().map(|error| error.to_string());
         Stack {
             prefix: prefix.to_string(),
             cell,

@@ -7,7 +7,9 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 use wgpu_rnn::ndarray::{ArrayD, ShapeError};
 use wgpu_rnn::reference::{self, Outputs};
-use wgpu_rnn::{Error, Gpu, LayerConfig, Lstm, Options, Schedule};
+use wgpu_rnn::{
+    Cell, Error, Gpu, GruKind, Kind, Layer, LayerConfig, LstmKind, Options, RnnKind, Schedule,
+};
 
 use crate::Verdict;
 use crate::adapter::{self, AdapterArgs};
@@ -66,12 +68,14 @@ impl fmt::Display for Status {
 }
 
 impl Outcome {
-    fn compared(case: &Case, y: ArrayD<f64>, h_n: ArrayD<f64>, c_n: ArrayD<f64>) -> Self {
-        let worst = Deviation::worst([
-            Deviation::of("output", &y, &case.output),
-            Deviation::of("h_n", &h_n, &case.h_n),
-            Deviation::of("c_n", &c_n, &case.c_n),
-        ]);
+    fn compared(case: &Case, y: ArrayD<f64>, h_n: ArrayD<f64>, c_n: Option<ArrayD<f64>>) -> Self {
+        let c_n = case.c_n.as_ref().map(|expected| match &c_n {
+            Some(c_n) => Deviation::of("c_n", c_n, expected),
+            None => Deviation::of("c_n", &ArrayD::zeros(vec![0]), expected),
+        });
+        let y = Deviation::of("output", &y, &case.output);
+        let h_n = Deviation::of("h_n", &h_n, &case.h_n);
+        let worst = Deviation::worst([y, h_n].into_iter().chain(c_n));
         let error = Some((worst.error, case.tolerance));
         match worst.is_within(case.tolerance) {
             true => Outcome { status: Status::Ok, error, reason: String::new() },
@@ -93,13 +97,6 @@ pub fn run(args: &Args, adapter: &AdapterArgs, out: &mut dyn Write) -> Result<Ve
     let gpu = adapter.open()?;
     let mut report = Report::new(&fixtures, args.json, out);
     for Fixture { name, case } in &fixtures {
-        let case = match case {
-            Ok(case) => case,
-            Err(reason) => {
-                report.add(name, "-", Outcome::unsupported(reason))?;
-                continue;
-            }
-        };
         report.add(name, REFERENCE, on_reference(case))?;
         for schedule in args.schedule.schedules() {
             if let Some(outcome) = on_gpu(&gpu, case, schedule, args.schedule) {
@@ -114,14 +111,15 @@ fn on_reference(case: &Case) -> Outcome {
     let layout = case.layout;
     let run = || {
         let x = layout.sequence(&case.input)?;
-        let h0 = case.state.as_ref().map(|state| layout.state(&state.h)).transpose()?;
-        let c0 = case.state.as_ref().map(|state| layout.state(&state.c)).transpose()?;
-        let inputs = reference::Inputs { h0, c0, ..reference::Inputs::new(x) };
+        let h0 = case.h0.as_ref().map(|h0| layout.state(h0)).transpose()?;
+        let c0 = case.c0.as_ref().map(|c0| layout.state(c0)).transpose()?;
+        let lengths = case.lengths.as_deref();
+        let inputs = reference::Inputs { x, h0, c0, lengths };
         Ok::<_, ShapeError>(reference::forward(&case.weights, &inputs))
     };
     match run() {
         Ok(Outputs { y, h_n, c_n }) => {
-            let (h_n, c_n) = (layout.of_state(h_n), layout.of_state(c_n));
+            let (h_n, c_n) = (layout.of_state(h_n), Some(layout.of_state(c_n)));
             Outcome::compared(case, layout.of_sequence(y), h_n, c_n)
         }
         Err(error) => Outcome::failed(error),
@@ -132,18 +130,37 @@ fn on_reference(case: &Case) -> Outcome {
 fn on_gpu(gpu: &Gpu, case: &Case, schedule: Schedule, choice: Choice) -> Option<Outcome> {
     let options = Options { schedule: Some(schedule), ..Default::default() };
     let config = LayerConfig { batch_first: case.layout.batch_first, options };
-    let result = Lstm::new(gpu, &case.weights, config)
-        .and_then(|lstm| lstm.forward(case.input.view(), case.state.as_ref()));
+    let result = match case.weights.sizes().cell {
+        Cell::Lstm => forward::<LstmKind>(gpu, case, config),
+        Cell::Gru { .. } => forward::<GruKind>(gpu, case, config),
+        Cell::Rnn => forward::<RnnKind>(gpu, case, config),
+        other => return Some(Outcome::unsupported(format!("cell {other}"))),
+    };
     Some(match result {
-        Ok((y, state)) => {
-            let [y, h_n, c_n] = [y, state.h, state.c].map(|array| array.mapv(f64::from));
-            Outcome::compared(case, y, h_n, c_n)
+        Ok((y, h_n, c_n)) => {
+            let wide = |array: ArrayD<f32>| array.mapv(f64::from);
+            Outcome::compared(case, wide(y), wide(h_n), c_n.map(wide))
         }
         Err(Error::Schedule { .. }) if choice == Choice::All => return None,
         Err(Error::Schedule { reason, .. }) => Outcome::unsupported(reason),
         Err(error @ Error::Limit { .. }) => Outcome::unsupported(error),
         Err(error) => Outcome::failed(error),
     })
+}
+
+/// y, h_n, and c_n where the cell has it.
+type Results = (ArrayD<f32>, ArrayD<f32>, Option<ArrayD<f32>>);
+
+fn forward<K: Kind>(gpu: &Gpu, case: &Case, config: LayerConfig) -> wgpu_rnn::Result<Results> {
+    let layer = Layer::<K>::new(gpu, &case.weights, config)?;
+    let state = case.h0.clone().map(|h0| K::state(h0, case.c0.clone())).transpose()?;
+    let x = case.input.view();
+    let (y, state) = match &case.lengths {
+        Some(lengths) => layer.forward_lengths(x, lengths, state.as_ref())?,
+        None => layer.forward(x, state.as_ref())?,
+    };
+    let (h_n, c_n) = K::parts(&state);
+    Ok((y, h_n.clone(), c_n.cloned()))
 }
 
 /// Prints outcomes as they come, or collects them.
