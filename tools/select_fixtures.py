@@ -4,19 +4,18 @@
     python tools/gen_fixtures.py --out DIR
     python tools/select_fixtures.py DIR [--out tests/fixtures/pytorch]
 
-Supported: LSTM without projection (`_p4`) and without packed sequences
-(`_packed`, `_packedshort`); the case name says both.
+Supported: every case without projection (`_p4`); the case name says it.
 """
 import argparse
 import pathlib
 import re
 import shutil
 
-UNSUPPORTED = re.compile(r"_p\d+|_packed")
+UNSUPPORTED = re.compile(r"_p\d+_")
 
 
 def supported(case: str) -> bool:
-    return case.startswith("lstm_") and not UNSUPPORTED.search(case)
+    return not UNSUPPORTED.search(case)
 
 
 def main():
