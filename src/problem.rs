@@ -152,9 +152,9 @@ impl Problem {
     /// Floating-point operations of the matrix products, two per multiply-add.
     pub fn flops(&self) -> u64 {
         let sizes = &self.sizes;
-        let per_row: usize = (0..sizes.num_layers)
-            .map(|layer| sizes.layer_input_size(layer) + sizes.hidden_size)
-            .sum::<usize>();
+        // All layers above the first are of one size.
+        let inputs = |layer| sizes.layer_input_size(layer) + sizes.hidden_size;
+        let per_row = inputs(0) + (sizes.num_layers - 1) * inputs(1);
         let outputs = sizes.num_directions() * sizes.cell.num_gates() * sizes.hidden_size;
         2 * (self.seq_len * self.batch) as u64 * (per_row * outputs) as u64
     }
