@@ -146,8 +146,9 @@ impl Problem {
         let (l, d) = (sizes.num_layers as u64, sizes.num_directions() as u64);
         product("x", &[t, b, i, 4])?;
         product("the gates", &[t, b, d, h, 16, 8])?;
-        product("the states", &[3, l + 1, d, b, h, 4])?;
-        let widest = i.checked_add(d.saturating_mul(h)).and_then(|w| w.checked_add(h + 16));
+        product("the states", &[3, l.saturating_add(1), d, b, h, 4])?;
+        let both = h.saturating_mul(d).saturating_add(h).saturating_add(16);
+        let widest = i.checked_add(both);
         let widest = widest.ok_or_else(|| Error::Overflow { what: "the weights".into() })?;
         product("the weights", &[l, d, h, widest, 16])?;
         product("the work", &[t, b, l, d, h, widest, 8])?;
@@ -177,9 +178,9 @@ impl Problem {
     /// Floating-point operations of the matrix products, two per multiply-add.
     pub fn flops(&self) -> u64 {
         let sizes = &self.sizes;
-        let inputs: usize = (0..sizes.num_layers)
-            .map(|layer| sizes.layer_input_size(layer) + sizes.recurrent_size())
-            .sum();
+        // All layers above the first are of one size.
+        let inputs = |layer| sizes.layer_input_size(layer) + sizes.recurrent_size();
+        let inputs = inputs(0) + (sizes.num_layers - 1) * inputs(1);
         let gates = sizes.num_directions() * sizes.cell.num_gates() * sizes.hidden_size;
         let projections = sizes.num_states() * sizes.hidden_size * sizes.proj_size;
         2 * (self.seq_len * self.batch) as u64 * (inputs * gates + projections) as u64

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use wgpu_rnn::io::safetensors::{self, Model};
 use wgpu_rnn::ndarray::{Array3, ArrayD, Axis, Ix3};
-use wgpu_rnn::{LstmState, Weights};
+use wgpu_rnn::{Activation, Activations, Cell, CellOptions, Kind, LstmState, Weights};
 
 use super::compare;
 
@@ -22,7 +22,7 @@ pub fn all() -> Vec<Fixture> {
         .filter(|path| path.extension().is_some_and(|extension| extension == "safetensors"))
         .collect();
     paths.sort();
-    assert!(paths.len() >= 24, "only {} fixtures in {}", paths.len(), folder.display());
+    assert!(paths.len() >= 116, "only {} fixtures in {}", paths.len(), folder.display());
     paths
         .iter()
         .map(|path| Fixture {
@@ -33,12 +33,50 @@ pub fn all() -> Vec<Fixture> {
 }
 
 impl Fixture {
+    /// The metadata under a key.
+    pub fn text(&self, key: &str) -> &str {
+        &self.model.metadata()[key]
+    }
+
+    pub fn cell(&self) -> Cell {
+        match self.text("cell") {
+            "LSTM" => Cell::Lstm,
+            "GRU" => Cell::Gru { reset_after: true },
+            "RNN" => Cell::Rnn,
+            other => panic!("{}: cell {other}", self.name),
+        }
+    }
+
     pub fn weights(&self) -> Weights {
-        self.model.lstm("").unwrap()
+        let weights = match self.cell() {
+            Cell::Lstm => self.model.lstm(""),
+            Cell::Gru { .. } => self.model.gru(""),
+            _ => self.model.rnn(""),
+        };
+        let weights = weights.unwrap();
+        if self.text("nonlinearity") != "relu" {
+            return weights;
+        }
+        let relu = Activations { f: Activation::Relu, ..self.cell().standard_activations() };
+        let options = CellOptions { activations: [Some(relu); 2], ..Default::default() };
+        weights.with_options(options).unwrap()
+    }
+
+    /// The length of each row, if the case has them.
+    pub fn lengths(&self) -> Option<Vec<usize>> {
+        let lengths = || self.model.integers("lengths").unwrap();
+        self.flag("packed")
+            .then(|| lengths().iter().map(|n| usize::try_from(*n).unwrap()).collect())
+    }
+
+    /// The initial state, if the case gives it, for any kind of layer.
+    pub fn state<K: Kind>(&self) -> Option<K::State> {
+        let given = self.flag("has_initial_state");
+        given.then(|| K::state(self.array("h0"), self.model.tensor("c0").ok()).unwrap())
     }
 
     pub fn flag(&self, key: &str) -> bool {
-        self.model.metadata()[key] == "true"
+        self.text(key) == "true"
     }
 
     pub fn array(&self, name: &str) -> ArrayD<f32> {
@@ -55,7 +93,7 @@ impl Fixture {
     }
 
     pub fn tolerance(&self) -> f64 {
-        let is_large = self.model.metadata()["input_scale"] == "100";
+        let is_large = self.text("input_scale") == "100";
         if is_large { compare::F32_LARGE_INPUTS } else { compare::F32 }
     }
 

@@ -1,0 +1,223 @@
+//! Plans and programs without a device: inside the limits, complete, in order, and no surprise for absurd numbers.
+
+#[path = "../common/mod.rs"]
+mod common;
+mod walk;
+
+use common::Random;
+use walk::Check;
+use wgpu_rnn::kernels::{CellKernel, Phases};
+use wgpu_rnn::{Cell, DeviceCaps, Direction, Error, LayerSizes, Options, Problem, Schedule, plan};
+
+fn lavapipe() -> DeviceCaps {
+    DeviceCaps {
+        max_compute_workgroup_storage_size: 32768,
+        max_compute_invocations_per_workgroup: 1024,
+        min_uniform_buffer_offset_alignment: 64,
+        min_storage_buffer_offset_alignment: 16,
+        max_loop_iterations: 60_000,
+        is_software: true,
+        ..DeviceCaps::webgpu_defaults()
+    }
+}
+
+fn large_gpu() -> DeviceCaps {
+    DeviceCaps {
+        max_storage_buffer_binding_size: u32::MAX.into(),
+        max_buffer_size: 1 << 40,
+        max_compute_workgroup_storage_size: 49152,
+        max_compute_invocations_per_workgroup: 1024,
+        ..DeviceCaps::webgpu_defaults()
+    }
+}
+
+fn all_caps() -> [DeviceCaps; 3] {
+    [DeviceCaps::webgpu_defaults(), lavapipe(), large_gpu()]
+}
+
+fn pick<T: Clone>(random: &mut Random, from: &[T]) -> T {
+    let at = (random.next() + 1.0) / 2.0 * from.len() as f32;
+    from[(at as usize).min(from.len() - 1)].clone()
+}
+
+/// Sizes around tile edges.
+fn problem(random: &mut Random, kernel: CellKernel) -> Problem {
+    let input_size = pick(random, &[1, 3, 17, 64, 300]);
+    let hidden_size = pick(random, &[2, 5, 32, 33, 64, 96, 97, 129, 256, 257, 513, 1024, 1025]);
+    let directions = [Direction::Forward, Direction::Reverse, Direction::Bidirectional];
+    let sizes = LayerSizes::new(kernel.cell, input_size, hidden_size)
+        .with_layers(pick(random, &[1, 1, 2, 3, 5, 17]))
+        .with_direction(pick(random, &directions))
+        .with_proj_size(if kernel.phases == Phases::Projection { hidden_size / 2 } else { 0 });
+    let seq_len = pick(random, &[1, 2, 7, 64, 1000, 5000]);
+    let batch = pick(random, &[1, 2, 3, 16, 17, 64, 500]);
+    let problem = Problem::new(sizes, seq_len, batch, pick(random, &[false, true])).unwrap();
+    Problem { has_lengths: kernel.has_lengths, flavour: kernel.flavour, ..problem }
+}
+
+fn options(random: &mut Random, schedule: Option<Schedule>) -> Options {
+    let rows = pick(random, &[None, None, Some(1), Some(2), Some(4), Some(8), Some(16)]);
+    Options { schedule, rows, chunk: pick(random, &[None, None, Some(1), Some(100)]) }
+}
+
+#[test]
+fn plans_stay_inside_the_limits_and_programs_are_complete() {
+    let mut random = Random::new(1);
+    let mut planned = [0; 3];
+    for caps in all_caps() {
+        for _ in 0..20 {
+            for kernel in CellKernel::all() {
+                let problem = problem(&mut random, kernel);
+                let forced = Schedule::ALL.map(Some);
+                for schedule in forced.into_iter().chain([None]) {
+                    let options = options(&mut random, schedule);
+                    let plan = match plan(&problem, &caps, &options) {
+                        Ok(plan) => plan,
+                        Err(Error::Schedule { .. }) if schedule.is_some() => continue,
+                        Err(Error::Limit { .. }) => continue,
+                        Err(error) => panic!("{problem:?} {options:?}: {error}"),
+                    };
+                    let index = Schedule::ALL.iter().position(|s| *s == plan.schedule);
+                    planned[index.unwrap()] += 1;
+                    let phase = pick(&mut random, &[0, 1]);
+                    Check::new(&plan, &caps, phase).all();
+                }
+            }
+        }
+    }
+    assert!(planned.iter().all(|n| *n > 100), "plans of each schedule: {planned:?}");
+}
+
+fn lstm(hidden_size: usize, layers: usize) -> LayerSizes {
+    LayerSizes::new(Cell::Lstm, 8, hidden_size).with_layers(layers)
+}
+
+fn run(sizes: LayerSizes) -> Problem {
+    Problem::new(sizes, 10, 4, false).unwrap()
+}
+
+#[test]
+fn impossible_schedules_name_the_reason() {
+    use Schedule::{SequenceFused, Stepwise, Wavefront};
+    let default = DeviceCaps::webgpu_defaults();
+    let few = DeviceCaps { max_compute_invocations_per_workgroup: 32, ..default.clone() };
+    let loops = DeviceCaps { max_loop_iterations: 50, ..default.clone() };
+    let grid = DeviceCaps { max_compute_workgroups_per_dimension: 1, ..default.clone() };
+    let both = lstm(8, 2).with_direction(Direction::Bidirectional);
+    let cases = [
+        (Wavefront, lstm(8, 1), None, &default, "num_layers"),
+        (Wavefront, both, None, &default, "reverse"),
+        (Wavefront, lstm(8, 17), None, &default, "MAX_SLICES"),
+        (Wavefront, lstm(1024, 5), None, &default, "max_storage_buffer_binding_size"),
+        (SequenceFused, lstm(1025, 1), None, &default, "MAX_HIDDEN"),
+        (SequenceFused, lstm(1024, 1), Some(16), &default, "max_compute_workgroup_storage_size"),
+        (SequenceFused, lstm(64, 1), None, &few, "max_compute_invocations_per_workgroup"),
+        (SequenceFused, lstm(64, 1), None, &loops, "max_loop_iterations"),
+        (Stepwise, lstm(64, 1), None, &loops, "max_loop_iterations"),
+        (Stepwise, lstm(65, 1), None, &grid, "max_compute_workgroups_per_dimension"),
+    ];
+    for (schedule, sizes, rows, caps, words) in cases {
+        let options = Options { schedule: Some(schedule), rows, ..Default::default() };
+        match plan(&run(sizes), caps, &options) {
+            Err(Error::Schedule { schedule: named, reason }) => {
+                assert_eq!(named, schedule);
+                assert!(reason.contains(words), "{words}: {reason}");
+            }
+            other => panic!("{schedule} {words}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn huge_problems_name_the_limit() {
+    let caps = DeviceCaps::webgpu_defaults();
+    let cases = [
+        (lstm(1 << 13, 1), 1, 1, "max_storage_buffer_binding_size", "weights"),
+        (lstm(1024, 9), 1, 1, "max_buffer_size", "weights"),
+        (lstm(8, 1), 1 << 23, 1, "max_storage_buffer_binding_size", "x"),
+        (lstm(64, 1), 1 << 20, 1, "max_storage_buffer_binding_size", "y"),
+        (lstm(8, 1), 1, 1 << 20, "max_compute_workgroups_per_dimension", "grid"),
+        (lstm(16, 3), 1, 1 << 20, "max_storage_buffer_binding_size", "h and c"),
+    ];
+    for (sizes, seq_len, batch, name, words) in cases {
+        let problem = Problem::new(sizes, seq_len, batch, false).unwrap();
+        // One row to a workgroup makes the largest grid.
+        match plan(&problem, &caps, &Options { rows: Some(1), ..Default::default() }) {
+            Err(Error::Limit { limit, what, needed, available }) => {
+                assert_eq!(limit, name, "{what}");
+                assert!(what.contains(words) && needed > available, "{words}: {what}");
+            }
+            other => panic!("{name} {words}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn absurd_numbers_give_errors_not_panics() {
+    const NUMBERS: [usize; 8] =
+        [0, 1, 255, 1 << 16, u32::MAX as usize, 1 << 40, usize::MAX / 2, usize::MAX];
+    let nothing = DeviceCaps {
+        max_storage_buffer_binding_size: 0,
+        max_buffer_size: 0,
+        max_storage_buffers_per_shader_stage: 0,
+        max_compute_workgroup_storage_size: 0,
+        max_compute_invocations_per_workgroup: 0,
+        max_compute_workgroups_per_dimension: 0,
+        min_uniform_buffer_offset_alignment: 1,
+        min_storage_buffer_offset_alignment: 1,
+        max_loop_iterations: 0,
+        is_software: true,
+    };
+    let everything = DeviceCaps {
+        max_storage_buffer_binding_size: u64::MAX,
+        max_buffer_size: u64::MAX,
+        max_compute_workgroup_storage_size: u32::MAX,
+        max_compute_invocations_per_workgroup: u32::MAX,
+        max_compute_workgroups_per_dimension: u32::MAX,
+        ..DeviceCaps::webgpu_defaults()
+    };
+    let mut random = Random::new(2);
+    for _ in 0..20_000 {
+        let [i, h, l, t, b] = [(); 5].map(|()| pick(&mut random, &NUMBERS));
+        let kernels: Vec<CellKernel> = CellKernel::all().collect();
+        let CellKernel { cell, flavour, has_lengths, .. } = pick(&mut random, &kernels);
+        let directions = [Direction::Forward, Direction::Bidirectional];
+        let sizes = LayerSizes::new(cell, i, h)
+            .with_layers(l)
+            .with_direction(pick(&mut random, &directions));
+        let valid = Problem::new(lstm(1, 1), 1, 1, false).unwrap();
+        // The fields are public, so a plan has to look for itself.
+        let problem = Problem { sizes, seq_len: t, batch: b, has_lengths, flavour, ..valid };
+        let caps = pick(&mut random, &[nothing.clone(), everything.clone(), lavapipe()]);
+        let schedules = [None, None, Some(Schedule::ALL[0]), Some(Schedule::ALL[1])];
+        let options = Options {
+            schedule: pick(&mut random, &schedules),
+            rows: pick(&mut random, &[None, Some(0), Some(16), Some(u32::MAX)]),
+            chunk: pick(&mut random, &[None, Some(0), Some(1), Some(usize::MAX)]),
+        };
+        let _ = Problem::new(sizes, t, b, true);
+        match plan(&problem, &caps, &options) {
+            Ok(plan) => assert!(!plan.to_string().is_empty()),
+            Err(
+                Error::Argument { .. }
+                | Error::Overflow { .. }
+                | Error::Limit { .. }
+                | Error::Schedule { .. },
+            ) => {}
+            Err(other) => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_plan_tells_its_schedule_and_reasons() {
+    let mut random = Random::new(3);
+    for kernel in CellKernel::all() {
+        let problem = problem(&mut random, kernel);
+        let Ok(plan) = plan(&problem, &lavapipe(), &Options::default()) else { continue };
+        let text = plan.to_string();
+        assert!(text.contains(&plan.schedule.to_string()), "{text}");
+        assert!(text.contains(&problem.sizes.cell.to_string()), "{text}");
+        assert!(plan.reasons.len() >= 2 && plan.reasons.iter().all(|why| text.contains(why)));
+    }
+}

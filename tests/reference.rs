@@ -1,0 +1,66 @@
+//! The CPU reference against PyTorch, so that what every kernel is compared with is itself no invention of this crate.
+
+mod common;
+
+use common::compare::compare;
+use common::fixture::{self, Fixture};
+use wgpu_rnn::reference::{self, Inputs};
+
+/// Both compute in f64; PyTorch's results were rounded to f32 once, by at most 2^-24 = 6e-8 of an element. The rest is
+/// the order of summation, amplified where a gate's argument is in the hundreds.
+const TOLERANCE: f64 = 1e-7;
+
+fn check(fixture: &Fixture) -> Result<(), String> {
+    let (x, lengths) = (fixture.input_tbi(), fixture.lengths());
+    let (h0, c0) = (fixture.state3("h0"), fixture.state3("c0"));
+    let outputs = reference::forward(
+        &fixture.weights(),
+        &Inputs {
+            x: x.view(),
+            h0: h0.as_ref().map(|state| state.view()),
+            c0: c0.as_ref().map(|state| state.view()),
+            lengths: lengths.as_deref(),
+        },
+    );
+    let expected = [
+        ("y", outputs.y, Some(fixture.output_tbh())),
+        ("h_n", outputs.h_n, fixture.state3("h_n")),
+        ("c_n", outputs.c_n, fixture.state3("c_n")),
+    ];
+    for (name, given, expected) in expected {
+        let Some(expected) = expected else {
+            // A cell without c leaves it at zero.
+            assert!(!fixture.cell().has_c() && given.iter().all(|c| *c == 0.0), "{name}");
+            continue;
+        };
+        let given = given.mapv(|value| value as f32).into_dyn();
+        compare(name, &given, &expected.mapv(f64::from).into_dyn(), TOLERANCE).verdict()?;
+    }
+    Ok(())
+}
+
+#[test]
+fn the_reference_computes_what_pytorch_does() {
+    let failures: Vec<String> = fixture::all()
+        .iter()
+        .filter_map(|fixture| Some(format!("{}: {}", fixture.name, check(fixture).err()?)))
+        .collect();
+    assert!(failures.is_empty(), "{} fail:\n{}", failures.len(), failures.join("\n"));
+}
+
+/// The cases must cover what they are there for.
+#[test]
+fn the_cases_cover_every_cell_and_feature() {
+    let all = fixture::all();
+    for cell in ["lstm_", "gru_", "rnn_tanh_", "rnn_relu_"] {
+        let of_cell = || all.iter().filter(|fixture| fixture.name.starts_with(cell));
+        for flag in ["batch_first", "bidirectional", "has_initial_state", "packed", "has_grad"] {
+            assert!(of_cell().any(|fixture| fixture.flag(flag)), "{cell}: no case with {flag}");
+        }
+        for flag in ["bias", "batched"] {
+            assert!(of_cell().any(|fixture| !fixture.flag(flag)), "{cell}: no case without {flag}");
+        }
+        assert!(of_cell().any(|fixture| fixture.text("input_scale") == "100"), "{cell}");
+        assert!(of_cell().any(|fixture| fixture.text("num_layers") != "1"), "{cell}");
+    }
+}
