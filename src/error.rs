@@ -141,7 +141,8 @@ pub enum Error {
         given_bytes: u64,
     },
 
-    /// The device was lost, in this call or before; nothing runs on it any more.
+    /// The device was lost, in this call or before; nothing runs on it any more. A call that only queues or records
+    /// work may not notice: the next one that brings results does.
     #[error("the GPU device is lost: {reason}")]
     DeviceLost {
         /// What the driver says.

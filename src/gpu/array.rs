@@ -167,7 +167,10 @@ impl Gpu {
     /// As [`Gpu::zeros`].
     pub fn upload<D: Dimension>(&self, array: ArrayView<'_, f32, D>) -> Result<DeviceArray> {
         let device_array = self.zeros(array.shape())?;
-        self.write(&device_array.buffer, 0, array);
+        self.scoped(|| {
+            self.write(&device_array.buffer, 0, array);
+            Ok(())
+        })?;
         Ok(device_array)
     }
 
@@ -177,11 +180,14 @@ impl Gpu {
     /// As [`Gpu::zeros`].
     pub fn upload_lengths(&self, lengths: &[u32]) -> Result<DeviceLengths> {
         let array = self.zeros(&[lengths.len()])?;
-        self.write(&array.buffer, 0, ndarray::ArrayView1::from(lengths));
+        self.scoped(|| {
+            self.write(&array.buffer, 0, ndarray::ArrayView1::from(lengths));
+            Ok(())
+        })?;
         Ok(DeviceLengths { gpu: self.clone(), buffer: array.buffer, batch: lengths.len() })
     }
 
-    /// Queues a copy of a host array to byte `offset` of a buffer.
+    /// Queues a copy of a host array to byte `offset` of a buffer; call it in a scope.
     pub(crate) fn write<T: bytemuck::Pod, D: Dimension>(
         &self,
         buffer: &wgpu::Buffer,

@@ -75,7 +75,10 @@ impl Gpu {
         loop {
             // Converges to 1, far from what is not normal.
             let words = [rounds, 0.5f32.to_bits(), 0.5f32.to_bits(), 0];
-            self.queue().write_buffer(&params, 0, bytemuck::cast_slice(&words));
+            self.scoped(|| {
+                self.queue().write_buffer(&params, 0, bytemuck::cast_slice(&words));
+                Ok(())
+            })?;
             let seconds = run.best_seconds(self, timer)?;
             if seconds >= LONG_ENOUGH || rounds == MOST_ROUNDS {
                 let flops = u64::from(rounds) * FMA_FLOPS * invocations;

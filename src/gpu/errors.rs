@@ -19,11 +19,29 @@ impl Gpu {
         #[cfg(not(target_arch = "wasm32"))]
         for error in caught {
             if let Some(error) = pollster::block_on(error) {
-                return Err(Error::Gpu { reason: error.to_string() });
+                return Err(self.explain(error));
             }
         }
         #[cfg(target_arch = "wasm32")]
         drop(caught);
         result
+    }
+    /// What a lost device makes is invalid, and wgpu says so of each object, but not why: a probe tells.
+    #[cfg(not(target_arch = "wasm32"))]
+    fn explain(&self, error: wgpu::Error) -> Error {
+        let reason = error.to_string();
+        if matches!(error, wgpu::Error::OutOfMemory { .. }) {
+            return Error::Gpu { reason };
+        }
+        let probe = self.device().create_buffer(&wgpu::BufferDescriptor {
+            label: Some("probe"),
+            size: wgpu::COPY_BUFFER_ALIGNMENT,
+            usage: wgpu::BufferUsages::COPY_SRC,
+            mapped_at_creation: true,
+        });
+        match probe.get_mapped_range(..) {
+            Ok(_) => Error::Gpu { reason },
+            Err(_) => self.note_lost(reason),
+        }
     }
 }

@@ -19,8 +19,6 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use wgpu::util::DeviceExt;
-
 use crate::caps::DeviceCaps;
 use crate::error::{Error, Result};
 use crate::kernels::{Access, Kernel};
@@ -41,7 +39,7 @@ struct Inner {
     caps: DeviceCaps,
     lost: Arc<OnceLock<String>>,
     pipelines: Mutex<HashMap<Kernel, Pipeline>>,
-    clock: Clock,
+    clock: OnceLock<Clock>,
     created: Counters,
 }
 
@@ -113,7 +111,6 @@ impl Gpu {
         lost: Arc<OnceLock<String>>,
     ) -> Self {
         let caps = DeviceCaps::new(&device.limits(), info);
-        let clock = Clock::new(&device, caps.min_uniform_buffer_offset_alignment);
         let inner = Inner {
             device,
             queue,
@@ -121,7 +118,7 @@ impl Gpu {
             caps,
             lost,
             pipelines: Mutex::default(),
-            clock,
+            clock: OnceLock::new(),
             created: Counters::default(),
         };
         Gpu { inner: Arc::new(inner) }
@@ -253,7 +250,7 @@ impl Gpu {
             label: Some(&name),
             entries: &entries,
         });
-        let groups = [Some(&layout), Some(&self.inner.clock.layout)];
+        let groups = [Some(&layout), Some(&self.made_clock().layout)];
         let groups = if kernel.has_clock() { &groups[..] } else { &groups[..1] };
         let pipeline_layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
             label: Some(&name),
@@ -277,23 +274,27 @@ impl Gpu {
 
     /// The clock's bind group, and the distance from one tick to the next.
     pub(crate) fn clock(&self) -> (&wgpu::BindGroup, u32) {
-        (&self.inner.clock.bind_group, self.inner.clock.stride)
+        let Clock { bind_group, stride, .. } = self.made_clock();
+        (bind_group, *stride)
+    }
+
+    /// Made at its first use, in the scope of a call that can report what goes wrong.
+    fn made_clock(&self) -> &Clock {
+        self.inner.clock.get_or_init(|| Clock::new(self))
     }
 }
 
 impl Clock {
-    fn new(device: &wgpu::Device, alignment: u32) -> Self {
+    fn new(gpu: &Gpu) -> Self {
         const TICK_BYTES: u32 = 16;
+        let alignment = gpu.caps().min_uniform_buffer_offset_alignment;
         let stride = round_up(TICK_BYTES.into(), alignment.into()) as u32;
         let mut ticks = vec![0u8; stride as usize * MAX_CHUNK];
         for (step, tick) in ticks.chunks_exact_mut(stride as usize).enumerate() {
             tick[..4].copy_from_slice(&(step as u32).to_le_bytes());
         }
-        let buffer = device.create_buffer_init(&wgpu::util::BufferInitDescriptor {
-            label: Some("clock"),
-            contents: &ticks,
-            usage: wgpu::BufferUsages::UNIFORM,
-        });
+        let device = gpu.device();
+        let buffer = gpu.create_buffer_with("clock", &ticks, wgpu::BufferUsages::UNIFORM);
         let layout = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
             label: Some("clock"),
             entries: &[uniform_entry(TICK_BYTES)],

@@ -6,7 +6,7 @@ use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use super::{Gpu, lock};
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// A buffer on its way to the host. Copy into it, submit, then [`Readback::map`].
 #[derive(Debug)]
@@ -110,7 +110,8 @@ impl Pending {
             return Err(self.gpu.note_lost("results cannot be read back".into()));
         }
         let view = self.readback.buffer.get_mapped_range(..self.bytes);
-        let view = view.map_err(|error| Error::Gpu { reason: error.to_string() })?;
+        // It is mapped: only the end of the device, just now, can have taken it away.
+        let view = view.map_err(|error| self.gpu.note_lost(error.to_string()))?;
         let value = read(bytemuck::cast_slice(&view));
         drop(view);
         self.readback.buffer.unmap();

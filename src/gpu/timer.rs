@@ -17,19 +17,20 @@ impl GpuTimer {
     /// # Errors
     /// [`Error::Unsupported`] where the device was opened without `TIMESTAMP_QUERY`.
     pub fn new(gpu: &Gpu) -> Result<Self> {
-        gpu.check_alive()?;
         if !gpu.device().features().contains(wgpu::Features::TIMESTAMP_QUERY) {
             let reason = "the device has no TIMESTAMP_QUERY".into();
             return Err(Error::Unsupported { what: "timing on the GPU".into(), reason });
         }
-        let queries = gpu.device().create_query_set(&wgpu::QuerySetDescriptor {
-            label: Some("timer"),
-            ty: wgpu::QueryType::Timestamp,
-            count: 2,
-        });
-        let usage = wgpu::BufferUsages::QUERY_RESOLVE | wgpu::BufferUsages::COPY_SRC;
-        let resolved = gpu.create_buffer("timer", BYTES, usage);
-        Ok(GpuTimer { gpu: gpu.clone(), queries, resolved })
+        gpu.scoped(|| {
+            let queries = gpu.device().create_query_set(&wgpu::QuerySetDescriptor {
+                label: Some("timer"),
+                ty: wgpu::QueryType::Timestamp,
+                count: 2,
+            });
+            let usage = wgpu::BufferUsages::QUERY_RESOLVE | wgpu::BufferUsages::COPY_SRC;
+            let resolved = gpu.create_buffer("timer", BYTES, usage);
+            Ok(GpuTimer { gpu: gpu.clone(), queries, resolved })
+        })
     }
 
     /// Notes the time at which the GPU gets here.
@@ -46,12 +47,15 @@ impl GpuTimer {
     /// Nanoseconds between the two, once the encoder has been submitted. Waits for the GPU.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn nanoseconds(&self) -> Result<f64> {
-        let readback = Readback::new(&self.gpu, BYTES);
-        let mut encoder = self.gpu.device().create_command_encoder(&Default::default());
-        encoder.copy_buffer_to_buffer(&self.resolved, 0, &readback.buffer, 0, BYTES);
-        self.gpu.queue().submit([encoder.finish()]);
+        let pending = self.gpu.scoped(|| {
+            let readback = Readback::new(&self.gpu, BYTES);
+            let mut encoder = self.gpu.device().create_command_encoder(&Default::default());
+            encoder.copy_buffer_to_buffer(&self.resolved, 0, &readback.buffer, 0, BYTES);
+            self.gpu.queue().submit([encoder.finish()]);
+            Ok(readback.map(&self.gpu, BYTES))
+        })?;
         let read = |words: &[f32]| bytemuck::pod_read_unaligned(bytemuck::cast_slice(words));
-        let ([start, stop], _): ([u64; 2], _) = readback.map(&self.gpu, BYTES).wait(read)?;
+        let ([start, stop], _): ([u64; 2], _) = pending.wait(read)?;
         let period = f64::from(self.gpu.queue().get_timestamp_period());
         Ok(stop.wrapping_sub(start) as f64 * period)
     }

@@ -1,7 +1,8 @@
-//! What the tests on a GPU share: the adapters, the fixtures, and the comparison.
+//! What the tests share: seeded cases, the fixtures, the comparison, and the trials on every adapter.
 
 #![allow(dead_code, reason = "each test binary uses a part")]
 
+pub mod case;
 pub mod compare;
 pub mod fixture;
 pub mod trials;
@@ -23,6 +24,11 @@ impl Random {
         self.0 ^= self.0 >> 27;
         let bits = self.0.wrapping_mul(0x2545_f491_4f6c_dd1d) >> 40;
         bits as f32 / (1 << 23) as f32 - 1.0
+    }
+
+    /// A number below `n`.
+    pub fn below(&mut self, n: usize) -> usize {
+        ((self.next() + 1.0) / 2.0 * n as f32) as usize % n
     }
 
     pub fn array3(&mut self, shape: [usize; 3]) -> Array3<f32> {

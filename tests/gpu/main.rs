@@ -3,11 +3,37 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod controls;
+mod encode;
+mod errors;
+mod futures;
+mod linear;
+mod lost;
 mod pytorch;
 mod random;
+mod reuse;
+mod rows;
+mod schedules;
+mod stream;
+mod threads;
 
 use common::trials;
 
 fn main() {
-    trials::main([pytorch::tests(), random::tests()].into_iter().flatten().collect())
+    let tests = [
+        pytorch::tests(),
+        schedules::tests(),
+        random::tests(),
+        rows::tests(),
+        stream::tests(),
+        encode::tests(),
+        futures::tests(),
+        linear::tests(),
+        threads::tests(),
+        reuse::tests(),
+        errors::tests(),
+        lost::tests(),
+        controls::tests(),
+    ];
+    trials::main(tests.into_iter().flatten().collect())
 }

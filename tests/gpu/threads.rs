@@ -1,0 +1,39 @@
+//! One layer in many threads.
+
+use std::thread;
+
+use wgpu_rnn::{Gpu, Options};
+
+use crate::common::case::{Case, Shape};
+use crate::common::trials::{GpuTest, Outcome, another};
+
+pub fn tests() -> Vec<GpuTest> {
+    vec![GpuTest::new("threads::one_layer", one_layer)]
+}
+
+const THREADS: usize = 4;
+const RUNS: usize = 150;
+
+/// Inputs and shapes differ from thread to thread and from run to run; two threads share each shape.
+fn one_layer(gpu: &Gpu) -> Outcome {
+    // A device of its own: a wrong wait in one test must not be mended by another test's.
+    let gpu = another(gpu)?;
+    let weights = Case::new(1, Shape::default()).weights;
+    let cases: Vec<Vec<Case>> = (0..THREADS)
+        .map(|thread| {
+            let case = |run| {
+                let shape = Shape { t: 1 + (thread / 2 + run) % 5, ..Default::default() };
+                let mut case = Case::new((100 * thread + run) as u64, shape);
+                case.weights = weights.clone();
+                case.with_state(run as u64)
+            };
+            (0..RUNS).map(case).collect()
+        })
+        .collect();
+    let layer = cases[0][0].lstm(&gpu, Options::default())?;
+    let work = |cases: &[Case]| cases.iter().try_for_each(|case| case.check_layer(&layer));
+    thread::scope(|scope| {
+        let threads: Vec<_> = cases.iter().map(|cases| scope.spawn(move || work(cases))).collect();
+        threads.into_iter().try_for_each(|thread| Ok(thread.join().expect("no panic")?))
+    })
+}
