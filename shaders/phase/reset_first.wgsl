@@ -1,18 +1,6 @@
 // phase/reset_first.wgsl: the gates of a GRU whose reset gate scales h before the product.
 // Leaves r * h, z and the input's share of the candidate to the second phase.
 
-fn phase_matrix(slice: Slice) -> Matrix {
-    return gates_matrix(slice.w_hh);
-}
-
-fn phase_operand(slice: Slice, place: Place) -> Source {
-    return Source(false, place.h_prev + slice.h, params.recurrent_size, params.recurrent_size);
-}
-
-fn begin(acc: ptr<function, Tile>, place: Place, unit: u32, local: u32) {
-    input_part(acc, place, unit, local);
-}
-
 fn finish(pre: Gates, place: Place, row: u32, unit: u32, is_running: bool, is_active: bool) {
     if (is_active) {
         let slice = params.slices[place.slice];

@@ -237,13 +237,13 @@ fn compose_recurrence(
     cell: &CellKernel,
     input: Input,
     constants: &[(&str, u32)],
-    part: &str,
+    parts: &[&str],
     skeleton: &str,
 ) -> String {
     let constants: Vec<_> = constants.iter().copied().chain(cell.constants()).collect();
     let recurrence = include_str!("../../shaders/recurrence.wgsl");
-    let own = [WEIGHTS_F32, input.file(), recurrence, part, skeleton];
-    let files = [&cell.files()[..], &own].concat();
+    let shared = [WEIGHTS_F32, input.file(), recurrence];
+    let files = [&cell.files()[..], &shared, parts, &[skeleton]].concat();
     compose(&constants, &files)
 }
 
@@ -362,8 +362,13 @@ impl Step {
                 include_str!("../../shaders/phase/projection_second.wgsl")
             }
         };
+        let gates = match self.phase {
+            Phase::First => include_str!("../../shaders/phase/gates.wgsl"),
+            Phase::Second => "",
+        };
+        let parts = [gates, phase];
         let skeleton = include_str!("../../shaders/step.wgsl");
-        compose_recurrence(&self.cell, self.input, &constants, phase, skeleton)
+        compose_recurrence(&self.cell, self.input, &constants, &parts, skeleton)
     }
 }
 
@@ -453,6 +458,6 @@ impl Sequence {
             Phases::Projection => include_str!("../../shaders/advance/projection.wgsl"),
         };
         let skeleton = include_str!("../../shaders/sequence.wgsl");
-        compose_recurrence(&self.cell, Input::Hoisted, &constants, advance, skeleton)
+        compose_recurrence(&self.cell, Input::Hoisted, &constants, &[advance], skeleton)
     }
 }

@@ -73,7 +73,10 @@ impl Shape {
     pub fn problem(&self) -> wgpu_rnn::Result<Problem> {
         if self.cell != LSTM {
             let what = format!("cell {}", self.cell);
-            return Err(Error::Unsupported { what, reason: "this version runs LSTM".into() });
+            return Err(Error::Unsupported {
+                what,
+                reason: "only LSTM shapes are benchmarked so far".into(),
+            });
         }
         Problem::new(self.sizes(), self.seq_len, self.batch, false)
     }
