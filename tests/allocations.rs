@@ -1,0 +1,201 @@
+//! Nothing is allocated on the host per time step: what wgpu itself allocates to record a pass is measured on a pass
+//! of our own making, and the library may add only what does not grow with the sequence.
+
+mod common;
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+use common::case::{Case, Shape};
+use common::trials::{self, GpuTest, Outcome};
+use wgpu_rnn::{Gpu, LayerIo, Options, Schedule, wgpu};
+
+/// Counts the allocations of each thread apart: drivers and other trials have threads of their own.
+struct Counting;
+
+thread_local! {
+    static COUNT: Cell<u64> = const { Cell::new(0) };
+}
+
+#[global_allocator]
+static COUNTING: Counting = Counting;
+
+// SAFETY: the system's allocator does the work; the count is a plain cell that allocates nothing and has no destructor.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        COUNT.set(COUNT.get() + 1);
+        // SAFETY: the caller's promises are passed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promises are passed on.
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        COUNT.set(COUNT.get() + 1);
+        // SAFETY: the caller's promises are passed on.
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+/// The allocations of this thread during `work`.
+fn allocations<T>(work: impl FnOnce() -> T) -> (u64, T) {
+    let before = COUNT.get();
+    let result = work();
+    (COUNT.get() - before, result)
+}
+
+fn main() {
+    trials::main(vec![
+        GpuTest::new("allocations::are_counted", |_| are_counted()),
+        GpuTest::new("allocations::encode", encode),
+        GpuTest::new("allocations::step", step),
+    ])
+}
+
+fn are_counted() -> Outcome {
+    assert_eq!(allocations(|| ()).0, 0);
+    assert_eq!(allocations(|| vec![0u8; 100]).0, 1);
+    assert_eq!(allocations(|| (0..1000).map(|n| vec![n; 3]).collect::<Vec<_>>()).0, 1001);
+    Ok(())
+}
+
+const SHORT: usize = 100;
+const LONG: usize = 1000;
+/// A recorded list grows a few times more on its way to ten times the length.
+const GROWTH: u64 = 10;
+
+fn encode(gpu: &Gpu) -> Outcome {
+    let bare = Bare::new(gpu);
+    for schedule in Schedule::ALL {
+        let of = |t| encoded(gpu, schedule, t);
+        let (short, long) = (of(SHORT)?, of(LONG)?);
+        let dispatches = |t| if schedule == Schedule::SequenceFused { 1 } else { t as u32 };
+        let (bare_short, bare_long) =
+            (bare.record(gpu, dispatches(SHORT)), bare.record(gpu, dispatches(LONG)));
+        assert!(
+            long - short <= bare_long.saturating_sub(bare_short) + GROWTH,
+            "{schedule}: {short} for {SHORT} steps, {long} for {LONG}; wgpu alone {bare_short} and {bare_long}"
+        );
+    }
+    Ok(())
+}
+
+/// The allocations of recording a run whose shape is ready.
+fn encoded(gpu: &Gpu, schedule: Schedule, t: usize) -> Result<u64, Box<dyn std::error::Error>> {
+    let l = if schedule == Schedule::Wavefront { 2 } else { 1 };
+    let case = Case::new(1, Shape { t, l, ..Default::default() });
+    let layer = case.lstm(gpu, Options { schedule: Some(schedule), ..Default::default() })?;
+    let (x, y) = (gpu.upload(case.x.view())?, gpu.zeros(&[t, 3, 6])?);
+    let record = || {
+        let mut encoder = gpu.device().create_command_encoder(&Default::default());
+        let (count, result) = allocations(|| layer.encode(&mut encoder, &LayerIo::new(&x, &y)));
+        gpu.queue().submit([encoder.finish()]);
+        result.map(|()| count)
+    };
+    record()?;
+    let count = record()?;
+    y.download()?;
+    Ok(count)
+}
+
+/// A stream's step allocates as much after a thousand steps as after ten.
+fn step(gpu: &Gpu) -> Outcome {
+    let case = Case::new(1, Shape::default());
+    let mut stream = case.lstm(gpu, Options::default())?.stream(3)?;
+    let x_t = case.x.index_axis(wgpu_rnn::ndarray::Axis(0), 0);
+    let mut most = |steps: usize| -> wgpu_rnn::Result<u64> {
+        let counts = (0..steps).map(|_| {
+            let (count, result) = allocations(|| stream.step(x_t));
+            result.map(|_| count)
+        });
+        counts
+            .collect::<wgpu_rnn::Result<Vec<_>>>()
+            .map(|counts| counts.into_iter().max().unwrap_or(0))
+    };
+    most(10)?;
+    let (early, _, late) = (most(10)?, most(500)?, most(10)?);
+    assert!(late <= early + GROWTH, "{early} at first, {late} later");
+    Ok(())
+}
+
+/// A pass of as many dispatches with a dynamic offset each, recorded by hand.
+struct Bare {
+    pipeline: wgpu::ComputePipeline,
+    bind_group: wgpu::BindGroup,
+    stride: u32,
+}
+
+impl Bare {
+    fn new(gpu: &Gpu) -> Self {
+        let device = gpu.device();
+        let source = "@group(0) @binding(0) var<uniform> clock: vec4<u32>;
+            var<private> seen: u32;
+            @compute @workgroup_size(1) fn main() { seen = clock.x; }";
+        let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
+            label: None,
+            source: wgpu::ShaderSource::Wgsl(source.into()),
+        });
+        let layout = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
+            label: None,
+            entries: &[wgpu::BindGroupLayoutEntry {
+                binding: 0,
+                visibility: wgpu::ShaderStages::COMPUTE,
+                ty: wgpu::BindingType::Buffer {
+                    ty: wgpu::BufferBindingType::Uniform,
+                    has_dynamic_offset: true,
+                    min_binding_size: wgpu::BufferSize::new(16),
+                },
+                count: None,
+            }],
+        });
+        let pipeline_layout = device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+            label: None,
+            bind_group_layouts: &[Some(&layout)],
+            immediate_size: 0,
+        });
+        let pipeline = device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+            label: None,
+            layout: Some(&pipeline_layout),
+            module: &module,
+            entry_point: Some("main"),
+            compilation_options: Default::default(),
+            cache: None,
+        });
+        let stride = gpu.caps().min_uniform_buffer_offset_alignment.max(16);
+        let clock = device.create_buffer(&wgpu::BufferDescriptor {
+            label: None,
+            size: u64::from(stride) * LONG as u64,
+            usage: wgpu::BufferUsages::UNIFORM,
+            mapped_at_creation: false,
+        });
+        let resource = wgpu::BindingResource::Buffer(wgpu::BufferBinding {
+            buffer: &clock,
+            offset: 0,
+            size: wgpu::BufferSize::new(16),
+        });
+        let bind_group = device.create_bind_group(&wgpu::BindGroupDescriptor {
+            label: None,
+            layout: &layout,
+            entries: &[wgpu::BindGroupEntry { binding: 0, resource }],
+        });
+        Bare { pipeline, bind_group, stride }
+    }
+
+    /// The allocations of recording `dispatches`.
+    fn record(&self, gpu: &Gpu, dispatches: u32) -> u64 {
+        let mut encoder = gpu.device().create_command_encoder(&Default::default());
+        let (count, ()) = allocations(|| {
+            let mut pass = encoder.begin_compute_pass(&Default::default());
+            pass.set_pipeline(&self.pipeline);
+            for step in 0..dispatches {
+                pass.set_bind_group(0, &self.bind_group, &[step * self.stride]);
+                pass.dispatch_workgroups(1, 1, 1);
+            }
+        });
+        gpu.queue().submit([encoder.finish()]);
+        count
+    }
+}
