@@ -4,6 +4,7 @@ mod common;
 
 use common::compare::compare;
 use common::fixture::{self, Fixture};
+use wgpu_rnn::ndarray::ArrayD;
 use wgpu_rnn::reference::{self, Inputs};
 
 /// Both compute in f64; PyTorch's results were rounded to f32 once, by at most 2^-24 = 6e-8 of an element. The rest is
@@ -62,5 +63,36 @@ fn the_cases_cover_every_cell_and_feature() {
         }
         assert!(of_cell().any(|fixture| fixture.text("input_scale") == "100"), "{cell}");
         assert!(of_cell().any(|fixture| fixture.text("num_layers") != "1"), "{cell}");
+    }
+}
+
+/// What a comparison itself must refuse.
+#[test]
+fn comparisons_can_fail() {
+    let right = ArrayD::from_shape_vec(vec![2, 3], vec![0.5f32; 6]).unwrap();
+    let expected = right.mapv(f64::from);
+    compare("equal", &right, &expected, 1e-9).verdict().unwrap();
+    let mut wrong = right.clone();
+    wrong[[1, 2]] = f32::NAN;
+    let message = compare("y", &wrong, &expected, 1e30).verdict().unwrap_err();
+    assert!(message.contains("y[1, 2]") && message.contains("NaN"), "{message}");
+    wrong[[1, 2]] = 0.6;
+    let message = compare("y", &wrong, &expected, 1e-2).verdict().unwrap_err();
+    assert!(message.contains("y[1, 2]") && message.contains("10.0 times"), "{message}");
+    compare("y", &wrong, &expected, 0.2).verdict().unwrap();
+    // The scale is that of the largest expected value, never below 1.
+    compare("y", &(&right * 100.0), &(&expected * 100.004), 1e-4).verdict().unwrap();
+    for shape in [vec![2, 2], vec![6], vec![3, 2], vec![1, 2, 3]] {
+        let short = ArrayD::from_elem(shape, 0.5f32);
+        assert!(compare("y", &short, &expected, 1e30).verdict().is_err(), "{:?}", short.shape());
+    }
+    let empty = ArrayD::<f32>::zeros(vec![0, 3]);
+    let message = compare("y", &empty, &empty.mapv(f64::from), 1e30).verdict().unwrap_err();
+    assert!(message.contains("nothing"), "{message}");
+    // An expected NaN or infinity is equal to nothing.
+    for bad in [f64::NAN, f64::INFINITY] {
+        let mut expected = expected.clone();
+        expected[[0, 0]] = bad;
+        assert!(compare("y", &right, &expected, 1e30).verdict().is_err(), "{bad}");
     }
 }

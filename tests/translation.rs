@@ -118,8 +118,14 @@ impl Source<'_> {
         Ok(text)
     }
 
+    /// For FXC; what DXC gets must be possible, too.
     fn hlsl(&self) -> Result<String, String> {
-        let options = hlsl::Options::default();
+        self.hlsl_for(hlsl::ShaderModel::V6_0)?;
+        self.hlsl_for(hlsl::ShaderModel::V5_1)
+    }
+
+    fn hlsl_for(&self, shader_model: hlsl::ShaderModel) -> Result<String, String> {
+        let options = hlsl::Options { shader_model, ..Default::default() };
         let pipeline = hlsl::PipelineOptions::default();
         let mut text = String::new();
         let info = hlsl::Writer::new(&mut text, &options, &pipeline)
