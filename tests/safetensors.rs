@@ -108,7 +108,7 @@ fn changed(name: &str, change: impl Fn(&mut Tensor)) -> Result<()> {
 
 #[test]
 fn tensors_that_do_not_fit_are_named() {
-    for missing in ["weight_ih_l0", "weight_hh_l0", "bias_hh_l0"] {
+    for missing in ["weight_ih_l0", "weight_hh_l0", "bias_ih_l0", "bias_hh_l0"] {
         let result = changed(missing, |tensor| tensor.0 = "else".into());
         assert!(matches!(result, Err(Error::MissingTensor { name, .. }) if name == missing));
     }
@@ -135,6 +135,36 @@ fn tensors_that_do_not_fit_are_named() {
     assert!(is_dtype(result.unwrap_err()));
     assert!(matches!(read(&layer("", 4, "l0")).lstm("x"), Err(Error::MissingTensor { .. })));
     assert!(matches!(read(&layer("", 4, "l0")).gru(""), Err(Error::Shape { .. })));
+}
+
+/// What is left out silently makes another model.
+#[test]
+fn tensors_that_would_be_left_out_are_named() {
+    let square = |suffix: &str| {
+        let mut layer = layer("", 4, suffix);
+        layer[0] = f32s(&format!("weight_ih_{suffix}"), &[8, 2]);
+        layer
+    };
+    let one = || layer("", 4, "l0");
+    let without_bias = || one()[..2].to_vec();
+    let cases = [
+        ("bias_hh_l2", [one(), square("l2")].concat()),
+        ("bias_hh_l1_reverse", [one(), square("l1"), square("l1_reverse")].concat()),
+        ("bias_hh_l1", [without_bias(), square("l1")].concat()),
+        ("weight_hh_l1", [one(), vec![f32s("weight_hh_l1", &[8, 2])]].concat()),
+        ("weight_hr_l1", [one(), square("l1"), vec![f32s("weight_hr_l1", &[1, 2])]].concat()),
+    ];
+    for (name, tensors) in cases {
+        match read(&tensors).lstm("") {
+            Err(Error::Format { reason, .. }) => assert!(reason.contains(name), "{name}: {reason}"),
+            other => panic!("{name}: {other:?}"),
+        }
+    }
+    // Those of another stack, or of no stack, are not in the way.
+    let others = [f32s("weight", &[1]), f32s("bias_ih", &[1]), f32s("a.weight_ih_l3", &[1])];
+    read(&[&one()[..], &others].concat()).lstm("").unwrap();
+    read(&[one(), square("l1")].concat()).lstm("").unwrap();
+    read(&without_bias()).lstm("").unwrap();
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Weights from safetensors files, by PyTorch's names.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
 use ::safetensors::tensor::{Dtype, TensorView};
@@ -156,7 +156,8 @@ impl Model {
     /// bias and projection are inferred from what is there.
     ///
     /// # Errors
-    /// [`Error::MissingTensor`], [`Error::TensorDtype`], [`Error::Shape`] where a tensor does not fit the others.
+    /// [`Error::MissingTensor`], [`Error::TensorDtype`], [`Error::Shape`] where a tensor does not fit the others,
+    /// [`Error::Format`] where one would be left out.
     pub fn lstm(&self, prefix: &str) -> Result<Weights> {
         self.weights(prefix, Cell::Lstm)
     }
@@ -184,8 +185,16 @@ impl Model {
         }
         let has_projection = self.has(prefix, "weight_hr", 0, 0);
         let num_directions = 1 + usize::from(self.has(prefix, "weight_ih", 0, 1));
-        let has_bias = self.has(prefix, "bias_ih", 0, 0);
+        let has_bias = self.has_bias(prefix);
         let num_layers = (0..).take_while(|l| self.has(prefix, "weight_ih", *l, 0)).count();
+        let tensors = [
+            ("weight_ih", true),
+            ("weight_hh", true),
+            ("weight_hr", has_projection),
+            ("bias_ih", has_bias),
+            ("bias_hh", has_bias),
+        ];
+        self.check_all_read(prefix, &tensors, num_layers, num_directions)?;
         let direction = |l, d| {
             let bias =
                 |tensor| has_bias.then(|| self.array(&self.name(prefix, tensor, l, d))).transpose();
@@ -201,6 +210,40 @@ impl Model {
         };
         let layer = |l| (0..num_directions).map(|d| direction(l, d)).collect();
         Weights::new(cell, (0..num_layers).map(layer).collect::<Result<_>>()?)
+    }
+
+    /// A tensor that looks like one of the stack but would be left out, such as those above a missing layer, would
+    /// silently make another model. `tensors`: the names of a layer's, and whether they are read.
+    fn check_all_read(
+        &self,
+        prefix: &str,
+        tensors: &[(&str, bool)],
+        num_layers: usize,
+        num_directions: usize,
+    ) -> Result<()> {
+        let directions = (0..num_layers).flat_map(|l| (0..num_directions).map(move |d| (l, d)));
+        let read: HashSet<String> = directions
+            .flat_map(|(l, d)| {
+                let is_read = tensors.iter().filter(|(_, is_read)| *is_read);
+                is_read.map(move |(tensor, _)| self.name(prefix, tensor, l, d))
+            })
+            .collect();
+        let first = tensors.iter().map(|(tensor, _)| self.name(prefix, tensor, 0, 0));
+        let starts: Vec<String> = first.map(|name| name.trim_end_matches('0').into()).collect();
+        let left_out = self.names().find(|name| {
+            !read.contains(*name) && starts.iter().any(|start| name.starts_with(start))
+        });
+        left_out.map_or(Ok(()), |name| {
+            let reason = format!(
+                "tensor `{name}` belongs to none of the {num_layers} layers with {num_directions} directions"
+            );
+            Err(Error::Format { format: "safetensors", reason })
+        })
+    }
+
+    /// One of the two is enough to expect the other.
+    fn has_bias(&self, prefix: &str) -> bool {
+        self.has(prefix, "bias_ih", 0, 0) || self.has(prefix, "bias_hh", 0, 0)
     }
 
     /// The prefix of every recurrent stack in the file, also of those that are refused.
@@ -223,7 +266,7 @@ impl Model {
                     _ => Cell::Rnn,
                 };
                 let sizes = self.weights(prefix, cell).ok()?.sizes();
-                let bias = self.has(prefix, "bias_ih", 0, 0);
+                let bias = self.has_bias(prefix);
                 Some(FoundLayers { prefix: prefix.to_string(), sizes, bias })
             })
             .collect()
