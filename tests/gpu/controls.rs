@@ -2,10 +2,14 @@
 //! holds them against what a certain mistake would expect of them.
 
 use wgpu_rnn::ndarray::{Array2, Array3, Axis, Slice, concatenate, s};
-use wgpu_rnn::reference::Outputs;
-use wgpu_rnn::{Gpu, LayerWeights, LstmState, Options, Weights};
+use wgpu_rnn::reference::{self, Inputs, Outputs};
+use wgpu_rnn::{
+    Cell, Gpu, Gru, LayerConfig, LayerSizes, LayerWeights, LstmState, Options, Weights,
+};
 
+use crate::common::Random;
 use crate::common::case::{Case, Shape, edited, reference_of, verdict};
+use crate::common::compare::{F32, compare};
 use crate::common::trials::{GpuTest, Outcome};
 
 /// What the reference says if it makes the mistake.
@@ -40,6 +44,8 @@ pub fn tests() -> Vec<GpuTest> {
         })
         .collect();
     tests.push(GpuTest::new("control::spoilt_results", spoilt_results));
+    tests.push(GpuTest::new("control::flipped_reset_after", flipped_reset_after));
+    tests.push(GpuTest::new("control::ignored_lengths", ignored_lengths));
     tests
 }
 
@@ -87,6 +93,43 @@ fn spoilt_results(gpu: &Gpu) -> Outcome {
     ];
     for (name, how) in spoils {
         assert!(spoil(how).is_err(), "{name} went unnoticed");
+    }
+    Ok(())
+}
+
+/// The two forms of a GRU agree where b_hn and the reset gate do nothing, and nowhere else.
+fn flipped_reset_after(gpu: &Gpu) -> Outcome {
+    for reset_after in [false, true] {
+        let of = |reset_after| {
+            let sizes = LayerSizes::new(Cell::Gru { reset_after }, 4, 6);
+            Random::new(1).weights_of(sizes)
+        };
+        let x = Random::new(2).array3([5, 3, 4]);
+        let (y, _) =
+            Gru::new(gpu, &of(reset_after), LayerConfig::default())?.forward(x.view(), None)?;
+        let against = |weights: &Weights| {
+            let expected = reference::forward(weights, &Inputs::new(x.view())).y.into_dyn();
+            compare("y", &y.clone().into_dyn(), &expected, F32).verdict()
+        };
+        against(&of(reset_after))?;
+        assert!(against(&of(!reset_after)).is_err(), "reset_after: {reset_after}");
+    }
+    Ok(())
+}
+
+/// Lengths that are left out, or that stand one row off.
+fn ignored_lengths(gpu: &Gpu) -> Outcome {
+    let case = case();
+    let layer = case.lstm(gpu, Options::default())?;
+    let (y, _) = layer.forward_lengths(case.x.view(), &[5, 2, 4], None)?;
+    let against = |lengths: &[usize]| {
+        let inputs = Inputs { lengths: Some(lengths), ..Inputs::new(case.x.view()) };
+        let expected = reference::forward(&case.weights, &inputs).y.into_dyn();
+        compare("y", &y.clone().into_dyn(), &expected, F32).verdict()
+    };
+    against(&[5, 2, 4])?;
+    for wrong in [[5, 5, 5], [4, 5, 2], [5, 2, 3]] {
+        assert!(against(&wrong).is_err(), "{wrong:?} went unnoticed");
     }
     Ok(())
 }

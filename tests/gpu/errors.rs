@@ -2,9 +2,11 @@
 
 use wgpu_rnn::ndarray::{Array1, Array2, Array3, ArrayD};
 use wgpu_rnn::{
-    DeviceArray, Error, Gpu, LayerConfig, LayerIo, Linear, Lstm, LstmState, Options, Schedule, wgpu,
+    Cell, DeviceArray, DeviceLengths, Error, Gpu, Gru, LayerConfig, LayerIo, LayerSizes, Linear,
+    Lstm, LstmState, Options, Rnn, Schedule, wgpu,
 };
 
+use crate::common::Random;
 use crate::common::case::{Case, Shape};
 use crate::common::trials::{GpuTest, Outcome, another};
 
@@ -12,6 +14,8 @@ pub fn tests() -> Vec<GpuTest> {
     vec![
         GpuTest::new("errors::forward", forward),
         GpuTest::new("errors::encode", encode),
+        GpuTest::new("errors::lengths", lengths),
+        GpuTest::new("errors::other_cells", other_cells),
         GpuTest::new("errors::stream", stream),
         GpuTest::new("errors::linear", linear),
         GpuTest::new("errors::device_array", device_array),
@@ -141,6 +145,57 @@ fn borrowed(
     let size = 4 * shape.iter().product::<usize>() as u64;
     let descriptor = wgpu::BufferDescriptor { label: None, size, usage, mapped_at_creation: false };
     DeviceArray::from_buffer(gpu, gpu.device().create_buffer(&descriptor), shape)
+}
+
+/// One length for each row, none beyond the sequence.
+fn lengths(gpu: &Gpu) -> Outcome {
+    let (case, layer) = layer(gpu)?;
+    let call = |lengths: &[usize]| layer.forward_lengths(case.x.view(), lengths, None);
+    expect(call(&[7, 7]), &["`lengths`", "[2]", "[3]"]);
+    expect(call(&[]), &["`lengths`", "[0]", "[3]"]);
+    expect(call(&[7, 8, 7]), &["`lengths[1]`", "8", "7"]);
+    expect(call(&[7, 7, usize::MAX]), &["`lengths[2]`", "7"]);
+    call(&[7, 0, 3])?;
+
+    expect(gpu.upload_lengths(&[]), &["[0]", "no side of length 0"]);
+    let buffer = gpu.zeros(&[2])?.buffer().clone();
+    expect(DeviceLengths::from_buffer(gpu, buffer, 3), &["`buffer`", "8 bytes", "at least 12"]);
+    let storage = borrowed(gpu, &[3], wgpu::BufferUsages::STORAGE)?.buffer().clone();
+    expect(DeviceLengths::from_buffer(gpu, storage, 3), &["`buffer`", "COPY_SRC", "STORAGE"]);
+    let (x, y) = (gpu.upload(case.x.view())?, gpu.zeros(&[7, 3, 6])?);
+    let mut encoder = gpu.device().create_command_encoder(&Default::default());
+    let mut call = |lengths: &DeviceLengths| {
+        let mut io = LayerIo::new(&x, &y);
+        io.lengths = Some(lengths);
+        layer.encode(&mut encoder, &io)
+    };
+    expect(call(&gpu.upload_lengths(&[7, 7])?), &["`lengths`", "[2]", "[3]"]);
+    expect(call(&another(gpu)?.upload_lengths(&[7, 7, 7])?), &["`lengths`", "device"]);
+    call(&gpu.upload_lengths(&[7, 7, 7])?)?;
+    gpu.queue().submit([encoder.finish()]);
+    Ok(case.check_layer(&layer)?)
+}
+
+/// Weights of one cell for a layer of another, and a cell state for a cell without.
+fn other_cells(gpu: &Gpu) -> Outcome {
+    let mut random = Random::new(1);
+    let lstm = random.weights_of(LayerSizes::new(Cell::Lstm, 4, 6));
+    let gru = random.weights_of(LayerSizes::new(Cell::Gru { reset_after: true }, 4, 6));
+    let config = LayerConfig::default();
+    expect(Lstm::new(gpu, &gru, config), &["`weights`", "GRU", "an LSTM"]);
+    expect(Gru::new(gpu, &lstm, config), &["`weights`", "LSTM", "a GRU"]);
+    expect(Rnn::new(gpu, &lstm, config), &["`weights`", "LSTM", "an RNN"]);
+
+    let layer = Gru::new(gpu, &gru, config)?;
+    let (x, y, c) = (gpu.zeros(&[7, 3, 4])?, gpu.zeros(&[7, 3, 6])?, gpu.zeros(&[1, 3, 6])?);
+    let mut encoder = gpu.device().create_command_encoder(&Default::default());
+    for name in ["c0", "c_n"] {
+        let word = format!("`{name}`");
+        expect(layer.encode(&mut encoder, &with(name, &x, &y, &c)), &[&word, "GRU"]);
+    }
+    layer.encode(&mut encoder, &with("h0", &x, &y, &c))?;
+    gpu.queue().submit([encoder.finish()]);
+    Ok(())
 }
 
 fn stream(gpu: &Gpu) -> Outcome {

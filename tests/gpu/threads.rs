@@ -1,11 +1,26 @@
-//! One layer in many threads.
+//! One layer in many threads, and what may go from thread to thread at all.
 
 use std::thread;
 
-use wgpu_rnn::{Gpu, Options};
+use wgpu_rnn::io::safetensors::{FoundLayers, Model};
+use wgpu_rnn::{
+    AdapterReport, Ceilings, DeviceArray, DeviceCaps, DeviceLengths, Error, Gpu, GpuBuilder,
+    GpuStats, GpuTimer, Gru, GruStream, LayerConfig, LayerIo, Linear, Lstm, LstmState, LstmStream,
+    Options, Plan, Problem, Rnn, RnnStream, Weights,
+};
 
 use crate::common::case::{Case, Shape};
 use crate::common::trials::{GpuTest, Outcome, another};
+
+/// Compiles, or does not.
+const _: () = {
+    const fn is_send_and_sync<T: Send + Sync>() {}
+    is_send_and_sync::<(Gpu, GpuBuilder, GpuStats, GpuTimer, AdapterReport, Ceilings, DeviceCaps)>(
+    );
+    is_send_and_sync::<(DeviceArray, DeviceLengths, Lstm, Gru, Rnn, Linear)>();
+    is_send_and_sync::<(LstmStream, GruStream, RnnStream, LstmState, LayerConfig, LayerIo<'_>)>();
+    is_send_and_sync::<(Weights, Problem, Options, Plan, Model, FoundLayers, Error)>();
+};
 
 pub fn tests() -> Vec<GpuTest> {
     vec![GpuTest::new("threads::one_layer", one_layer)]
