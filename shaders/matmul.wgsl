@@ -27,7 +27,7 @@ struct MatmulParams {
     num_slices: u32,
 }
 
-@group(0) @binding(0) var<uniform> params: MatmulParams;
+@group(0) @binding(0) var<storage, read> params: MatmulParams;
 @group(0) @binding(2) var<storage, read> a: array<f32>;
 
 const QUADS_K = TILE_K / 4u;

@@ -77,7 +77,7 @@ struct Place {
     h_prev: u32, // the half of the h ring to read
 }
 
-@group(0) @binding(0) var<uniform> params: Params;
+@group(0) @binding(0) var<storage, read> params: Params;
 @group(0) @binding(3) var<storage, read_write> state: array<f32>; // h ring [2][L*D,B,R], c [L*D,B,H], exchange [3][D,B,H]
 @group(0) @binding(4) var<storage, read_write> y: array<f32>;     // [T,B,D*R] or [B,T,D*R]
 

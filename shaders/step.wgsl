@@ -18,7 +18,7 @@ struct Clock {
     step: u32, // counted from the chunk's first
 }
 
-@group(1) @binding(0) var<uniform> clock: Clock;
+@group(1) @binding(0) var<storage, read> clock: Clock;
 
 // Rows of an operand: x, or in the state buffer rows of `size` from `base`, `stride` apart.
 struct Source {

@@ -17,8 +17,6 @@ pub struct DeviceCaps {
     pub max_compute_invocations_per_workgroup: u32,
     /// Workgroups along each side of a grid.
     pub max_compute_workgroups_per_dimension: u32,
-    /// What the offset of a uniform binding must be a multiple of.
-    pub min_uniform_buffer_offset_alignment: u32,
     /// What the offset of a storage binding must be a multiple of.
     pub min_storage_buffer_offset_alignment: u32,
     /// Loop iterations of one invocation, all its loops together. Only llvmpipe and lavapipe have such a limit: they
@@ -38,7 +36,6 @@ impl DeviceCaps {
             max_compute_workgroup_storage_size: 16384,
             max_compute_invocations_per_workgroup: 256,
             max_compute_workgroups_per_dimension: 65535,
-            min_uniform_buffer_offset_alignment: 256,
             min_storage_buffer_offset_alignment: 256,
             max_loop_iterations: u64::MAX,
             is_software: false,
@@ -58,7 +55,6 @@ impl DeviceCaps {
             max_compute_workgroup_storage_size: limits.max_compute_workgroup_storage_size,
             max_compute_invocations_per_workgroup: limits.max_compute_invocations_per_workgroup,
             max_compute_workgroups_per_dimension: limits.max_compute_workgroups_per_dimension,
-            min_uniform_buffer_offset_alignment: limits.min_uniform_buffer_offset_alignment,
             min_storage_buffer_offset_alignment: limits.min_storage_buffer_offset_alignment,
             max_loop_iterations: if is_software { 60_000 } else { u64::MAX },
             is_software,

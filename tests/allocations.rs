@@ -131,7 +131,7 @@ struct Bare {
 impl Bare {
     fn new(gpu: &Gpu) -> Self {
         let device = gpu.device();
-        let source = "@group(0) @binding(0) var<uniform> clock: vec4<u32>;
+        let source = "@group(0) @binding(0) var<storage, read> clock: vec4<u32>;
             var<private> seen: u32;
             @compute @workgroup_size(1) fn main() { seen = clock.x; }";
         let module = device.create_shader_module(wgpu::ShaderModuleDescriptor {
@@ -144,7 +144,7 @@ impl Bare {
                 binding: 0,
                 visibility: wgpu::ShaderStages::COMPUTE,
                 ty: wgpu::BindingType::Buffer {
-                    ty: wgpu::BufferBindingType::Uniform,
+                    ty: wgpu::BufferBindingType::Storage { read_only: true },
                     has_dynamic_offset: true,
                     min_binding_size: wgpu::BufferSize::new(16),
                 },
@@ -164,11 +164,11 @@ impl Bare {
             compilation_options: Default::default(),
             cache: None,
         });
-        let stride = gpu.caps().min_uniform_buffer_offset_alignment.max(16);
+        let stride = gpu.caps().min_storage_buffer_offset_alignment.max(16);
         let clock = device.create_buffer(&wgpu::BufferDescriptor {
             label: None,
             size: u64::from(stride) * LONG as u64,
-            usage: wgpu::BufferUsages::UNIFORM,
+            usage: wgpu::BufferUsages::STORAGE,
             mapped_at_creation: false,
         });
         let resource = wgpu::BindingResource::Buffer(wgpu::BufferBinding {

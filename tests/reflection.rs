@@ -8,8 +8,8 @@ use std::sync::LazyLock;
 
 use naga::valid::{Capabilities, ModuleInfo, ValidationFlags, Validator};
 use naga::{
-    AddressSpace, ArraySize, Expression, Handle, Literal, Module, ScalarKind, StorageAccess, Type,
-    TypeInner,
+    AddressSpace, ArraySize, Expression, GlobalVariable, Handle, Literal, Module, ScalarKind,
+    StorageAccess, Type, TypeInner,
 };
 use wgpu_rnn::kernels::recurrence::{MAX_SLICES, NONE};
 use wgpu_rnn::kernels::{
@@ -140,7 +140,7 @@ macro_rules! host_struct {
     }};
 }
 
-/// What the host writes to uniform buffers, by the names in WGSL.
+/// What the host writes to binding 0, by the names in WGSL.
 fn host_structs() -> Structs {
     let matmul = host_struct!(MatmulParams {
         rows,
@@ -222,13 +222,17 @@ fn host_structs() -> Structs {
     all.map(|(name, all)| (name.to_string(), all)).into()
 }
 
+fn is_params(global: &GlobalVariable) -> bool {
+    global.binding.as_ref().is_some_and(|at| at.binding == 0)
+}
+
 #[test]
-fn uniforms_are_the_host_structs() {
+fn params_are_the_host_structs() {
     let host = host_structs();
     let mut seen: Vec<String> = Vec::new();
     for parsed in PARSED.iter() {
         let mut structs = Structs::new();
-        for global in parsed.globals().filter(|global| global.space == AddressSpace::Uniform) {
+        for global in parsed.globals().filter(|global| is_params(global)) {
             parsed.add_structs(global.ty, &mut structs);
         }
         for (name, given) in structs {
@@ -238,7 +242,7 @@ fn uniforms_are_the_host_structs() {
         }
     }
     let unseen = host.keys().find(|name| !seen.contains(name));
-    assert_eq!(unseen, None, "no kernel has this uniform");
+    assert_eq!(unseen, None, "no kernel has this struct");
 }
 
 #[test]
@@ -246,12 +250,15 @@ fn bindings_are_those_that_the_pipelines_get() {
     let caps = DeviceCaps::webgpu_defaults();
     for parsed in PARSED.iter() {
         let (name, kernel) = (parsed.name(), parsed.kernel);
-        let mut uniforms = Vec::new();
+        let mut params = Vec::new();
         let mut storage = Vec::new();
         for global in parsed.globals() {
             let at = global.binding.as_ref().map(|binding| (binding.group, binding.binding));
             match global.space {
-                AddressSpace::Uniform => uniforms.push((at.unwrap(), parsed.size_of(global.ty))),
+                AddressSpace::Storage { access } if is_params(global) => {
+                    assert!(!access.contains(StorageAccess::STORE), "{name}: params");
+                    params.push((at.unwrap(), parsed.size_of(global.ty)));
+                }
                 AddressSpace::Storage { access } => {
                     let (group, binding) = at.unwrap();
                     assert_eq!(group, 0, "{name}: storage");
@@ -265,11 +272,12 @@ fn bindings_are_those_that_the_pipelines_get() {
         }
         storage.sort_by_key(|(binding, _)| *binding);
         assert_eq!(storage, kernel.bindings(), "{name}: storage");
-        assert!(storage.len() <= caps.max_storage_buffers_per_shader_stage as usize, "{name}");
-        uniforms.sort();
+        let all = storage.len() + params.len();
+        assert!(all <= caps.max_storage_buffers_per_shader_stage as usize, "{name}");
+        params.sort();
         let mut expected = vec![((0, 0), kernel.params_bytes())];
         expected.extend(kernel.has_clock().then_some(((1, 0), 4)));
-        assert_eq!(uniforms, expected, "{name}: uniforms and their bytes");
+        assert_eq!(params, expected, "{name}: params and their bytes");
     }
 }
 

@@ -240,7 +240,7 @@ impl Gpu {
             source: wgpu::ShaderSource::Wgsl(kernel.source().into()),
         };
         let module = device.create_shader_module(descriptor);
-        let params = uniform_entry(kernel.params_bytes());
+        let params = params_entry(kernel.params_bytes());
         let storage = kernel.bindings().into_iter().map(|(binding, access)| {
             let read_only = access == Access::Read;
             layout_entry(binding, wgpu::BufferBindingType::Storage { read_only }, false, None)
@@ -287,17 +287,17 @@ impl Gpu {
 impl Clock {
     fn new(gpu: &Gpu) -> Self {
         const TICK_BYTES: u32 = 16;
-        let alignment = gpu.caps().min_uniform_buffer_offset_alignment;
+        let alignment = gpu.caps().min_storage_buffer_offset_alignment;
         let stride = round_up(TICK_BYTES.into(), alignment.into()) as u32;
         let mut ticks = vec![0u8; stride as usize * MAX_CHUNK];
         for (step, tick) in ticks.chunks_exact_mut(stride as usize).enumerate() {
             tick[..4].copy_from_slice(&(step as u32).to_le_bytes());
         }
         let device = gpu.device();
-        let buffer = gpu.create_buffer_with("clock", &ticks, wgpu::BufferUsages::UNIFORM);
+        let buffer = gpu.create_buffer_with("clock", &ticks, wgpu::BufferUsages::STORAGE);
         let layout = device.create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
             label: Some("clock"),
-            entries: &[uniform_entry(TICK_BYTES)],
+            entries: &[params_entry(TICK_BYTES)],
         });
         let bind_group = device.create_bind_group(&wgpu::BindGroupDescriptor {
             label: Some("clock"),
@@ -315,8 +315,10 @@ impl Clock {
     }
 }
 
-fn uniform_entry(bytes: u32) -> wgpu::BindGroupLayoutEntry {
-    layout_entry(0, wgpu::BufferBindingType::Uniform, true, wgpu::BufferSize::new(bytes.into()))
+/// Binding 0 of a group: a struct at a dynamic offset. Not a uniform, see docs/adr/0002.
+fn params_entry(bytes: u32) -> wgpu::BindGroupLayoutEntry {
+    let ty = wgpu::BufferBindingType::Storage { read_only: true };
+    layout_entry(0, ty, true, wgpu::BufferSize::new(bytes.into()))
 }
 
 fn layout_entry(

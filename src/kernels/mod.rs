@@ -20,7 +20,7 @@ pub enum Kernel {
 /// The binding of lengths/given.wgsl.
 const LENGTHS_BINDING: u32 = 5;
 
-/// How a kernel uses a storage binding. Binding 0 is always the uniform of its parameters.
+/// How a kernel uses a storage binding. Binding 0 is always its parameters, which it reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Access {
     Read,

@@ -21,7 +21,7 @@ pub(crate) struct Bound {
 
 impl Executable {
     pub fn new(gpu: &Gpu, program: Program) -> Self {
-        let params = gpu.create_buffer_with("params", &program.params, wgpu::BufferUsages::UNIFORM);
+        let params = gpu.create_buffer_with("params", &program.params, wgpu::BufferUsages::STORAGE);
         let pipelines = program.dispatches.iter().map(|dispatch| {
             let second = dispatch.second.map(|(kernel, _)| gpu.pipeline(kernel));
             (gpu.pipeline(dispatch.kernel), second)

@@ -46,7 +46,7 @@ pub struct Dispatch {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Program {
     pub dispatches: Vec<Dispatch>,
-    /// The parameters of all dispatches, each at an offset that a uniform binding may have.
+    /// The parameters of all dispatches, each at an offset that a storage binding may have.
     pub params: Vec<u8>,
     /// The half of the h ring that holds h_n at the end.
     pub final_half: u64,
@@ -63,7 +63,7 @@ struct Builder<'a> {
     plan: &'a Plan,
     options: &'a CellOptions,
     layout: WeightLayout,
-    uniform_alignment: u64,
+    params_alignment: u64,
     phase: u32,
     program: Program,
 }
@@ -71,12 +71,12 @@ struct Builder<'a> {
 impl Program {
     /// `phase`: the half of the h ring that holds h0. Grids and offsets fit in 32 bits: the plan has checked them
     /// against the device's limits.
-    pub fn new(plan: &Plan, options: &CellOptions, uniform_alignment: u32, phase: u32) -> Self {
+    pub fn new(plan: &Plan, options: &CellOptions, params_alignment: u32, phase: u32) -> Self {
         let problem = &plan.problem;
         let program = Program { dispatches: Vec::new(), params: Vec::new(), final_half: 0 };
         let layout = WeightLayout::new(problem.sizes);
-        let uniform_alignment = uniform_alignment.into();
-        let mut builder = Builder { plan, options, layout, uniform_alignment, phase, program };
+        let params_alignment = params_alignment.into();
+        let mut builder = Builder { plan, options, layout, params_alignment, phase, program };
         let steps = match plan.schedule {
             Schedule::Stepwise => builder.layer_by_layer(Builder::steps),
             Schedule::SequenceFused => {
@@ -327,7 +327,7 @@ impl Builder<'_> {
         let bytes = &mut self.program.params;
         let params_offset = bytes.len() as u32;
         bytes.extend_from_slice(params);
-        bytes.resize(round_up(bytes.len() as u64, self.uniform_alignment) as usize, 0);
+        bytes.resize(round_up(bytes.len() as u64, self.params_alignment) as usize, 0);
         let grid = grid.map(|side| side as u32);
         let (second, repeat) = (None, 1);
         let dispatch = Dispatch { kernel, grid, second, roles, params_offset, repeat };

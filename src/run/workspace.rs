@@ -33,7 +33,7 @@ impl Workspace {
     pub fn new(gpu: &Gpu, plan: &Plan, options: &CellOptions, phases: u32) -> Self {
         use wgpu::BufferUsages as Usage;
         let memory = plan.memory();
-        let alignment = gpu.caps().min_uniform_buffer_offset_alignment;
+        let alignment = gpu.caps().min_storage_buffer_offset_alignment;
         let make = |phase| Executable::new(gpu, Program::new(plan, options, alignment, phase));
         let phases: Vec<_> = (0..phases).map(make).collect();
         let num_between = plan.num_between();

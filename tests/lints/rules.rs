@@ -4,13 +4,14 @@ use std::collections::HashSet;
 
 use naga::{
     AddressSpace, Block, Expression, Function, Handle, LocalVariable, MathFunction, Module,
-    Statement,
+    Statement, StorageAccess,
 };
 
 /// A loop without a condition at its head, or with one that the loop itself or another invocation can move.
 ///
 /// Such a loop can hang a device, and drivers may assume that it ends. Allowed are loops that compare a counter, on the
-/// left, with what does not change: numbers, constants, parameters in a uniform, arguments, and local variables that the loop leaves alone.
+/// left, with what does not change: numbers, constants, parameters that the kernel only reads, arguments, and local
+/// variables that the loop leaves alone.
 pub fn unbounded_loops(module: &Module) -> Vec<String> {
     let mut found = Vec::new();
     for (name, function) in functions(module) {
@@ -125,6 +126,14 @@ fn has_fixed_bound(
     is_counter(left) && is_fixed(right)
 }
 
+fn is_read_only(space: AddressSpace) -> bool {
+    match space {
+        AddressSpace::Uniform => true,
+        AddressSpace::Storage { access } => !access.contains(StorageAccess::STORE),
+        _ => false,
+    }
+}
+
 fn is_fixed(
     module: &Module,
     function: &Function,
@@ -144,7 +153,7 @@ fn is_fixed(
         Expression::Load { pointer } => match function.expressions[root(function, *pointer)] {
             Expression::LocalVariable(variable) => !changed.contains(&variable),
             Expression::GlobalVariable(global) => {
-                module.global_variables[global].space == AddressSpace::Uniform
+                is_read_only(module.global_variables[global].space)
             }
             _ => false,
         },

@@ -13,7 +13,6 @@ fn lavapipe() -> DeviceCaps {
     DeviceCaps {
         max_compute_workgroup_storage_size: 32768,
         max_compute_invocations_per_workgroup: 1024,
-        min_uniform_buffer_offset_alignment: 64,
         min_storage_buffer_offset_alignment: 16,
         max_loop_iterations: 60_000,
         is_software: true,
@@ -163,7 +162,6 @@ fn absurd_numbers_give_errors_not_panics() {
         max_compute_workgroup_storage_size: 0,
         max_compute_invocations_per_workgroup: 0,
         max_compute_workgroups_per_dimension: 0,
-        min_uniform_buffer_offset_alignment: 1,
         min_storage_buffer_offset_alignment: 1,
         max_loop_iterations: 0,
         is_software: true,

@@ -25,7 +25,7 @@ pub struct Check<'a> {
 
 impl<'a> Check<'a> {
     pub fn new(plan: &'a Plan, caps: &'a DeviceCaps, phase: u32) -> Self {
-        let alignment = caps.min_uniform_buffer_offset_alignment;
+        let alignment = caps.min_storage_buffer_offset_alignment;
         Check {
             plan,
             caps,
@@ -44,7 +44,7 @@ impl<'a> Check<'a> {
         let mut launches = 0;
         for dispatch in &dispatches {
             let Dispatch { kernel, params_offset, .. } = dispatch;
-            assert_eq!(params_offset % self.caps.min_uniform_buffer_offset_alignment, 0);
+            assert_eq!(params_offset % self.caps.min_storage_buffer_offset_alignment, 0);
             assert!(*params_offset >= free_params, "parameters overlap");
             free_params = params_offset + kernel.params_bytes();
             assert!(free_params as usize <= self.program.params.len());

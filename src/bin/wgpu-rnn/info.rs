@@ -91,10 +91,7 @@ fn workgroups(caps: &DeviceCaps) -> String {
 }
 
 fn alignment(caps: &DeviceCaps) -> String {
-    format!(
-        "{} B uniform, {} B storage",
-        caps.min_uniform_buffer_offset_alignment, caps.min_storage_buffer_offset_alignment
-    )
+    format!("{} B storage", caps.min_storage_buffer_offset_alignment)
 }
 
 fn to_json(report: &AdapterReport, is_chosen: bool) -> Value {
@@ -117,7 +114,6 @@ fn limits_json(caps: &DeviceCaps) -> Value {
         "max_compute_workgroup_storage_size": caps.max_compute_workgroup_storage_size,
         "max_compute_invocations_per_workgroup": caps.max_compute_invocations_per_workgroup,
         "max_compute_workgroups_per_dimension": caps.max_compute_workgroups_per_dimension,
-        "min_uniform_buffer_offset_alignment": caps.min_uniform_buffer_offset_alignment,
         "min_storage_buffer_offset_alignment": caps.min_storage_buffer_offset_alignment,
     })
 }

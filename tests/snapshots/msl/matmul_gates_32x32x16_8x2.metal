@@ -65,7 +65,7 @@ Gates load_weight(
 
 uint length_of(
     uint row,
-    constant MatmulParams& params
+    device MatmulParams const& params
 ) {
     uint _e3 = params.seq_len;
     return _e3;
@@ -76,7 +76,7 @@ void store(
     uint n,
     uint z,
     metal::float4 value,
-    constant MatmulParams& params,
+    device MatmulParams const& params,
     device type_4& x_proj,
     constant _mslBufferSizes& _buffer_sizes
 ) {
@@ -97,7 +97,7 @@ uint naga_mod(uint lhs, uint rhs) {
 uint row_start(
     uint m_1,
     uint z_1,
-    constant MatmulParams& params
+    device MatmulParams const& params
 ) {
     bool local_2 = {};
     uint _e4 = params.first_step;
@@ -123,7 +123,7 @@ uint row_start(
 metal::float4 load_a_quad(
     uint start,
     uint k,
-    constant MatmulParams& params,
+    device MatmulParams const& params,
     device type_5 const& a,
     constant _mslBufferSizes& _buffer_sizes
 ) {
@@ -158,7 +158,7 @@ kernel void main_(
   metal::uint3 group [[threadgroup_position_in_grid]]
 , uint local [[thread_index_in_threadgroup]]
 , device type_2 const& weights [[user(fake0)]]
-, constant MatmulParams& params [[user(fake0)]]
+, device MatmulParams const& params [[user(fake0)]]
 , device type_4& x_proj [[user(fake0)]]
 , device type_5 const& a [[user(fake0)]]
 , threadgroup type_6& a_tile

@@ -159,7 +159,7 @@ float clip(
 float gate(
     float pre,
     uint slice_3,
-    constant Params& params
+    device Params const& params
 ) {
     if (false) {
         float _e8 = params.slices.inner[slice_3].choice.preact_clip;
@@ -174,7 +174,7 @@ float gate(
 float candidate(
     float pre_1,
     uint slice_4,
-    constant Params& params
+    device Params const& params
 ) {
     if (false) {
         float _e8 = params.slices.inner[slice_4].choice.preact_clip;
@@ -191,7 +191,7 @@ CellState cell_update(
     CellState prev,
     uint slice_5,
     uint unit,
-    constant Params& params
+    device Params const& params
 ) {
     float _e5 = gate(pre_2.x, slice_5, params);
     float _e7 = gate(pre_2.y, slice_5, params);
@@ -201,7 +201,7 @@ CellState cell_update(
 
 uint length_of(
     uint row_1,
-    constant Params& params
+    device Params const& params
 ) {
     uint _e3 = params.seq_len;
     return _e3;
@@ -218,7 +218,7 @@ Gates load_weight(
 
 Matrix gates_matrix(
     uint first,
-    constant Params& params
+    device Params const& params
 ) {
     uint _e3 = params.hidden_size;
     uint _e6 = params.row_words;
@@ -238,7 +238,7 @@ void input_part(
     Place place,
     uint unit_2,
     uint local_7,
-    constant Params& params,
+    device Params const& params,
     device type_3 const& x_proj,
     constant _mslBufferSizes& _buffer_sizes
 ) {
@@ -493,7 +493,7 @@ uint time_of(
     Slice slice_6,
     uint step,
     uint row_3,
-    constant Params& params
+    device Params const& params
 ) {
     bool local_8 = {};
     uint _e3 = length_of(row_3, params);
@@ -512,7 +512,7 @@ void write_output(
     uint row_4,
     uint unit_4,
     float h,
-    constant Params& params,
+    device Params const& params,
     device type_5& y,
     constant _mslBufferSizes& _buffer_sizes
 ) {
@@ -529,7 +529,7 @@ void write_output(
 
 uint longest_of(
     uint first_row,
-    constant Params& params
+    device Params const& params
 ) {
     uint longest = 0u;
     uint r_5 = 0u;
@@ -566,7 +566,7 @@ void write_h(
     uint h_read,
     uint h_write,
     float value_1,
-    constant Params& params,
+    device Params const& params,
     device type_5& y,
     threadgroup type_7& h_1,
     constant _mslBufferSizes& _buffer_sizes
@@ -592,7 +592,7 @@ void advance(
     uint local_9,
     uint h_read_1,
     uint h_write_1,
-    constant Params& params,
+    device Params const& params,
     device type_3 const& weights,
     device type_3 const& x_proj,
     device type_5& y,
@@ -690,7 +690,7 @@ struct main_Input {
 kernel void main_(
   metal::uint3 group [[threadgroup_position_in_grid]]
 , uint local [[thread_index_in_threadgroup]]
-, constant Params& params [[user(fake0)]]
+, device Params const& params [[user(fake0)]]
 , device type_3 const& weights [[user(fake0)]]
 , device type_3 const& x_proj [[user(fake0)]]
 , device type_5& state [[user(fake0)]]

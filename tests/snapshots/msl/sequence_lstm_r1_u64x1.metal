@@ -170,7 +170,7 @@ CellState cell_update(
     CellState prev,
     uint slice_3,
     uint unit,
-    constant Params& params,
+    device Params const& params,
     device type_3 const& weights,
     constant _mslBufferSizes& _buffer_sizes
 ) {
@@ -206,7 +206,7 @@ CellState cell_update(
 
 uint length_of(
     uint row_1,
-    constant Params& params
+    device Params const& params
 ) {
     uint _e3 = params.seq_len;
     return _e3;
@@ -214,7 +214,7 @@ uint length_of(
 
 Matrix gates_matrix(
     uint first,
-    constant Params& params
+    device Params const& params
 ) {
     uint _e3 = params.hidden_size;
     uint _e6 = params.row_words;
@@ -234,7 +234,7 @@ void input_part(
     Place place,
     uint unit_2,
     uint local_7,
-    constant Params& params,
+    device Params const& params,
     device type_3 const& x_proj,
     constant _mslBufferSizes& _buffer_sizes
 ) {
@@ -489,7 +489,7 @@ uint time_of(
     Slice slice_4,
     uint step,
     uint row_3,
-    constant Params& params
+    device Params const& params
 ) {
     bool local_8 = {};
     uint _e3 = length_of(row_3, params);
@@ -508,7 +508,7 @@ void write_output(
     uint row_4,
     uint unit_4,
     float h,
-    constant Params& params,
+    device Params const& params,
     device type_5& y,
     constant _mslBufferSizes& _buffer_sizes
 ) {
@@ -525,7 +525,7 @@ void write_output(
 
 uint longest_of(
     uint first_row,
-    constant Params& params
+    device Params const& params
 ) {
     uint longest = 0u;
     uint r_5 = 0u;
@@ -562,7 +562,7 @@ void write_h(
     uint h_read,
     uint h_write,
     float value_1,
-    constant Params& params,
+    device Params const& params,
     device type_5& y,
     threadgroup type_7& h_1,
     constant _mslBufferSizes& _buffer_sizes
@@ -588,7 +588,7 @@ void advance(
     uint local_9,
     uint h_read_1,
     uint h_write_1,
-    constant Params& params,
+    device Params const& params,
     device type_3 const& weights,
     device type_3 const& x_proj,
     device type_5& y,
@@ -686,7 +686,7 @@ struct main_Input {
 kernel void main_(
   metal::uint3 group [[threadgroup_position_in_grid]]
 , uint local [[thread_index_in_threadgroup]]
-, constant Params& params [[user(fake0)]]
+, device Params const& params [[user(fake0)]]
 , device type_3 const& weights [[user(fake0)]]
 , device type_3 const& x_proj [[user(fake0)]]
 , device type_5& state [[user(fake0)]]

@@ -164,7 +164,7 @@ float clip(
 float gate(
     float pre,
     uint slice_3,
-    constant Params& params
+    device Params const& params
 ) {
     if (false) {
         float _e8 = params.slices.inner[slice_3].choice.preact_clip;
@@ -179,7 +179,7 @@ float gate(
 float candidate(
     float pre_1,
     uint slice_4,
-    constant Params& params
+    device Params const& params
 ) {
     if (false) {
         float _e8 = params.slices.inner[slice_4].choice.preact_clip;
@@ -196,7 +196,7 @@ CellState cell_update(
     CellState prev,
     uint slice_5,
     uint unit,
-    constant Params& params
+    device Params const& params
 ) {
     float _e5 = gate(pre_2.x, slice_5, params);
     float _e7 = gate(pre_2.y, slice_5, params);
@@ -206,7 +206,7 @@ CellState cell_update(
 
 uint length_of(
     uint row,
-    constant Params& params
+    device Params const& params
 ) {
     uint _e3 = params.seq_len;
     return _e3;
@@ -223,7 +223,7 @@ Gates load_weight(
 
 Matrix gates_matrix(
     uint first,
-    constant Params& params
+    device Params const& params
 ) {
     uint _e3 = params.hidden_size;
     uint _e6 = params.row_words;
@@ -243,7 +243,7 @@ void input_part(
     Place place,
     uint unit_2,
     uint local_5,
-    constant Params& params,
+    device Params const& params,
     device type_3 const& x_proj,
     constant _mslBufferSizes& _buffer_sizes
 ) {
@@ -491,7 +491,7 @@ uint time_of(
     Slice slice_6,
     uint step,
     uint row_2,
-    constant Params& params
+    device Params const& params
 ) {
     bool local_6 = {};
     uint _e3 = length_of(row_2, params);
@@ -510,7 +510,7 @@ void write_output(
     uint row_3,
     uint unit_4,
     float h,
-    constant Params& params,
+    device Params const& params,
     device type_5& y,
     constant _mslBufferSizes& _buffer_sizes
 ) {
@@ -527,7 +527,7 @@ void write_output(
 
 uint longest_of(
     uint first_row,
-    constant Params& params
+    device Params const& params
 ) {
     uint longest = 0u;
     uint r_4 = 0u;
@@ -559,7 +559,7 @@ uint longest_of(
 
 Matrix phase_matrix(
     Slice slice_8,
-    constant Params& params
+    device Params const& params
 ) {
     Matrix _e2 = gates_matrix(slice_8.w_hh, params);
     return _e2;
@@ -568,7 +568,7 @@ Matrix phase_matrix(
 Source phase_operand(
     Slice slice_9,
     Place place_1,
-    constant Params& params
+    device Params const& params
 ) {
     uint _e8 = params.recurrent_size;
     uint _e11 = params.recurrent_size;
@@ -580,7 +580,7 @@ void begin(
     Place place_2,
     uint unit_5,
     uint local_7,
-    constant Params& params,
+    device Params const& params,
     device type_3 const& x_proj,
     constant _mslBufferSizes& _buffer_sizes
 ) {
@@ -595,7 +595,7 @@ void write_h(
     bool is_running,
     bool is_active,
     float h_1,
-    constant Params& params,
+    device Params const& params,
     device type_5& state,
     device type_5& y,
     constant _mslBufferSizes& _buffer_sizes
@@ -622,7 +622,7 @@ void finish(
     uint unit_7,
     bool is_running_1,
     bool is_active_1,
-    constant Params& params,
+    device Params const& params,
     device type_5& state,
     device type_5& y,
     constant _mslBufferSizes& _buffer_sizes
@@ -655,7 +655,7 @@ uint row_start(
     Place place_5,
     Source source,
     uint row_6,
-    constant Params& params
+    device Params const& params
 ) {
     if (source.is_input) {
         Slice _e8 = params.slices.inner[place_5.slice];
@@ -677,7 +677,7 @@ void stage(
     uint k0_,
     uint num_quads_1,
     uint local_8,
-    constant Params& params,
+    device Params const& params,
     device type_5 const& state,
     threadgroup type_8& tile,
     constant _mslBufferSizes& _buffer_sizes
@@ -737,7 +737,7 @@ void multiply(
     Matrix matrix_2,
     uint unit_8,
     uint local_9,
-    constant Params& params,
+    device Params const& params,
     device type_3 const& weights,
     device type_5 const& state,
     threadgroup type_8& tile,
@@ -779,13 +779,13 @@ struct main_Input {
 kernel void main_(
   metal::uint3 group [[threadgroup_position_in_grid]]
 , uint local [[thread_index_in_threadgroup]]
-, constant Params& params [[user(fake0)]]
+, device Params const& params [[user(fake0)]]
 , device type_3 const& weights [[user(fake0)]]
 , device type_3 const& x_proj [[user(fake0)]]
 , device type_5& state [[user(fake0)]]
 , device type_5& y [[user(fake0)]]
 , threadgroup type_8& tile
-, constant Clock& clock [[user(fake0)]]
+, device Clock const& clock [[user(fake0)]]
 , constant _mslBufferSizes& _buffer_sizes [[user(fake0)]]
 ) {
     if (local == 0u) {

@@ -175,7 +175,7 @@ CellState cell_update(
     CellState prev,
     uint slice_3,
     uint unit,
-    constant Params& params,
+    device Params const& params,
     device type_3 const& weights,
     constant _mslBufferSizes& _buffer_sizes
 ) {
@@ -211,7 +211,7 @@ CellState cell_update(
 
 uint length_of(
     uint row,
-    constant Params& params
+    device Params const& params
 ) {
     uint _e3 = params.seq_len;
     return _e3;
@@ -219,7 +219,7 @@ uint length_of(
 
 Matrix gates_matrix(
     uint first,
-    constant Params& params
+    device Params const& params
 ) {
     uint _e3 = params.hidden_size;
     uint _e6 = params.row_words;
@@ -239,7 +239,7 @@ void input_part(
     Place place,
     uint unit_2,
     uint local_5,
-    constant Params& params,
+    device Params const& params,
     device type_3 const& x_proj,
     constant _mslBufferSizes& _buffer_sizes
 ) {
@@ -487,7 +487,7 @@ uint time_of(
     Slice slice_4,
     uint step,
     uint row_2,
-    constant Params& params
+    device Params const& params
 ) {
     bool local_6 = {};
     uint _e3 = length_of(row_2, params);
@@ -506,7 +506,7 @@ void write_output(
     uint row_3,
     uint unit_4,
     float h,
-    constant Params& params,
+    device Params const& params,
     device type_5& y,
     constant _mslBufferSizes& _buffer_sizes
 ) {
@@ -523,7 +523,7 @@ void write_output(
 
 uint longest_of(
     uint first_row,
-    constant Params& params
+    device Params const& params
 ) {
     uint longest = 0u;
     uint r_4 = 0u;
@@ -555,7 +555,7 @@ uint longest_of(
 
 Matrix phase_matrix(
     Slice slice_6,
-    constant Params& params
+    device Params const& params
 ) {
     Matrix _e2 = gates_matrix(slice_6.w_hh, params);
     return _e2;
@@ -564,7 +564,7 @@ Matrix phase_matrix(
 Source phase_operand(
     Slice slice_7,
     Place place_1,
-    constant Params& params
+    device Params const& params
 ) {
     uint _e8 = params.recurrent_size;
     uint _e11 = params.recurrent_size;
@@ -576,7 +576,7 @@ void begin(
     Place place_2,
     uint unit_5,
     uint local_7,
-    constant Params& params,
+    device Params const& params,
     device type_3 const& x_proj,
     constant _mslBufferSizes& _buffer_sizes
 ) {
@@ -591,7 +591,7 @@ void write_h(
     bool is_running,
     bool is_active,
     float h_1,
-    constant Params& params,
+    device Params const& params,
     device type_5& state,
     device type_5& y,
     constant _mslBufferSizes& _buffer_sizes
@@ -618,7 +618,7 @@ void finish(
     uint unit_7,
     bool is_running_1,
     bool is_active_1,
-    constant Params& params,
+    device Params const& params,
     device type_3 const& weights,
     device type_5& state,
     device type_5& y,
@@ -652,7 +652,7 @@ uint row_start(
     Place place_5,
     Source source,
     uint row_6,
-    constant Params& params
+    device Params const& params
 ) {
     if (source.is_input) {
         Slice _e8 = params.slices.inner[place_5.slice];
@@ -674,7 +674,7 @@ void stage(
     uint k0_,
     uint num_quads_1,
     uint local_8,
-    constant Params& params,
+    device Params const& params,
     device type_5 const& state,
     threadgroup type_8& tile,
     constant _mslBufferSizes& _buffer_sizes
@@ -734,7 +734,7 @@ void multiply(
     Matrix matrix_2,
     uint unit_8,
     uint local_9,
-    constant Params& params,
+    device Params const& params,
     device type_3 const& weights,
     device type_5 const& state,
     threadgroup type_8& tile,
@@ -776,13 +776,13 @@ struct main_Input {
 kernel void main_(
   metal::uint3 group [[threadgroup_position_in_grid]]
 , uint local [[thread_index_in_threadgroup]]
-, constant Params& params [[user(fake0)]]
+, device Params const& params [[user(fake0)]]
 , device type_3 const& weights [[user(fake0)]]
 , device type_3 const& x_proj [[user(fake0)]]
 , device type_5& state [[user(fake0)]]
 , device type_5& y [[user(fake0)]]
 , threadgroup type_8& tile
-, constant Clock& clock [[user(fake0)]]
+, device Clock const& clock [[user(fake0)]]
 , constant _mslBufferSizes& _buffer_sizes [[user(fake0)]]
 ) {
     if (local == 0u) {
