@@ -3,14 +3,14 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use ndarray::{Array, Array3, ArrayD, ArrayView, Axis, Dimension, Ix3};
+use ndarray::{Array, Array3, ArrayD, ArrayView, ArrayViewD, Axis, Dimension, Ix2, Ix3};
 
 use crate::cell::Cell;
 use crate::error::{Error, Result};
-use crate::gpu::{DeviceArray, DeviceLengths, Gpu};
+use crate::gpu::{DeviceArray, Gpu};
 use crate::plan::{Options, Plan};
-use crate::problem::LayerSizes;
-use crate::run::{Arguments, Encoded, Engine, Job, States};
+use crate::problem::{InputKind, LayerSizes};
+use crate::run::{Engine, HostInput, Job, LayerInput, LayerIo, States};
 use crate::stream::Stream;
 use crate::weights::Weights;
 
@@ -68,33 +68,6 @@ pub struct LayerConfig {
     pub options: Options,
 }
 
-/// The arrays of an encoded run, see [`Layer::encode`]. An initial state that is none is zero.
-#[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
-pub struct LayerIo<'a> {
-    /// Input, read in place.
-    pub x: &'a DeviceArray,
-    /// Output, written in place.
-    pub y: &'a DeviceArray,
-    /// Initial hidden state.
-    pub h0: Option<&'a DeviceArray>,
-    /// Initial cell state (LSTM).
-    pub c0: Option<&'a DeviceArray>,
-    /// Where to put the final hidden state.
-    pub h_n: Option<&'a DeviceArray>,
-    /// Where to put the final cell state (LSTM).
-    pub c_n: Option<&'a DeviceArray>,
-    /// The length of each batch row; none is the full length for all.
-    pub lengths: Option<&'a DeviceLengths>,
-}
-
-impl<'a> LayerIo<'a> {
-    /// From zero states, the final ones not wanted, all rows of full length.
-    pub fn new(x: &'a DeviceArray, y: &'a DeviceArray) -> Self {
-        LayerIo { x, y, h0: None, c0: None, h_n: None, c_n: None, lengths: None }
-    }
-}
-
 impl<K: Kind> Layer<K> {
     /// Copies the weights to the device.
     ///
@@ -124,7 +97,8 @@ impl<K: Kind> Layer<K> {
     /// # Errors
     /// [`Error::Argument`] where a size is 0, [`Error::Limit`] or [`Error::Schedule`] where it cannot run.
     pub fn plan(&self, seq_len: usize, batch: usize) -> Result<Plan> {
-        self.engine.plan(seq_len, batch, false)
+        let problem = self.engine.problem(seq_len, batch, InputKind::Features, false)?;
+        self.engine.plan(&problem)
     }
 
     /// Runs a sequence from host arrays to host arrays and waits for it. y has the rank of x.
@@ -137,9 +111,7 @@ impl<K: Kind> Layer<K> {
         x: ArrayView<'_, f32, D>,
         state: Option<&K::State>,
     ) -> Result<(Array<f32, D>, K::State)> {
-        let call = Call::new(self, x, state)?;
-        let (y, states) = call.submit(self, None)?.wait()?;
-        call.finish(y, states)
+        typed(self.forward_input(features(x), None, state)?)
     }
 
     /// The async twin of [`Layer::forward`].
@@ -148,9 +120,7 @@ impl<K: Kind> Layer<K> {
         x: ArrayView<'_, f32, D>,
         state: Option<&K::State>,
     ) -> Result<(Array<f32, D>, K::State)> {
-        let call = Call::new(self, x, state)?;
-        let (y, states) = call.submit(self, None)?.ready().await?;
-        call.finish(y, states)
+        typed(self.forward_input_async(features(x), None, state).await?)
     }
 
     /// As [`Layer::forward`], each batch row with a length of its own (PyTorch's packed sequences, rows in any
@@ -167,9 +137,7 @@ impl<K: Kind> Layer<K> {
         lengths: &[usize],
         state: Option<&K::State>,
     ) -> Result<(Array<f32, D>, K::State)> {
-        let call = Call::new(self, x, state)?;
-        let (y, states) = call.submit(self, Some(lengths))?.wait()?;
-        call.finish(y, states)
+        typed(self.forward_input(features(x), Some(lengths), state)?)
     }
 
     /// The async twin of [`Layer::forward_lengths`].
@@ -179,12 +147,56 @@ impl<K: Kind> Layer<K> {
         lengths: &[usize],
         state: Option<&K::State>,
     ) -> Result<(Array<f32, D>, K::State)> {
-        let call = Call::new(self, x, state)?;
-        let (y, states) = call.submit(self, Some(lengths))?.ready().await?;
+        typed(self.forward_input_async(features(x), Some(lengths), state).await?)
+    }
+
+    /// As [`Layer::forward`], or [`Layer::forward_lengths`] where there are lengths, from any kind of input: x,
+    /// its projection made elsewhere, or token ids that pick rows of a projected embedding.
+    ///
+    /// ```no_run
+    /// use wgpu_rnn::ndarray::{Array1, Array2};
+    /// use wgpu_rnn::{Gpu, LayerConfig, LayerInput, Linear, Lstm, io};
+    ///
+    /// let gpu = Gpu::new()?;
+    /// let weights = io::safetensors::open("model.safetensors")?.lstm("encoder.lstm")?;
+    /// let embedding = Array2::zeros((30_000, weights.sizes().input_size));
+    /// let table = Linear::input_projection(&gpu, &weights)?.forward(embedding.view())?; // once
+    /// let table = gpu.upload(table.view())?;
+    ///
+    /// let lstm = Lstm::new(&gpu, &weights, LayerConfig::default())?;
+    /// let ids = Array1::from(vec![17, 4, 29_999]);
+    /// let input = LayerInput::Tokens { ids: ids.view().into_dyn(), table: &table };
+    /// let (y, state) = lstm.forward_input(input, None, None)?; // [3, D*H]
+    /// # Ok::<(), wgpu_rnn::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Argument`] where a token is not in the table, those of [`Layer::forward_lengths`].
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn forward_input(
+        &self,
+        input: LayerInput<'_>,
+        lengths: Option<&[usize]>,
+        state: Option<&K::State>,
+    ) -> Result<(ArrayD<f32>, K::State)> {
+        let call = Call::new(self, input, state)?;
+        let (y, states) = call.submit(self, lengths)?.wait()?;
         call.finish(y, states)
     }
 
-    /// Records a run into the caller's encoder. It submits nothing and waits for nothing; x and y are used where
+    /// The async twin of [`Layer::forward_input`].
+    pub async fn forward_input_async(
+        &self,
+        input: LayerInput<'_>,
+        lengths: Option<&[usize]>,
+        state: Option<&K::State>,
+    ) -> Result<(ArrayD<f32>, K::State)> {
+        let call = Call::new(self, input, state)?;
+        let (y, states) = call.submit(self, lengths)?.ready().await?;
+        call.finish(y, states)
+    }
+
+    /// Records a run into the caller's encoder. It submits nothing and waits for nothing; input and y are used where
     /// they lie, states and lengths are copied on the GPU.
     ///
     /// The work of several recorded runs of one shape shares buffers; they run in the order of submission, whatever
@@ -195,8 +207,7 @@ impl<K: Kind> Layer<K> {
     /// [`Error::Argument`] where a cell state is given to a cell without, those of [`Layer::plan`]. Nothing has been
     /// recorded then.
     pub fn encode(&self, encoder: &mut wgpu::CommandEncoder, io: &LayerIo<'_>) -> Result<()> {
-        let LayerIo { x, y, h0, c0, h_n, c_n, lengths } = *io;
-        self.engine.encode(encoder, &Encoded { x, y, h0, c0, h_n, c_n, lengths })
+        self.engine.encode(encoder, io)
     }
 
     /// A stream of single time steps for `batch` sequences, whose state stays on the GPU. It begins at zero.
@@ -204,62 +215,106 @@ impl<K: Kind> Layer<K> {
     /// # Errors
     /// Those of [`Layer::plan`] for one time step.
     pub fn stream(&self, batch: usize) -> Result<Stream<K>> {
-        Stream::new(Arc::clone(&self.engine), batch)
+        Stream::new(Arc::clone(&self.engine), batch, InputKind::Features, None)
+    }
+
+    /// As [`Layer::stream`], of steps whose input is projected already, see [`LayerInput::Projected`].
+    ///
+    /// # Errors
+    /// Those of [`Layer::stream`].
+    pub fn stream_projected(&self, batch: usize) -> Result<Stream<K>> {
+        Stream::new(Arc::clone(&self.engine), batch, InputKind::Projected, None)
+    }
+
+    /// As [`Layer::stream`], of token ids that pick rows of `table`, see [`LayerInput::Tokens`].
+    ///
+    /// # Errors
+    /// [`Error::Shape`] or [`Error::WrongDevice`] where the table does not fit, those of [`Layer::stream`].
+    pub fn stream_tokens(&self, batch: usize, table: &DeviceArray) -> Result<Stream<K>> {
+        let vocabulary = table.shape().first().copied().unwrap_or(0);
+        let kind = InputKind::Tokens { vocabulary };
+        Stream::new(Arc::clone(&self.engine), batch, kind, Some(table.clone()))
     }
 }
 
-/// A forward call with its arguments brought to three axes.
-struct Call<'a, K, D> {
-    x: ArrayView<'a, f32, Ix3>,
-    state: Option<States>,
-    /// The axis of the batch that x has not got.
-    unbatched: Option<Axis>,
-    types: PhantomData<fn() -> (K, D)>,
+fn features<D: Dimension>(x: ArrayView<'_, f32, D>) -> LayerInput<'_> {
+    LayerInput::Features(x.into_dyn())
 }
 
-impl<'a, K: Kind, D: Dimension> Call<'a, K, D> {
-    fn new(layer: &Layer<K>, x: ArrayView<'a, f32, D>, state: Option<&K::State>) -> Result<Self> {
-        let misfit = Error::shape("x", "3 axes (batched) or 2 axes (unbatched)", x.shape());
-        let unbatched = match x.ndim() {
-            2 => Some(Axis(usize::from(!layer.engine.batch_first))),
-            3 => None,
-            _ => return Err(misfit),
+/// y with the rank that x has.
+fn typed<D: Dimension, S>((y, state): (ArrayD<f32>, S)) -> Result<(Array<f32, D>, S)> {
+    let y = y.into_dimensionality().map_err(|error| Error::Gpu { reason: error.to_string() })?;
+    Ok((y, state))
+}
+
+/// A forward call with its arguments brought to three axes.
+struct Call<'a, K> {
+    input: HostInput<'a>,
+    state: Option<States>,
+    /// The axis of the batch that the input has not got.
+    unbatched: Option<Axis>,
+    kind: PhantomData<fn() -> K>,
+}
+
+impl<'a, K: Kind> Call<'a, K> {
+    fn new(layer: &Layer<K>, input: LayerInput<'a>, state: Option<&K::State>) -> Result<Self> {
+        let batch_axis = Axis(usize::from(!layer.engine.batch_first));
+        let (name, batched, shape) = match &input {
+            LayerInput::Features(x) => ("x", 3, x.shape()),
+            LayerInput::Projected(x_proj) => ("x_proj", 3, x_proj.shape()),
+            LayerInput::Tokens { ids, .. } => ("ids", 2, ids.shape()),
         };
-        let x = x.into_dyn();
-        let x = if let Some(axis) = unbatched { x.insert_axis(axis) } else { x };
-        let x = x.into_dimensionality::<Ix3>().map_err(|_| misfit)?;
+        let unbatched = match batched - shape.len() as isize {
+            0 => None,
+            1 => Some(batch_axis),
+            _ => {
+                let expected =
+                    format!("{batched} axes (batched) or {} axes (unbatched)", batched - 1);
+                return Err(Error::shape(name, expected, shape));
+            }
+        };
+        let input = match input {
+            LayerInput::Features(x) => HostInput::Features(with_axes(name, x, unbatched)?),
+            LayerInput::Projected(x) => HostInput::Projected(with_axes(name, x, unbatched)?),
+            LayerInput::Tokens { ids, table } => {
+                HostInput::Tokens { ids: with_axes::<_, Ix2>(name, ids, unbatched)?, table }
+            }
+        };
         let rank = if unbatched.is_some() { 2 } else { 3 };
         let part = |argument, array: &ArrayD<f32>| {
-            let misfit = Error::shape(argument, format!("{rank} axes, as x"), array.shape());
             if array.ndim() != rank {
-                return Err(misfit);
+                let expected = format!("{rank} axes, as {name}");
+                return Err(Error::shape(argument, expected, array.shape()));
             }
-            let array = array.clone();
-            let array = if rank == 2 { array.insert_axis(Axis(1)) } else { array };
-            array.into_dimensionality::<Ix3>().map_err(|_| misfit)
+            let axis = unbatched.map(|_| Axis(1));
+            with_axes::<_, Ix3>(argument, array.view(), axis).map(|array| array.to_owned())
         };
         let state = state.map(|state| {
             let (h, c) = K::parts(state);
             Ok::<_, Error>(States { h: part("h0", h)?, c: c.map(|c| part("c0", c)).transpose()? })
         });
-        Ok(Call { x, state: state.transpose()?, unbatched, types: PhantomData })
+        Ok(Call { input, state: state.transpose()?, unbatched, kind: PhantomData })
     }
 
     fn submit(&self, layer: &Layer<K>, lengths: Option<&[usize]>) -> Result<Job> {
-        layer.engine.forward(&Arguments { x: self.x, state: self.state.as_ref(), lengths })
+        layer.engine.forward(&self.input, self.state.as_ref(), lengths)
     }
 
-    fn finish(&self, y: Array3<f32>, states: States) -> Result<(Array<f32, D>, K::State)> {
-        let (h, c) = (states.h.into_dyn(), states.c.map(Array::into_dyn));
-        let (y, h, c) = match self.unbatched {
-            Some(axis) => {
-                let unbatch = |part: ArrayD<f32>| part.index_axis_move(Axis(1), 0);
-                (y.into_dyn().index_axis_move(axis, 0), unbatch(h), c.map(unbatch))
-            }
-            None => (y.into_dyn(), h, c),
-        };
-        let y =
-            y.into_dimensionality().map_err(|error| Error::Gpu { reason: error.to_string() })?;
-        Ok((y, K::state(h, c)?))
+    fn finish(&self, y: Array3<f32>, states: States) -> Result<(ArrayD<f32>, K::State)> {
+        let (y, h, c) = (y.into_dyn(), states.h.into_dyn(), states.c.map(Array::into_dyn));
+        let Some(axis) = self.unbatched else { return Ok((y, K::state(h, c)?)) };
+        let unbatch = |part: ArrayD<f32>| part.index_axis_move(Axis(1), 0);
+        Ok((y.index_axis_move(axis, 0), K::state(unbatch(h), c.map(unbatch))?))
     }
+}
+
+/// The array with an axis of length 1 for a batch, if so wished.
+fn with_axes<'a, T, D: Dimension>(
+    argument: &str,
+    array: ArrayViewD<'a, T>,
+    batch: Option<Axis>,
+) -> Result<ArrayView<'a, T, D>> {
+    let misfit = Error::shape(argument, "another number of axes", array.shape());
+    let array = if let Some(axis) = batch { array.insert_axis(axis) } else { array };
+    array.into_dimensionality().map_err(|_| misfit)
 }

@@ -49,14 +49,15 @@ pub use cell::{Activation, Activations, Cell, CellOptions, Flavour};
 pub use error::{Error, Result};
 #[cfg(not(target_arch = "wasm32"))]
 pub use gpu::Ceilings;
-pub use gpu::{AdapterReport, DeviceArray, DeviceLengths, Gpu, GpuBuilder, GpuStats, GpuTimer};
+pub use gpu::{AdapterReport, DeviceArray, Element, Gpu, GpuBuilder, GpuStats, GpuTimer};
 pub use gru::{Gru, GruKind, GruStream};
-pub use layer::{Kind, Layer, LayerConfig, LayerIo};
+pub use layer::{Kind, Layer, LayerConfig};
 pub use linear::Linear;
 pub use lstm::{Lstm, LstmKind, LstmState, LstmStream};
 pub use plan::{Memory, Options, Plan, Schedule, plan};
-pub use problem::{Direction, LayerSizes, Problem};
+pub use problem::{Direction, InputKind, LayerSizes, Problem};
 pub use rnn::{Rnn, RnnKind, RnnStream};
+pub use run::{DeviceInput, LayerInput, LayerIo};
 pub use stream::Stream;
 pub use weights::{LayerWeights, Weights};
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use ndarray::{Array, Array1, Array2, ArrayView, Dimension};
+use ndarray::{Array, Array1, Array2, ArrayView, Axis, Dimension, concatenate};
 
 use crate::error::{Error, Result};
 use crate::gpu::{DeviceArray, Gpu, lock};
@@ -10,6 +10,7 @@ use crate::io::safetensors::Model;
 use crate::kernels::{Kernel, Matmul, MatmulParams, Store, Tile};
 use crate::pack::pack_linear;
 use crate::run::{Bound, Dispatch, Executable, HostSide, Program, Recent, Role};
+use crate::weights::Weights;
 
 /// `y = x W^T + b` over the last axis of x, as PyTorch's `nn.Linear`.
 #[derive(Clone, Debug)]
@@ -59,6 +60,20 @@ impl Linear {
         let gpu = gpu.clone();
         let inner = Inner { gpu, in_features, out_features, weights, runs: Recent::new() };
         Ok(Linear { inner: Arc::new(inner) })
+    }
+
+    /// x to x · W_ihᵀ of a stack's first layer, `[.., I]` to `[.., D*G*H]`, without biases: what
+    /// [`LayerInput::Projected`](crate::LayerInput::Projected) takes, and the table of an embedding for
+    /// [`LayerInput::Tokens`](crate::LayerInput::Tokens).
+    ///
+    /// # Errors
+    /// [`Error::Limit`] where the device cannot hold the weights.
+    pub fn input_projection(gpu: &Gpu, weights: &Weights) -> Result<Self> {
+        let first = weights.directions().filter(|(layer, ..)| *layer == 0);
+        let rows: Vec<_> = first.map(|(.., layer)| layer.w_ih.view()).collect();
+        let weight = concatenate(Axis(0), &rows);
+        let weight = weight.map_err(|error| Error::Gpu { reason: error.to_string() })?;
+        Self::new(gpu, &weight, None)
     }
 
     /// Loads `{prefix}.weight` and, where it is there, `{prefix}.bias`.

@@ -87,6 +87,11 @@ impl LayerSizes {
         self.num_directions() * self.recurrent_size()
     }
 
+    /// Features of one time step of x · W_ihᵀ of the first layer: the gates of all its units and directions.
+    pub fn projected_size(&self) -> usize {
+        self.num_directions() * self.cell.num_gates() * self.hidden_size
+    }
+
     /// The input features of layer `layer`: those of x, or the output of the layer below.
     pub fn layer_input_size(&self, layer: usize) -> usize {
         if layer == 0 { self.input_size } else { self.output_size() }
@@ -112,6 +117,22 @@ impl LayerSizes {
     }
 }
 
+/// What a run takes in.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum InputKind {
+    /// x.
+    #[default]
+    Features,
+    /// x · W_ihᵀ of the first layer.
+    Projected,
+    /// Token ids, each of which picks a row of a table that holds x · W_ihᵀ.
+    Tokens {
+        /// Rows of the table.
+        vocabulary: usize,
+    },
+}
+
 /// One run: the layers, and how much goes through them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Problem {
@@ -127,6 +148,8 @@ pub struct Problem {
     pub has_lengths: bool,
     /// Which code of the cell runs.
     pub flavour: Flavour,
+    /// What the run takes in.
+    pub input: InputKind,
 }
 
 impl Problem {
@@ -139,8 +162,15 @@ impl Problem {
         sizes.validate()?;
         at_least_one("seq_len", seq_len)?;
         at_least_one("batch", batch)?;
-        let (has_lengths, flavour) = (false, Flavour::Standard);
-        let problem = Problem { sizes, seq_len, batch, batch_first, has_lengths, flavour };
+        let problem = Problem {
+            sizes,
+            seq_len,
+            batch,
+            batch_first,
+            has_lengths: false,
+            flavour: Flavour::Standard,
+            input: InputKind::Features,
+        };
         // The largest products of each kind; every other size of a run is a part of one of these.
         let [t, b, i, h] = [seq_len, batch, sizes.input_size, sizes.hidden_size].map(|n| n as u64);
         let (l, d) = (sizes.num_layers as u64, sizes.num_directions() as u64);
@@ -155,9 +185,21 @@ impl Problem {
         Ok(problem)
     }
 
-    /// The shape of x.
+    /// The shape of x, or of what the run takes in instead; token ids count as one feature.
     pub fn x_shape(&self) -> [usize; 3] {
-        self.sequence_shape(self.sizes.input_size)
+        self.sequence_shape(match self.input {
+            InputKind::Features => self.sizes.input_size,
+            InputKind::Projected => self.sizes.projected_size(),
+            InputKind::Tokens { .. } => 1,
+        })
+    }
+
+    /// The shape of the table that token ids pick rows of.
+    pub fn table_shape(&self) -> Option<[usize; 2]> {
+        match self.input {
+            InputKind::Tokens { vocabulary } => Some([vocabulary, self.sizes.projected_size()]),
+            _ => None,
+        }
     }
 
     /// The shape of y.
@@ -181,6 +223,10 @@ impl Problem {
         // All layers above the first are of one size.
         let inputs = |layer| sizes.layer_input_size(layer) + sizes.recurrent_size();
         let inputs = inputs(0) + (sizes.num_layers - 1) * inputs(1);
+        let inputs = match self.input {
+            InputKind::Features => inputs,
+            _ => inputs - sizes.input_size,
+        };
         let gates = sizes.num_directions() * sizes.cell.num_gates() * sizes.hidden_size;
         let projections = sizes.num_states() * sizes.hidden_size * sizes.proj_size;
         2 * (self.seq_len * self.batch) as u64 * (inputs * gates + projections) as u64

@@ -3,12 +3,14 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use ndarray::{Array2, ArrayD, ArrayView2, Ix3};
+use bytemuck::Pod;
+use ndarray::{Array2, ArrayD, ArrayView, ArrayView1, ArrayView2, Dimension, Ix3};
 
 use crate::error::{Error, Result};
 use crate::gpu::{DeviceArray, Pending, Readback};
 use crate::layer::Kind;
-use crate::run::{Engine, States, Workspace, check_shape};
+use crate::problem::{InputKind, Problem};
+use crate::run::{Engine, States, Workspace, check_ids, check_shape, check_table};
 
 /// Advances `batch` sequences by one time step per call, like PyTorch's `nn.LSTMCell` for a whole stack; the
 /// state stays on the GPU. Made by [`Layer::stream`](crate::Layer::stream); streams of one layer share its weights, nothing else.
@@ -19,15 +21,28 @@ pub struct Stream<K: Kind> {
     engine: Arc<Engine>,
     workspace: Workspace,
     batch: usize,
+    /// The rows that token ids pick, where a step takes token ids.
+    table: Option<DeviceArray>,
     /// The half of the h ring that holds h now.
     half: usize,
     kind: PhantomData<fn() -> K>,
 }
 
 impl<K: Kind> Stream<K> {
-    pub(crate) fn new(engine: Arc<Engine>, batch: usize) -> Result<Self> {
-        let workspace = engine.stream_workspace(batch)?;
-        let mut stream = Stream { engine, workspace, batch, half: 0, kind: PhantomData };
+    pub(crate) fn new(
+        engine: Arc<Engine>,
+        batch: usize,
+        input: InputKind,
+        table: Option<DeviceArray>,
+    ) -> Result<Self> {
+        // A step has no layout: its one time step is the outer axis.
+        let problem = Problem { batch_first: false, ..engine.problem(1, batch, input, false)? };
+        if let Some(table) = &table {
+            check_table(table, &engine.gpu, &problem)?;
+        }
+        let workspace = engine.stream_workspace(&problem, table.as_ref())?;
+        let kind = PhantomData;
+        let mut stream = Stream { engine, workspace, batch, table, half: 0, kind };
         stream.reset()?;
         Ok(stream)
     }
@@ -37,47 +52,115 @@ impl<K: Kind> Stream<K> {
         self.batch
     }
 
-    /// Advances all sequences by one time step: x_t `[batch, input_size]` to y_t `[batch, D*H]`.
+    /// Advances all sequences by one time step: x_t `[batch, input_size]`, or projected `[batch, D*G*H]`, to y_t
+    /// `[batch, D*H]`.
     ///
     /// # Errors
-    /// [`Error::Shape`] where x_t does not fit: the state is then as it was. [`Error::DeviceLost`].
+    /// [`Error::Shape`] where x_t does not fit, [`Error::Argument`] where the stream takes token ids: the state is then
+    /// as it was. [`Error::DeviceLost`].
     #[cfg(not(target_arch = "wasm32"))]
     pub fn step(&mut self, x_t: ArrayView2<'_, f32>) -> Result<Array2<f32>> {
-        let (half, pending) = self.submit(x_t)?;
-        let (y, readback) = pending.wait(|values| self.rows(values))?;
-        self.workspace.return_readback(half, readback);
-        y
+        self.check_features(x_t.shape())?;
+        self.run(x_t)
     }
 
     /// The async twin of [`Stream::step`]. The step is taken when this is first polled, even if the future is
     /// dropped before it ends.
     pub async fn step_async(&mut self, x_t: ArrayView2<'_, f32>) -> Result<Array2<f32>> {
-        let (half, pending) = self.submit(x_t)?;
-        let (y, readback) = pending.ready(|values| self.rows(values)).await?;
-        self.workspace.return_readback(half, readback);
-        y
+        self.check_features(x_t.shape())?;
+        self.run_async(x_t).await
     }
 
-    /// Records a step into the caller's encoder: x_t `[batch, input_size]` to y_t `[batch, D*H]`, both used in
-    /// place. Encoders must be submitted in the order of these calls.
+    /// As [`Stream::step`], in a stream of token ids: `[batch]`.
     ///
     /// # Errors
-    /// [`Error::Shape`] or [`Error::WrongDevice`] where an array does not fit; nothing has been recorded then.
+    /// [`Error::Shape`] where there is not one for each sequence, [`Error::Argument`] where one is not in the table or
+    /// the stream takes no token ids: the state is then as it was. [`Error::DeviceLost`].
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn step_tokens(&mut self, ids: ArrayView1<'_, u32>) -> Result<Array2<f32>> {
+        self.check_tokens(ids)?;
+        self.run(ids)
+    }
+
+    /// The async twin of [`Stream::step_tokens`].
+    pub async fn step_tokens_async(&mut self, ids: ArrayView1<'_, u32>) -> Result<Array2<f32>> {
+        self.check_tokens(ids)?;
+        self.run_async(ids).await
+    }
+
+    /// Records a step into the caller's encoder: x_t `[batch, input_size]`, or projected `[batch, D*G*H]`, to y_t
+    /// `[batch, D*H]`, both used in place. Encoders must be submitted in the order of these calls.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] or [`Error::WrongDevice`] where an array does not fit, [`Error::Argument`] where the stream
+    /// takes token ids; nothing has been recorded then.
     pub fn encode_step(
         &mut self,
         encoder: &mut wgpu::CommandEncoder,
         x_t: &DeviceArray,
         y_t: &DeviceArray,
     ) -> Result<()> {
+        self.check_features(x_t.shape())?;
+        x_t.check("x_t", &self.engine.gpu, x_t.shape())?;
+        self.encode(encoder, x_t.buffer(), y_t)
+    }
+
+    /// As [`Stream::encode_step`], in a stream of token ids: `[batch]`. One beyond the table picks its last row.
+    ///
+    /// # Errors
+    /// As [`Stream::encode_step`].
+    pub fn encode_step_tokens(
+        &mut self,
+        encoder: &mut wgpu::CommandEncoder,
+        ids: &DeviceArray<u32>,
+        y_t: &DeviceArray,
+    ) -> Result<()> {
+        self.table_of_tokens()?;
+        ids.check("ids", &self.engine.gpu, &[self.batch])?;
+        self.encode(encoder, ids.buffer(), y_t)
+    }
+
+    fn check_features(&self, shape: &[usize]) -> Result<()> {
+        if self.table.is_some() {
+            return Err(Error::argument(
+                "x_t",
+                "token ids: the stream was made for them",
+                "features",
+            ));
+        }
+        check_shape("x_t", shape, &self.workspace.problem().x_shape()[1..])
+    }
+
+    fn table_of_tokens(&self) -> Result<&DeviceArray> {
+        let expected = "features: the stream was made for them";
+        self.table.as_ref().ok_or_else(|| Error::argument("ids", expected, "token ids"))
+    }
+
+    fn check_tokens(&self, ids: ArrayView1<'_, u32>) -> Result<()> {
+        let table = self.table_of_tokens()?;
+        check_shape("ids", ids.shape(), &[self.batch])?;
+        check_ids(&ids, table)
+    }
+
+    fn encode(
+        &mut self,
+        encoder: &mut wgpu::CommandEncoder,
+        input: &wgpu::Buffer,
+        y_t: &DeviceArray,
+    ) -> Result<()> {
         let Engine { gpu, sizes, .. } = &*self.engine;
-        x_t.check("x_t", gpu, &[self.batch, sizes.input_size])?;
         y_t.check("y_t", gpu, &[self.batch, sizes.output_size()])?;
-        if x_t.buffer() == y_t.buffer() {
-            return Err(Error::argument("y_t", "another buffer than x_t", "the buffer of x_t"));
+        let table = self.table.as_ref().map(DeviceArray::buffer);
+        if y_t.buffer() == input || Some(y_t.buffer()) == table {
+            return Err(Error::argument(
+                "y_t",
+                "another buffer than the input",
+                "the input's buffer",
+            ));
         }
         gpu.scoped(|| {
-            let (x, y) = (x_t.buffer(), y_t.buffer());
-            let bound = self.workspace.bind_cached(&self.engine, self.half, x, y)?;
+            let y = y_t.buffer();
+            let bound = self.workspace.bind_cached(&self.engine, self.half, input, y)?;
             self.workspace.record(gpu, encoder, self.half, &bound);
             Ok(())
         })?;
@@ -144,15 +227,35 @@ impl<K: Kind> Stream<K> {
         })
     }
 
-    /// Uploads x_t, runs the step and asks for y_t. Returns also the half it began from.
-    fn submit(&mut self, x_t: ArrayView2<'_, f32>) -> Result<(usize, Pending)> {
-        let Engine { gpu, sizes, .. } = &*self.engine;
-        check_shape("x_t", x_t.shape(), &[self.batch, sizes.input_size])?;
+    #[cfg(not(target_arch = "wasm32"))]
+    fn run<T: Pod, D: Dimension>(&mut self, input: ArrayView<'_, T, D>) -> Result<Array2<f32>> {
+        let (half, pending) = self.submit(input)?;
+        let (y, readback) = pending.wait(|values| self.rows(values))?;
+        self.workspace.return_readback(half, readback);
+        y
+    }
+
+    async fn run_async<T: Pod, D: Dimension>(
+        &mut self,
+        input: ArrayView<'_, T, D>,
+    ) -> Result<Array2<f32>> {
+        let (half, pending) = self.submit(input)?;
+        let (y, readback) = pending.ready(|values| self.rows(values)).await?;
+        self.workspace.return_readback(half, readback);
+        y
+    }
+
+    /// Uploads the step's input, runs it and asks for y_t. Returns also the half it began from.
+    fn submit<T: Pod, D: Dimension>(
+        &mut self,
+        input: ArrayView<'_, T, D>,
+    ) -> Result<(usize, Pending)> {
+        let gpu = &self.engine.gpu;
         let half = self.half;
         let pending = gpu.scoped(|| {
             let host = self.workspace.host(&self.engine, half);
             let readback = host.take_readback(gpu);
-            gpu.write(&host.x, 0, x_t);
+            gpu.write(&host.x, 0, input);
             let mut encoder = self.engine.encoder();
             self.workspace.record(gpu, &mut encoder, half, &host.bound);
             let bytes = self.workspace.collect_output(&mut encoder, host, &readback);

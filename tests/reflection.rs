@@ -13,7 +13,8 @@ use naga::{
 };
 use wgpu_rnn::kernels::recurrence::{MAX_SLICES, NONE};
 use wgpu_rnn::kernels::{
-    self, Access, Choice, Kernel, MatmulParams, Phases, RecurrenceParams, Slice as SliceParams,
+    self, Access, Choice, GatherParams, Kernel, MatmulParams, Phases, RecurrenceParams,
+    Slice as SliceParams,
 };
 use wgpu_rnn::{Activation, Activations, Cell, CellOptions, DeviceCaps};
 
@@ -157,6 +158,23 @@ fn host_structs() -> Structs {
         reverse,
         num_slices,
     });
+    let gather = host_struct!(GatherParams {
+        rows,
+        batch,
+        first_step,
+        seq_len,
+        stride_t,
+        stride_b,
+        table_rows,
+        hidden_size,
+        gates,
+        lanes,
+        row_size,
+        bias,
+        bias_stride,
+        reverse,
+        num_slices,
+    });
     let recurrence = host_struct!(RecurrenceParams {
         hidden_size,
         recurrent_size,
@@ -213,6 +231,7 @@ fn host_structs() -> Structs {
     let step = Field { name: "step".into(), ty: "u32".into(), offset: 0 };
     let clock = Struct { fields: vec![step], bytes: 4 };
     let all = [
+        ("GatherParams", gather),
         ("MatmulParams", matmul),
         ("Params", recurrence),
         ("Slice", slice),
@@ -284,7 +303,7 @@ fn bindings_are_those_that_the_pipelines_get() {
 #[test]
 fn constants_are_equal() {
     for parsed in PARSED.iter() {
-        let is_recurrence = !matches!(parsed.kernel, Kernel::Matmul(_));
+        let is_recurrence = !matches!(parsed.kernel, Kernel::Gather(_) | Kernel::Matmul(_));
         let (none, max) = (parsed.constant("NONE"), parsed.constant("MAX_SLICES"));
         assert_eq!(none, is_recurrence.then_some(NONE), "{}: NONE", parsed.name());
         let slices = is_recurrence.then_some(MAX_SLICES as u32);

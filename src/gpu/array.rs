@@ -1,19 +1,34 @@
 //! Arrays that live on the device: a buffer with a shape.
 
+use std::marker::PhantomData;
+
 use ndarray::{ArrayD, ArrayView, Dimension, IxDyn};
 
 use super::{Gpu, Pending, Readback};
 use crate::error::{Error, Result};
 
-/// An `f32` array on the device, row-major and dense.
+/// What a [`DeviceArray`] can hold: `f32`, and `u32` for lengths and token ids.
+pub trait Element: bytemuck::Pod + sealed::Sealed {}
+
+impl Element for f32 {}
+impl Element for u32 {}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for f32 {}
+    impl Sealed for u32 {}
+}
+
+/// An array on the device, row-major and dense.
 #[derive(Clone, Debug)]
-pub struct DeviceArray {
+pub struct DeviceArray<T: Element = f32> {
     gpu: Gpu,
     buffer: wgpu::Buffer,
     shape: Vec<usize>,
+    element: PhantomData<fn() -> T>,
 }
 
-impl DeviceArray {
+impl<T: Element> DeviceArray<T> {
     /// Lends a caller's buffer, which stays the caller's; the array begins at its first byte.
     ///
     /// # Errors
@@ -21,7 +36,11 @@ impl DeviceArray {
     pub fn from_buffer(gpu: &Gpu, buffer: wgpu::Buffer, shape: &[usize]) -> Result<Self> {
         check_size("buffer", &buffer, shape)?;
         check_usage("buffer", &buffer, wgpu::BufferUsages::STORAGE)?;
-        Ok(DeviceArray { gpu: gpu.clone(), buffer, shape: shape.to_vec() })
+        Ok(Self::new(gpu, buffer, shape))
+    }
+
+    fn new(gpu: &Gpu, buffer: wgpu::Buffer, shape: &[usize]) -> Self {
+        DeviceArray { gpu: gpu.clone(), buffer, shape: shape.to_vec(), element: PhantomData }
     }
 
     /// The buffer, which may be longer than the array.
@@ -41,14 +60,14 @@ impl DeviceArray {
 
     /// Copies the array to the host and waits for it. The buffer needs `COPY_SRC`.
     #[cfg(not(target_arch = "wasm32"))]
-    pub fn download(&self) -> Result<ArrayD<f32>> {
-        let values = self.request()?.wait(<[f32]>::to_vec)?.0;
+    pub fn download(&self) -> Result<ArrayD<T>> {
+        let values = self.request()?.wait(Self::elements)?.0;
         self.to_host(values)
     }
 
     /// The async twin of [`DeviceArray::download`].
-    pub async fn download_async(&self) -> Result<ArrayD<f32>> {
-        let values = self.request()?.ready(<[f32]>::to_vec).await?.0;
+    pub async fn download_async(&self) -> Result<ArrayD<T>> {
+        let values = self.request()?.ready(Self::elements).await?.0;
         self.to_host(values)
     }
 
@@ -63,7 +82,11 @@ impl DeviceArray {
         })
     }
 
-    fn to_host(&self, values: Vec<f32>) -> Result<ArrayD<f32>> {
+    fn elements(words: &[f32]) -> Vec<T> {
+        bytemuck::cast_slice(words).to_vec()
+    }
+
+    fn to_host(&self, values: Vec<T>) -> Result<ArrayD<T>> {
         ArrayD::from_shape_vec(IxDyn(&self.shape), values)
             .map_err(|error| Error::Gpu { reason: error.to_string() })
     }
@@ -80,40 +103,6 @@ impl DeviceArray {
 
     pub(crate) fn check_usage(&self, argument: &str, needed: wgpu::BufferUsages) -> Result<()> {
         check_usage(argument, &self.buffer, needed)
-    }
-}
-
-/// The lengths of the rows of a batch on the device, one `u32` each.
-#[derive(Clone, Debug)]
-pub struct DeviceLengths {
-    gpu: Gpu,
-    buffer: wgpu::Buffer,
-    batch: usize,
-}
-
-impl DeviceLengths {
-    /// Lends a caller's buffer of `batch` numbers; one that is more than `seq_len` counts as `seq_len`.
-    ///
-    /// # Errors
-    /// [`Error::BufferTooSmall`], or [`Error::BufferUsage`] where `COPY_SRC` is missing.
-    pub fn from_buffer(gpu: &Gpu, buffer: wgpu::Buffer, batch: usize) -> Result<Self> {
-        check_size("buffer", &buffer, &[batch])?;
-        check_usage("buffer", &buffer, wgpu::BufferUsages::COPY_SRC)?;
-        Ok(DeviceLengths { gpu: gpu.clone(), buffer, batch })
-    }
-
-    pub(crate) fn buffer(&self) -> &wgpu::Buffer {
-        &self.buffer
-    }
-
-    pub(crate) fn check(&self, argument: &str, gpu: &Gpu, batch: usize) -> Result<()> {
-        if !self.gpu.is(gpu) {
-            return Err(Error::WrongDevice { argument: argument.into() });
-        }
-        if self.batch != batch {
-            return Err(Error::shape(argument, format!("[{batch}]"), &[self.batch]));
-        }
-        Ok(())
     }
 }
 
@@ -158,33 +147,23 @@ impl Gpu {
         use wgpu::BufferUsages as Usage;
         let usage = Usage::STORAGE | Usage::COPY_SRC | Usage::COPY_DST;
         let buffer = self.scoped(|| Ok(self.create_buffer("array", bytes, usage)))?;
-        Ok(DeviceArray { gpu: self.clone(), buffer, shape: shape.to_vec() })
+        Ok(DeviceArray::new(self, buffer, shape))
     }
 
     /// Copies an array to the device.
     ///
     /// # Errors
     /// As [`Gpu::zeros`].
-    pub fn upload<D: Dimension>(&self, array: ArrayView<'_, f32, D>) -> Result<DeviceArray> {
-        let device_array = self.zeros(array.shape())?;
+    pub fn upload<T: Element, D: Dimension>(
+        &self,
+        array: ArrayView<'_, T, D>,
+    ) -> Result<DeviceArray<T>> {
+        let DeviceArray { buffer, shape, .. } = self.zeros(array.shape())?;
         self.scoped(|| {
-            self.write(&device_array.buffer, 0, array);
+            self.write(&buffer, 0, array);
             Ok(())
         })?;
-        Ok(device_array)
-    }
-
-    /// Copies the lengths of a batch's rows to the device.
-    ///
-    /// # Errors
-    /// As [`Gpu::zeros`].
-    pub fn upload_lengths(&self, lengths: &[u32]) -> Result<DeviceLengths> {
-        let array = self.zeros(&[lengths.len()])?;
-        self.scoped(|| {
-            self.write(&array.buffer, 0, ndarray::ArrayView1::from(lengths));
-            Ok(())
-        })?;
-        Ok(DeviceLengths { gpu: self.clone(), buffer: array.buffer, batch: lengths.len() })
+        Ok(DeviceArray::new(self, buffer, &shape))
     }
 
     /// Queues a copy of a host array to byte `offset` of a buffer; call it in a scope.

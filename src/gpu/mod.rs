@@ -8,7 +8,7 @@ mod errors;
 mod readback;
 mod timer;
 
-pub use array::{DeviceArray, DeviceLengths};
+pub use array::{DeviceArray, Element};
 pub use builder::{AdapterReport, GpuBuilder};
 #[cfg(not(target_arch = "wasm32"))]
 pub use ceilings::Ceilings;
@@ -21,9 +21,8 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use crate::caps::DeviceCaps;
 use crate::error::{Error, Result};
-use crate::kernels::{Access, Kernel};
+use crate::kernels::{Access, Kernel, MAX_CHUNK};
 use crate::pack::round_up;
-use crate::plan::MAX_CHUNK;
 
 /// A device with its queue and the pipelines made for it. Cheap to clone; all clones are the same device.
 #[derive(Clone, Debug)]

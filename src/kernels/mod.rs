@@ -1,9 +1,11 @@
 //! The GPU programs. Each module stands beside a file of `shaders/`: it names the constants, the parameters and the
 //! grid of that shader, and composes its source from whole WGSL files.
 
+pub mod gather;
 pub mod matmul;
 pub mod recurrence;
 
+pub use gather::{Gather, GatherParams};
 pub use matmul::{Matmul, MatmulParams, Store, Tile};
 pub use recurrence::{
     CellKernel, Choice, Input, Phase, Phases, RecurrenceParams, Sequence, Slice, Step,
@@ -12,11 +14,14 @@ pub use recurrence::{
 /// A kernel with all its constants: one WGSL module, one pipeline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kernel {
+    Gather(Gather),
     Matmul(Matmul),
     Step(Step),
     Sequence(Sequence),
 }
 
+/// Steps that one chunk can have at most: the clock has one entry for each.
+pub(crate) const MAX_CHUNK: usize = 4096;
 /// The binding of lengths/given.wgsl.
 const LENGTHS_BINDING: u32 = 5;
 
@@ -31,6 +36,7 @@ impl Kernel {
     /// Unique among all kernels: the shader and its constants.
     pub fn name(&self) -> String {
         match self {
+            Kernel::Gather(kernel) => kernel.name(),
             Kernel::Matmul(kernel) => kernel.name(),
             Kernel::Step(kernel) => kernel.name(),
             Kernel::Sequence(kernel) => kernel.name(),
@@ -40,6 +46,7 @@ impl Kernel {
     /// The whole WGSL module; the entry point is `main`.
     pub fn source(&self) -> String {
         match self {
+            Kernel::Gather(kernel) => kernel.source(),
             Kernel::Matmul(kernel) => kernel.source(),
             Kernel::Step(kernel) => kernel.source(),
             Kernel::Sequence(kernel) => kernel.source(),
@@ -50,6 +57,10 @@ impl Kernel {
     pub fn bindings(&self) -> Vec<(u32, Access)> {
         use Access::{Read, ReadWrite};
         let (own, has_lengths) = match self {
+            Kernel::Gather(kernel) if kernel.is_by_token => {
+                (&[Read, Read, ReadWrite, Read][..], kernel.has_lengths)
+            }
+            Kernel::Gather(kernel) => (&[Read, Read, ReadWrite][..], kernel.has_lengths),
             Kernel::Matmul(kernel) => (&[Read, Read, ReadWrite][..], kernel.has_lengths),
             Kernel::Step(Step { cell, .. }) | Kernel::Sequence(Sequence { cell, .. }) => {
                 (&[Read, Read, ReadWrite, ReadWrite][..], cell.has_lengths)
@@ -62,6 +73,7 @@ impl Kernel {
     /// Bytes of the parameters at binding 0.
     pub fn params_bytes(&self) -> u32 {
         match self {
+            Kernel::Gather(_) => size_of::<GatherParams>() as u32,
             Kernel::Matmul(_) => size_of::<MatmulParams>() as u32,
             Kernel::Step(_) | Kernel::Sequence(_) => size_of::<RecurrenceParams>() as u32,
         }
@@ -75,6 +87,7 @@ impl Kernel {
     /// Batch rows that one load of weights serves.
     pub fn rows(&self) -> u32 {
         match self {
+            Kernel::Gather(_) => Gather::ROWS,
             Kernel::Matmul(kernel) => kernel.tile.m_per_invocation,
             Kernel::Step(kernel) => kernel.rows,
             Kernel::Sequence(kernel) => kernel.rows,
@@ -84,6 +97,7 @@ impl Kernel {
     /// Invocations of one workgroup.
     pub fn invocations(&self) -> u32 {
         match self {
+            Kernel::Gather(_) => Gather::INVOCATIONS,
             Kernel::Matmul(kernel) => kernel.invocations(),
             Kernel::Step(kernel) => kernel.units,
             Kernel::Sequence(kernel) => kernel.units,
@@ -93,6 +107,7 @@ impl Kernel {
     /// Bytes of workgroup memory.
     pub fn workgroup_bytes(&self) -> u32 {
         match self {
+            Kernel::Gather(_) => 0,
             Kernel::Matmul(kernel) => kernel.workgroup_bytes(),
             Kernel::Step(kernel) => kernel.workgroup_bytes(),
             Kernel::Sequence(kernel) => kernel.workgroup_bytes(),
@@ -102,10 +117,11 @@ impl Kernel {
 
 /// Every kernel that a plan can contain.
 pub fn all() -> Vec<Kernel> {
+    let gathers = Gather::all().map(Kernel::Gather);
     let matmuls = Matmul::all().map(Kernel::Matmul);
     let steps = Step::all().map(Kernel::Step);
     let sequences = Sequence::all().map(Kernel::Sequence);
-    matmuls.chain(steps).chain(sequences).collect()
+    gathers.chain(matmuls).chain(steps).chain(sequences).collect()
 }
 
 /// A WGSL module: the constants that WGSL demands as `const` (sizes of arrays), then whole files in order.

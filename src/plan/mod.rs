@@ -14,10 +14,11 @@ use crate::caps::{DeviceCaps, check_limit};
 use crate::error::{Error, Result};
 use crate::kernels::recurrence::{MAX_SLICES, ROWS};
 use crate::kernels::{
-    CellKernel, Input, Kernel, Matmul, Phase, Phases, Sequence, Step, Store, Tile,
+    CellKernel, Gather, Input, Kernel, MAX_CHUNK, Matmul, Phase, Phases, Sequence, Step, Store,
+    Tile,
 };
 use crate::pack::WeightLayout;
-use crate::problem::{Direction, LayerSizes, Problem};
+use crate::problem::{Direction, InputKind, LayerSizes, Problem};
 
 /// How the time steps of a sequence become dispatches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -88,8 +89,6 @@ pub struct Plan {
     pub(crate) projection: Matmul,
 }
 
-/// Steps that one chunk can have at most: the clock has one entry for each.
-pub(crate) const MAX_CHUNK: usize = 4096;
 /// The x_proj of a chunk should stay below this, to bound memory.
 const X_PROJ_BYTES: u64 = 64 << 20;
 /// One dispatch should do no more work per workgroup than this, since drivers kill what runs for seconds.
@@ -119,6 +118,9 @@ pub fn plan(problem: &Problem, caps: &DeviceCaps, options: &Options) -> Result<P
         return Err(Error::argument("chunk", "at least 1", 0));
     }
     Problem::new(problem.sizes, problem.seq_len, problem.batch, problem.batch_first)?;
+    if problem.input == (InputKind::Tokens { vocabulary: 0 }) {
+        return Err(Error::argument("vocabulary", "at least 1", 0));
+    }
     let planner = Planner { problem, caps, options, sizes: &problem.sizes };
     planner.check_buffers()?;
     match options.schedule {
@@ -175,6 +177,7 @@ impl Planner<'_> {
         } else if l >= 2
             && self.sizes.direction == Direction::Forward
             && Phases::of(self.sizes) == Phases::Whole
+            && self.problem.input == InputKind::Features
             && !self.caps.is_software
         {
             let reason = format!("{l} layers take {} dispatches instead of {}", t + l - 1, t * l);
@@ -195,7 +198,8 @@ impl Planner<'_> {
     }
 
     fn stepwise(&self) -> Result<Plan> {
-        let input = if self.problem.seq_len == 1 { Input::Fused } else { Input::Hoisted };
+        let is_fused = self.problem.seq_len == 1 && self.problem.input == InputKind::Features;
+        let input = if is_fused { Input::Fused } else { Input::Hoisted };
         let (step, rows_reason) = self.step_kernel(input, self.sizes.num_directions())?;
         let (chunk, chunk_reason) = match input {
             Input::Hoisted => self.chunk(MAX_CHUNK)?,
@@ -221,6 +225,11 @@ impl Planner<'_> {
         }
         if Phases::of(self.sizes) != Phases::Whole {
             return Err(impossible("a step of these layers takes two dispatches, not one"));
+        }
+        if self.problem.input != InputKind::Features {
+            return Err(impossible(
+                "its first layer multiplies x itself, here x is projected already",
+            ));
         }
         check_limit("the layers of a wavefront", layers as u64, "MAX_SLICES", MAX_SLICES as u64)?;
         let weights = WeightLayout::new(*self.sizes).bytes();
@@ -368,11 +377,11 @@ impl Planner<'_> {
         let most_bytes = X_PROJ_BYTES.min(self.caps.max_storage_buffer_binding_size);
         let by_memory = (most_bytes / step_bytes).max(1);
         let most_rows = u64::from(self.caps.max_compute_workgroups_per_dimension)
-            * u64::from(Tile::of(self.caps).m);
+            * u64::from(Tile::of(self.caps).m.min(Gather::ROWS));
         check_limit(
             "the batch",
             batch,
-            "max_compute_workgroups_per_dimension * TILE_M",
+            "max_compute_workgroups_per_dimension * rows of a workgroup",
             most_rows,
         )?;
         let chunk = [Some(self.problem.seq_len), Some(longest), self.options.chunk]
@@ -392,6 +401,10 @@ impl Planner<'_> {
         let sequences = [("x", self.problem.x_shape()), ("y", self.problem.y_shape())];
         for (name, shape) in sequences {
             self.caps.check_binding(name, 4 * elements(shape))?;
+        }
+        if let Some([rows, columns]) = self.problem.table_shape() {
+            let bytes = (rows as u64).saturating_mul(4 * columns as u64);
+            self.caps.check_binding("the projected table", bytes)?;
         }
         self.caps.check_binding("h and c of all layers", state_bytes(self.problem))
     }

@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 
-use ndarray::{Array3, ArrayView3};
+use ndarray::Array3;
 
+use super::io::{HostInput, LayerIo, States, check_shape};
 use super::recent::Recent;
 use super::workspace::Workspace;
 use crate::cell::{CellOptions, Flavour};
 use crate::error::{Error, Result};
-use crate::gpu::{DeviceArray, DeviceLengths, Gpu, Pending, lock};
+use crate::gpu::{DeviceArray, Gpu, Pending, lock};
 use crate::pack::pack_weights;
 use crate::plan::{Options, Plan, check_weights, plan};
-use crate::problem::{LayerSizes, Problem};
+use crate::problem::{InputKind, LayerSizes, Problem};
 use crate::weights::Weights;
 
 #[derive(Debug)]
@@ -27,36 +28,10 @@ pub(crate) struct Engine {
 }
 
 /// What runs must have in common to share a workspace.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 struct Shape {
-    seq_len: usize,
-    batch: usize,
-    has_lengths: bool,
-}
-
-/// Hidden states, and cell states where the cell has them, on the host: `[L*D, B, H]`.
-#[derive(Clone, Debug)]
-pub(crate) struct States {
-    pub h: Array3<f32>,
-    pub c: Option<Array3<f32>>,
-}
-
-/// The arguments of a run from the host.
-pub(crate) struct Arguments<'a> {
-    pub x: ArrayView3<'a, f32>,
-    pub state: Option<&'a States>,
-    pub lengths: Option<&'a [usize]>,
-}
-
-/// A run on the caller's buffers.
-pub(crate) struct Encoded<'a> {
-    pub x: &'a DeviceArray,
-    pub y: &'a DeviceArray,
-    pub h0: Option<&'a DeviceArray>,
-    pub c0: Option<&'a DeviceArray>,
-    pub h_n: Option<&'a DeviceArray>,
-    pub c_n: Option<&'a DeviceArray>,
-    pub lengths: Option<&'a DeviceLengths>,
+    problem: Problem,
+    table: Option<wgpu::Buffer>,
 }
 
 impl Engine {
@@ -82,25 +57,38 @@ impl Engine {
         })
     }
 
-    pub fn plan(&self, seq_len: usize, batch: usize, has_lengths: bool) -> Result<Plan> {
+    /// The problem of a run.
+    pub fn problem(
+        &self,
+        seq_len: usize,
+        batch: usize,
+        input: InputKind,
+        has_lengths: bool,
+    ) -> Result<Problem> {
         let problem = Problem::new(self.sizes, seq_len, batch, self.batch_first)?;
-        let problem = Problem { has_lengths, flavour: self.flavour, ..problem };
-        plan(&problem, self.gpu.caps(), &self.options)
+        Ok(Problem { has_lengths, input, flavour: self.flavour, ..problem })
+    }
+
+    pub fn plan(&self, problem: &Problem) -> Result<Plan> {
+        plan(problem, self.gpu.caps(), &self.options)
     }
 
     /// A workspace for a stream of its own: single steps from either half of the h ring, all states zero.
-    pub fn stream_workspace(&self, batch: usize) -> Result<Workspace> {
-        let problem = Problem::new(self.sizes, 1, batch, false)?;
-        let problem = Problem { flavour: self.flavour, ..problem };
-        let plan = plan(&problem, self.gpu.caps(), &self.options)?;
-        self.gpu.scoped(|| Ok(Workspace::new(&self.gpu, &plan, &self.cell_options, 2)))
+    pub fn stream_workspace(
+        &self,
+        problem: &Problem,
+        table: Option<&DeviceArray>,
+    ) -> Result<Workspace> {
+        let plan = self.plan(problem)?;
+        let table = table.map(|table| table.buffer().clone());
+        self.gpu.scoped(|| Ok(Workspace::new(&self.gpu, &plan, &self.cell_options, 2, table)))
     }
 
     fn workspace(&self, shape: Shape) -> Result<Arc<Workspace>> {
-        let Shape { seq_len, batch, has_lengths } = shape;
+        let Shape { problem, table } = shape.clone();
         self.workspaces.get_or_make(shape, || {
-            let plan = self.plan(seq_len, batch, has_lengths)?;
-            Ok(Workspace::new(&self.gpu, &plan, &self.cell_options, 1))
+            let plan = self.plan(&problem)?;
+            Ok(Workspace::new(&self.gpu, &plan, &self.cell_options, 1, table))
         })
     }
 
@@ -117,31 +105,39 @@ impl Engine {
         result
     }
 
-    /// The shape of a run over x, and the problem; x and the states are of their shapes then.
-    fn shape_of(&self, x: &[usize], has_lengths: bool) -> Result<(Shape, Problem)> {
-        let [first, second, _]: [usize; 3] =
-            x.try_into().map_err(|_| Error::shape("x", "three axes", x))?;
+    /// The problem of a run over an input of a shape; whether the input fits is still to be seen.
+    fn problem_of(&self, input: InputKind, shape: &[usize], has_lengths: bool) -> Result<Problem> {
+        let (first, second) = match (input, shape) {
+            (InputKind::Tokens { .. }, [first, second]) => (*first, *second),
+            (InputKind::Tokens { .. }, _) => return Err(Error::shape("ids", "two axes", shape)),
+            (_, [first, second, _]) => (*first, *second),
+            _ => return Err(Error::shape("x", "three axes", shape)),
+        };
         let (seq_len, batch) = if self.batch_first { (second, first) } else { (first, second) };
-        let problem = Problem::new(self.sizes, seq_len, batch, self.batch_first)?;
-        check_shape("x", x, &problem.x_shape())?;
-        Ok((Shape { seq_len, batch, has_lengths }, problem))
+        self.problem(seq_len, batch, input, has_lengths)
     }
 
     /// Uploads, runs, and asks for the results.
-    pub fn forward(&self, arguments: &Arguments<'_>) -> Result<Job> {
-        let Arguments { x, state, lengths } = *arguments;
-        let (shape, problem) = self.shape_of(x.shape(), lengths.is_some())?;
+    pub fn forward(
+        &self,
+        input: &HostInput<'_>,
+        state: Option<&States>,
+        lengths: Option<&[usize]>,
+    ) -> Result<Job> {
+        let problem = self.problem_of(input.kind(), input.shape(), lengths.is_some())?;
+        input.check(&self.gpu, &problem)?;
         if let Some(States { h, c }) = state {
             check_shape("h0", h.shape(), &problem.h_shape())?;
             c.iter().try_for_each(|c| check_shape("c0", c.shape(), &problem.c_shape()))?;
         }
         let lengths = lengths.map(|lengths| check_lengths(lengths, &problem)).transpose()?;
-        self.with_workspace(shape, |workspace| {
+        let table = input.table().map(|table| table.buffer().clone());
+        self.with_workspace(Shape { problem, table }, |workspace| {
             let host = workspace.host(self, 0);
             let readback = host.take_readback(&self.gpu);
             let mut encoder = self.encoder();
             let upload = lock(&host.upload);
-            self.gpu.write(&host.x, 0, x);
+            input.write(&self.gpu, &host.x);
             if let Some(lengths) = &lengths {
                 workspace.write_lengths(&self.gpu, lengths);
             }
@@ -159,12 +155,18 @@ impl Engine {
     }
 
     /// Records a run on the caller's buffers.
-    pub fn encode(&self, encoder: &mut wgpu::CommandEncoder, io: &Encoded<'_>) -> Result<()> {
-        let (shape, problem) = self.shape_of(io.x.shape(), io.lengths.is_some())?;
-        io.x.check("x", &self.gpu, &problem.x_shape())?;
+    pub fn encode(&self, encoder: &mut wgpu::CommandEncoder, io: &LayerIo<'_>) -> Result<()> {
+        let (x, table) = (io.input.buffer(), io.input.table().map(DeviceArray::buffer));
+        let has_lengths = io.lengths.is_some();
+        let problem = self.problem_of(io.input.kind(), io.input.shape(), has_lengths)?;
+        io.input.check(&self.gpu, &problem)?;
         io.y.check("y", &self.gpu, &problem.y_shape())?;
-        if io.x.buffer() == io.y.buffer() {
-            return Err(Error::argument("y", "another buffer than x", "the buffer of x"));
+        if io.y.buffer() == x || Some(io.y.buffer()) == table {
+            return Err(Error::argument(
+                "y",
+                "another buffer than the input",
+                "the input's buffer",
+            ));
         }
         use wgpu::BufferUsages as Usage;
         let states = [
@@ -185,10 +187,12 @@ impl Engine {
             array.check_usage(name, usage)?;
         }
         if let Some(lengths) = io.lengths {
-            lengths.check("lengths", &self.gpu, problem.batch)?;
+            lengths.check("lengths", &self.gpu, &[problem.batch])?;
+            lengths.check_usage("lengths", Usage::COPY_SRC)?;
         }
+        let shape = Shape { problem, table: table.cloned() };
         self.with_workspace(shape, |workspace| {
-            let bound = workspace.bind_cached(self, 0, io.x.buffer(), io.y.buffer())?;
+            let bound = workspace.bind_cached(self, 0, x, io.y.buffer())?;
             if let Some(lengths) = io.lengths {
                 workspace.load_lengths(encoder, lengths);
             }
@@ -201,14 +205,6 @@ impl Engine {
 
     pub fn encoder(&self) -> wgpu::CommandEncoder {
         self.gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default())
-    }
-}
-
-pub(crate) fn check_shape(argument: &str, given: &[usize], expected: &[usize]) -> Result<()> {
-    if given == expected {
-        Ok(())
-    } else {
-        Err(Error::shape(argument, format!("{expected:?}"), given))
     }
 }
 

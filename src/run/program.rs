@@ -2,10 +2,12 @@
 
 use crate::cell::CellOptions;
 use crate::kernels::recurrence::NONE;
-use crate::kernels::{Choice, Kernel, MatmulParams, Phases, RecurrenceParams, Slice};
+use crate::kernels::{
+    Choice, Gather, GatherParams, Kernel, MatmulParams, Phases, RecurrenceParams, Slice,
+};
 use crate::pack::{WeightLayout, round_up};
 use crate::plan::{Plan, Schedule, exchange_elements};
-use crate::problem::Problem;
+use crate::problem::{InputKind, Problem};
 
 /// What a binding shows to a kernel. Offsets and sizes are in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -14,8 +16,10 @@ pub enum Role {
         offset: u64,
         size: u64,
     },
-    /// The caller's x.
+    /// The caller's x, or what stands for it: projected rows, or token ids.
     X,
+    /// The projected rows that token ids pick.
+    Table,
     /// The caller's y.
     Y,
     /// The projected input of a chunk.
@@ -98,8 +102,12 @@ impl Builder<'_> {
             for first_step in (0..problem.seq_len).step_by(self.plan.chunk) {
                 let num_steps = self.plan.chunk.min(problem.seq_len - first_step);
                 let chunk = Chunk { layer, first_step, num_steps };
-                if self.plan.is_hoisted() {
-                    self.project(&chunk);
+                match problem.input {
+                    InputKind::Features if !self.plan.is_hoisted() => {}
+                    InputKind::Projected | InputKind::Tokens { .. } if layer == 0 => {
+                        self.gather(&chunk);
+                    }
+                    _ => self.project(&chunk),
                 }
                 recurrence(self, &chunk);
             }
@@ -127,7 +135,7 @@ impl Builder<'_> {
             stride_b: strides.b,
             weights: 0,
             weights_stride: groups(self.layout.bias(chunk.layer, 1)) as u32,
-            reverse: (0..directions).map(|d| u32::from(sizes.is_reverse(d)) << d).sum(),
+            reverse: self.reverse_bits(),
             num_slices: directions as u32,
         };
         let projection = self.plan.projection;
@@ -135,6 +143,52 @@ impl Builder<'_> {
         let kernel = Kernel::Matmul(projection);
         let roles = self.roles([self.layer_weights(chunk.layer), source, Role::XProj]);
         self.push(kernel, grid, roles, bytemuck::bytes_of(&params));
+    }
+
+    /// The first layer's x_proj from rows that are projected already.
+    fn gather(&mut self, chunk: &Chunk) {
+        let Problem { sizes, batch, seq_len, has_lengths, input, .. } = self.plan.problem;
+        let lanes = self.layout.word_bytes() / 4;
+        let row_size = self.layout.row_words() * lanes;
+        let rows = chunk.num_steps * batch;
+        let directions = sizes.num_directions();
+        let strides = self.strides(1);
+        let table_rows = match input {
+            InputKind::Tokens { vocabulary } => vocabulary,
+            _ => seq_len * batch,
+        };
+        let params = GatherParams {
+            rows: rows as u32,
+            batch: batch as u32,
+            first_step: chunk.first_step as u32,
+            seq_len: seq_len as u32,
+            stride_t: strides.t,
+            stride_b: strides.b,
+            table_rows: table_rows as u32,
+            hidden_size: sizes.hidden_size as u32,
+            gates: sizes.cell.num_gates() as u32,
+            lanes: lanes as u32,
+            row_size: row_size as u32,
+            bias: 0,
+            bias_stride: (lanes * self.layout.bias(0, 1)) as u32,
+            reverse: self.reverse_bits(),
+            num_slices: directions as u32,
+        };
+        let is_by_token = matches!(input, InputKind::Tokens { .. });
+        let weights = self.layer_weights(0);
+        let roles = match is_by_token {
+            true => self.roles([weights, Role::Table, Role::XProj, Role::X]),
+            false => self.roles([weights, Role::X, Role::XProj]),
+        };
+        let grid = Gather::grid(rows as u64, row_size, directions as u64);
+        let kernel = Kernel::Gather(Gather { is_by_token, has_lengths });
+        self.push(kernel, grid, roles, bytemuck::bytes_of(&params));
+    }
+
+    /// Bit d: direction d runs from the last time step to the first.
+    fn reverse_bits(&self) -> u32 {
+        let sizes = self.plan.problem.sizes;
+        (0..sizes.num_directions()).map(|d| u32::from(sizes.is_reverse(d)) << d).sum()
     }
 
     fn steps(&mut self, chunk: &Chunk) {
@@ -254,7 +308,8 @@ impl Builder<'_> {
         match kernel {
             Kernel::Step(kernel) => kernel.grid(sizes, *batch as u64, slices.into()),
             Kernel::Sequence(kernel) => kernel.grid(*batch as u64, slices.into()),
-            Kernel::Matmul(kernel) => kernel.grid(*batch as u64, 1, slices.into()),
+            // Not kernels of a recurrence.
+            Kernel::Gather(_) | Kernel::Matmul(_) => [0; 3],
         }
     }
 

@@ -4,14 +4,15 @@ use std::sync::{Arc, OnceLock};
 
 use ndarray::{Array3, ArrayView1};
 
-use super::engine::{Engine, States};
+use super::engine::Engine;
 use super::executable::{Bound, Executable};
 use super::host::HostSide;
+use super::io::States;
 use super::program::{Program, Role};
 use super::recent::Recent;
 use crate::cell::CellOptions;
 use crate::error::{Error, Result};
-use crate::gpu::{DeviceArray, DeviceLengths, Gpu, Readback};
+use crate::gpu::{DeviceArray, Gpu, Readback};
 use crate::plan::Plan;
 use crate::problem::Problem;
 
@@ -23,6 +24,8 @@ pub(crate) struct Workspace {
     between: Vec<wgpu::Buffer>,
     /// The length of each row, where rows have lengths.
     lengths: wgpu::Buffer,
+    /// The projected rows that token ids pick, where the input is token ids.
+    table: Option<wgpu::Buffer>,
     /// One for each half of the h ring that h0 can lie in.
     phases: Vec<Executable>,
     bound: Recent<(usize, wgpu::Buffer, wgpu::Buffer), Bound>,
@@ -30,7 +33,13 @@ pub(crate) struct Workspace {
 }
 
 impl Workspace {
-    pub fn new(gpu: &Gpu, plan: &Plan, options: &CellOptions, phases: u32) -> Self {
+    pub fn new(
+        gpu: &Gpu,
+        plan: &Plan,
+        options: &CellOptions,
+        phases: u32,
+        table: Option<wgpu::Buffer>,
+    ) -> Self {
         use wgpu::BufferUsages as Usage;
         let memory = plan.memory();
         let alignment = gpu.caps().min_storage_buffer_offset_alignment;
@@ -54,6 +63,7 @@ impl Workspace {
                 if plan.problem.has_lengths { 4 * plan.problem.batch as u64 } else { 0 },
                 Usage::STORAGE | Usage::COPY_DST,
             ),
+            table,
             hosts: phases.iter().map(|_| OnceLock::new()).collect(),
             phases,
             bound: Recent::new(),
@@ -65,6 +75,8 @@ impl Workspace {
             let (buffer, offset, size) = match role {
                 Role::Weights { offset, size } => (&engine.weights, offset, size),
                 Role::X => (x, 0, bytes(self.problem.x_shape())),
+                // Only a program over token ids has this role, and its workspace has a table.
+                Role::Table => (self.table.as_ref().unwrap_or(x), 0, self.table_bytes()),
                 Role::Y => (y, 0, bytes(self.problem.y_shape())),
                 Role::XProj => (&self.x_proj, 0, self.x_proj.size()),
                 Role::Between(at) => (&self.between[at], 0, self.between[at].size()),
@@ -105,6 +117,10 @@ impl Workspace {
         bound: &Bound,
     ) {
         self.phases[phase].record(gpu, encoder, bound);
+    }
+
+    fn table_bytes(&self) -> u64 {
+        self.problem.table_shape().map_or(0, |[rows, columns]| 4 * rows as u64 * columns as u64)
     }
 
     /// Bytes of h: `[L*D, B, R]`.
@@ -162,7 +178,7 @@ impl Workspace {
         gpu.write(&self.lengths, 0, ArrayView1::from(lengths));
     }
 
-    pub fn load_lengths(&self, encoder: &mut wgpu::CommandEncoder, lengths: &DeviceLengths) {
+    pub fn load_lengths(&self, encoder: &mut wgpu::CommandEncoder, lengths: &DeviceArray<u32>) {
         let bytes = self.lengths.size();
         encoder.copy_buffer_to_buffer(lengths.buffer(), 0, &self.lengths, 0, bytes);
     }

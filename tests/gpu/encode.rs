@@ -94,7 +94,7 @@ fn callers_buffers(gpu: &Gpu) -> Outcome {
             arrays.check(&case).map_err(|problem| format!("{schedule}: {problem}"))?;
             for array in [&arrays.y, &arrays.last[0], &arrays.last[1]] {
                 let len = array.shape().iter().product::<usize>() + EXCESS;
-                let whole = DeviceArray::from_buffer(gpu, array.buffer().clone(), &[len])?;
+                let whole = DeviceArray::<f32>::from_buffer(gpu, array.buffer().clone(), &[len])?;
                 let excess =
                     whole.download()?.iter().skip(len - EXCESS).copied().collect::<Vec<_>>();
                 assert_eq!(excess, [MARK; EXCESS], "{schedule}: behind the array");

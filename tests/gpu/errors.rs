@@ -1,9 +1,9 @@
 //! Wrong arguments: each is refused by name, with what was expected and what was given, and the layer works on.
 
-use wgpu_rnn::ndarray::{Array1, Array2, Array3, ArrayD};
+use wgpu_rnn::ndarray::{Array1, Array2, Array3, ArrayD, ArrayView1};
 use wgpu_rnn::{
-    Cell, DeviceArray, DeviceLengths, Error, Gpu, Gru, LayerConfig, LayerIo, LayerSizes, Linear,
-    Lstm, LstmState, Options, Rnn, Schedule, wgpu,
+    Cell, DeviceArray, Error, Gpu, Gru, LayerConfig, LayerIo, LayerSizes, Linear, Lstm, LstmState,
+    Options, Rnn, Schedule, wgpu,
 };
 
 use crate::common::Random;
@@ -108,7 +108,7 @@ fn encode(gpu: &Gpu) -> Outcome {
     // One buffer for two arrays of which one is written.
     let buffer = zeros(&[1000])?.buffer().clone();
     let shared = |shape: &[usize]| DeviceArray::from_buffer(gpu, buffer.clone(), shape);
-    let words = ["`y`", "another buffer", "x"];
+    let words = ["`y`", "another buffer", "input"];
     expect(call(LayerIo::new(&shared(&[7, 3, 4])?, &shared(&[7, 3, 6])?)), &words);
 
     let mut right = LayerIo::new(&x, &y);
@@ -157,21 +157,25 @@ fn lengths(gpu: &Gpu) -> Outcome {
     expect(call(&[7, 7, usize::MAX]), &["`lengths[2]`", "7"]);
     call(&[7, 0, 3])?;
 
-    expect(gpu.upload_lengths(&[]), &["[0]", "no side of length 0"]);
+    let upload = |lengths: &[u32]| gpu.upload(ArrayView1::from(lengths));
+    expect(upload(&[]), &["[0]", "no side of length 0"]);
     let buffer = gpu.zeros(&[2])?.buffer().clone();
-    expect(DeviceLengths::from_buffer(gpu, buffer, 3), &["`buffer`", "8 bytes", "at least 12"]);
+    let lent = DeviceArray::<u32>::from_buffer(gpu, buffer, &[3]);
+    expect(lent, &["`buffer`", "8 bytes", "at least 12"]);
     let storage = borrowed(gpu, &[3], wgpu::BufferUsages::STORAGE)?.buffer().clone();
-    expect(DeviceLengths::from_buffer(gpu, storage, 3), &["`buffer`", "COPY_SRC", "STORAGE"]);
+    let storage = DeviceArray::<u32>::from_buffer(gpu, storage, &[3])?;
     let (x, y) = (gpu.upload(case.x.view())?, gpu.zeros(&[7, 3, 6])?);
     let mut encoder = gpu.device().create_command_encoder(&Default::default());
-    let mut call = |lengths: &DeviceLengths| {
+    let mut call = |lengths: &DeviceArray<u32>| {
         let mut io = LayerIo::new(&x, &y);
         io.lengths = Some(lengths);
         layer.encode(&mut encoder, &io)
     };
-    expect(call(&gpu.upload_lengths(&[7, 7])?), &["`lengths`", "[2]", "[3]"]);
-    expect(call(&another(gpu)?.upload_lengths(&[7, 7, 7])?), &["`lengths`", "device"]);
-    call(&gpu.upload_lengths(&[7, 7, 7])?)?;
+    expect(call(&upload(&[7, 7])?), &["`lengths`", "[2]", "[3]"]);
+    expect(call(&storage), &["`lengths`", "COPY_SRC", "STORAGE"]);
+    let elsewhere = another(gpu)?.upload(ArrayView1::from(&[7u32, 7, 7][..]))?;
+    expect(call(&elsewhere), &["`lengths`", "device"]);
+    call(&upload(&[7, 7, 7])?)?;
     gpu.queue().submit([encoder.finish()]);
     Ok(case.check_layer(&layer)?)
 }
@@ -224,7 +228,7 @@ fn stream(gpu: &Gpu) -> Outcome {
     expect(call(&x, &other.zeros(&[3, 6])?), &["`y_t`", "device"]);
     let buffer = gpu.zeros(&[18])?.buffer().clone();
     let shared = |shape: &[usize]| DeviceArray::from_buffer(gpu, buffer.clone(), shape);
-    expect(call(&shared(&[3, 4])?, &shared(&[3, 6])?), &["`y_t`", "another buffer", "x_t"]);
+    expect(call(&shared(&[3, 4])?, &shared(&[3, 6])?), &["`y_t`", "another buffer", "input"]);
     drop(encoder);
 
     assert_eq!(stream.save()?, before, "a refused call leaves the state");
@@ -264,19 +268,19 @@ fn device_array(gpu: &Gpu) -> Outcome {
     use wgpu::BufferUsages as Usage;
     let buffer = gpu.zeros(&[11])?.buffer().clone();
     expect(
-        DeviceArray::from_buffer(gpu, buffer.clone(), &[3, 4]),
+        DeviceArray::<f32>::from_buffer(gpu, buffer.clone(), &[3, 4]),
         &["`buffer`", "at least 48", "44 bytes"],
     );
     expect(borrowed(gpu, &[4], Usage::COPY_SRC), &["`buffer`", "STORAGE", "COPY_SRC"]);
     for shape in [&[0][..], &[3, 0, 2]] {
         let given = format!("{shape:?}");
         expect(gpu.zeros(shape), &["`shape`", &given, "no side of length 0"]);
-        expect(DeviceArray::from_buffer(gpu, buffer.clone(), shape), &["`shape`", &given]);
+        expect(DeviceArray::<f32>::from_buffer(gpu, buffer.clone(), shape), &["`shape`", &given]);
     }
     for shape in [&[usize::MAX][..], &[1 << 40, 1 << 40]] {
         let given = format!("{shape:?}");
         expect(gpu.zeros(shape), &["overflows", &given]);
-        expect(DeviceArray::from_buffer(gpu, buffer.clone(), shape), &["overflows", &given]);
+        expect(DeviceArray::<f32>::from_buffer(gpu, buffer.clone(), shape), &["overflows", &given]);
     }
     expect(gpu.zeros(&[1 << 40]), &["max_storage_buffer_binding_size", "4398046511104"]);
     let no_source = borrowed(gpu, &[4], Usage::STORAGE)?;

@@ -89,7 +89,7 @@ enum Call {
 }
 use Call::{Answers, Queues};
 
-const CALLS: [(&str, Call); 20] = [
+const CALLS: [(&str, Call); 19] = [
     ("forward", Answers(|b| b.case.forward(&b.lstm).map(drop))),
     (
         "forward_shorter",
@@ -108,7 +108,6 @@ const CALLS: [(&str, Call); 20] = [
         "forward_lengths",
         Answers(|b| b.lstm.forward_lengths(b.case.x.view(), &[7, 1, 0], None).map(drop)),
     ),
-    ("upload_lengths", Answers(|b| b.gpu.upload_lengths(&[7, 1, 0]).map(drop))),
     ("measure_ceilings", Answers(|b| b.gpu.measure_ceilings().map(drop))),
     ("encode", Queues(|b| b.lstm.encode(&mut encoder(&b.gpu), &LayerIo::new(&b.x, &b.y)))),
     ("load", Queues(|b| b.stream.load(&b.case.state.clone().expect("the case has a state")))),

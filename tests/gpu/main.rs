@@ -7,6 +7,7 @@ mod controls;
 mod encode;
 mod errors;
 mod futures;
+mod inputs;
 mod linear;
 mod lost;
 mod pytorch;
@@ -28,6 +29,7 @@ fn main() {
         stream::tests(),
         encode::tests(),
         futures::tests(),
+        inputs::tests(),
         linear::tests(),
         threads::tests(),
         reuse::tests(),

@@ -4,9 +4,9 @@ use std::thread;
 
 use wgpu_rnn::io::safetensors::{FoundLayers, Model};
 use wgpu_rnn::{
-    AdapterReport, Ceilings, DeviceArray, DeviceCaps, DeviceLengths, Error, Gpu, GpuBuilder,
-    GpuStats, GpuTimer, Gru, GruStream, LayerConfig, LayerIo, Linear, Lstm, LstmState, LstmStream,
-    Options, Plan, Problem, Rnn, RnnStream, Weights,
+    AdapterReport, Ceilings, DeviceArray, DeviceCaps, Error, Gpu, GpuBuilder, GpuStats, GpuTimer,
+    Gru, GruStream, LayerConfig, LayerIo, Linear, Lstm, LstmState, LstmStream, Options, Plan,
+    Problem, Rnn, RnnStream, Weights,
 };
 
 use crate::common::case::{Case, Shape};
@@ -17,7 +17,7 @@ const _: () = {
     const fn is_send_and_sync<T: Send + Sync>() {}
     is_send_and_sync::<(Gpu, GpuBuilder, GpuStats, GpuTimer, AdapterReport, Ceilings, DeviceCaps)>(
     );
-    is_send_and_sync::<(DeviceArray, DeviceLengths, Lstm, Gru, Rnn, Linear)>();
+    is_send_and_sync::<(DeviceArray, DeviceArray<u32>, Lstm, Gru, Rnn, Linear)>();
     is_send_and_sync::<(LstmStream, GruStream, RnnStream, LstmState, LayerConfig, LayerIo<'_>)>();
     is_send_and_sync::<(Weights, Problem, Options, Plan, Model, FoundLayers, Error)>();
 };

@@ -1,7 +1,9 @@
 //! A program walked through step by step: every step once, in order, from and to the right places.
 
 use wgpu_rnn::kernels::recurrence::NONE;
-use wgpu_rnn::kernels::{Input, Kernel, MatmulParams, Phases, RecurrenceParams};
+use wgpu_rnn::kernels::{
+    Gather, GatherParams, Input, Kernel, MatmulParams, Phases, RecurrenceParams,
+};
 use wgpu_rnn::pack::WeightLayout;
 use wgpu_rnn::run::{Dispatch, Program, Role};
 use wgpu_rnn::{CellOptions, DeviceCaps, Plan, Schedule};
@@ -50,6 +52,7 @@ impl<'a> Check<'a> {
             assert!(free_params as usize <= self.program.params.len());
             self.limits(dispatch);
             match kernel {
+                Kernel::Gather(_) => self.gather(dispatch),
                 Kernel::Matmul(_) => self.project(dispatch),
                 _ => {
                     let phases = 1 + u64::from(dispatch.second.is_some());
@@ -81,6 +84,12 @@ impl<'a> Check<'a> {
         assert!((1..=MOST_TICKS).contains(repeat) && (*repeat == 1 || kernel.has_clock()));
         let [x, y, z] = grid.map(u64::from);
         let (covered, needed, iterations) = match kernel {
+            Kernel::Gather(_) => {
+                let params: GatherParams = self.params(dispatch);
+                let [columns, rows] = [Gather::INVOCATIONS, Gather::ROWS].map(u64::from);
+                let needed = [params.row_size, params.rows, params.num_slices].map(u64::from);
+                ([x * columns, y * rows, z], needed, rows)
+            }
             Kernel::Matmul(kernel) => {
                 let params: MatmulParams = self.params(dispatch);
                 let tiles = [x * u64::from(kernel.tile.n), y * u64::from(kernel.tile.m), z];
@@ -137,6 +146,10 @@ impl<'a> Check<'a> {
                 let exchange = elements([sizes.num_directions(), problem.batch, sizes.hidden_size]);
                 2 * elements(problem.h_shape()) + c + Phases::of(sizes).exchanged() * exchange
             }
+            Role::Table => {
+                let [rows, columns] = problem.table_shape().unwrap();
+                4 * (rows * columns) as u64
+            }
             Role::Lengths => 4 * problem.batch as u64,
         }
     }
@@ -168,6 +181,21 @@ impl<'a> Check<'a> {
         let [rows, columns, slices] =
             [params.rows, params.columns, params.num_slices].map(u64::from);
         self.x_proj_bytes = self.x_proj_bytes.max(rows * columns * 16 * slices);
+    }
+
+    fn gather(&mut self, dispatch: &Dispatch) {
+        let params: GatherParams = self.params(dispatch);
+        assert_eq!(self.layer_of(dispatch.roles[0]), 0);
+        let is_by_token = self.plan.problem.table_shape().is_some();
+        let source = if is_by_token { Role::Table } else { Role::X };
+        assert_eq!(dispatch.roles[1..3], [source, Role::XProj]);
+        assert_eq!(is_by_token, dispatch.roles.get(3) == Some(&Role::X));
+        let (first, batch) = (params.first_step as usize, self.plan.problem.batch);
+        assert_eq!(params.rows as usize % batch, 0);
+        self.projected = Some((0, first..first + params.rows as usize / batch));
+        let [rows, row_size, slices] =
+            [params.rows, params.row_size, params.num_slices].map(u64::from);
+        self.x_proj_bytes = self.x_proj_bytes.max(4 * rows * row_size * slices);
     }
 
     fn recur(&mut self, dispatch: &Dispatch) {
