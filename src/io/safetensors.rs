@@ -178,7 +178,12 @@ impl Model {
         self.weights(prefix, Cell::Rnn)
     }
 
-    fn weights(&self, prefix: &str, cell: Cell) -> Result<Weights> {
+    /// As [`Model::lstm`], of any cell, such as the one that [`Model::cell`] finds, or a GRU with reset before: the
+    /// file does not tell it from one with reset after.
+    ///
+    /// # Errors
+    /// As [`Model::lstm`].
+    pub fn weights(&self, prefix: &str, cell: Cell) -> Result<Weights> {
         let first = self.name(prefix, "weight_ih", 0, 0);
         if !self.tensors.contains_key(&first) {
             return Err(self.missing(&first));
@@ -254,18 +259,34 @@ impl Model {
         )
     }
 
-    /// Every recurrent layer in the file. The cell follows from the shapes: `weight_hh` has G times as many rows as
-    /// columns.
+    /// The cell of the stack under `prefix`, as the shapes tell it: `weight_hh` has as many rows for each unit as the
+    /// cell has gates. Of a GRU it is the one with reset after, PyTorch's.
+    ///
+    /// # Errors
+    /// [`Error::MissingTensor`], [`Error::Shape`] where no cell has such weights.
+    pub fn cell(&self, prefix: &str) -> Result<Cell> {
+        let name = self.name(prefix, "weight_hh", 0, 0);
+        let shape = self.shape(&name).ok_or_else(|| self.missing(&name))?;
+        // With a projection, the columns are those of the projected h.
+        let w_hr = self.shape(&self.name(prefix, "weight_hr", 0, 0));
+        let fits = |cell: &Cell| match (shape, w_hr.unwrap_or(shape)) {
+            (&[rows, _], &[_, hidden_size]) => {
+                Some(rows) == hidden_size.checked_mul(cell.num_gates())
+            }
+            _ => false,
+        };
+        let cells = [Cell::Lstm, Cell::Gru { reset_after: true }, Cell::Rnn];
+        cells.into_iter().find(fits).ok_or_else(|| {
+            let expected = "2 axes with 4 (LSTM), 3 (GRU) or 1 (RNN) times hidden_size rows";
+            Error::shape(&name, expected, shape)
+        })
+    }
+
+    /// Every recurrent layer in the file, see [`Model::cell`].
     pub fn layers(&self) -> Vec<FoundLayers> {
         self.prefixes()
             .filter_map(|prefix| {
-                let cell = match self.shape(&self.name(prefix, "weight_hh", 0, 0))? {
-                    _ if self.has(prefix, "weight_hr", 0, 0) => Cell::Lstm,
-                    [rows, h] if *rows == 4 * h => Cell::Lstm,
-                    [rows, h] if *rows == 3 * h => Cell::Gru { reset_after: true },
-                    _ => Cell::Rnn,
-                };
-                let sizes = self.weights(prefix, cell).ok()?.sizes();
+                let sizes = self.weights(prefix, self.cell(prefix).ok()?).ok()?.sizes();
                 let bias = self.has_bias(prefix);
                 Some(FoundLayers { prefix: prefix.to_string(), sizes, bias })
             })

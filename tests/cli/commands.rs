@@ -1,11 +1,9 @@
 //! All other commands.
 
-use ndarray_npy::{read_npy, write_npy};
-use wgpu_rnn::ndarray::{Array2, Array3, ArrayD, Axis};
-use wgpu_rnn::reference;
+use wgpu_rnn::ndarray::ArrayD;
 
 use crate::CliTest;
-use crate::files::{FIXTURES, MODEL, Safetensors, text};
+use crate::files::{MODEL, Safetensors, text};
 use crate::tool::{call, call_with, folder};
 
 pub fn tests() -> Vec<CliTest> {
@@ -19,13 +17,11 @@ pub fn tests() -> Vec<CliTest> {
         bare_test("inspect::says_why_a_layer_is_not_served", inspect_unserved),
         bare_test("inspect::unusable_files", inspect_unusable),
         bare_test("plan::webgpu", plan_webgpu),
+        bare_test("plan::cells", plan_cells),
         test("plan::adapter", plan_adapter),
         bare_test("plan::impossible", plan_impossible),
-        test("run::all_files", run_all_files),
-        test("run::long_sequences_are_run_in_parts", run_long),
-        test("run::csv", run_csv),
-        bare_test("run::unusable_files", run_unusable),
         test("bench::every_schedule", bench),
+        test("bench::every_cell", bench_cells),
         test("bench::json", bench_json),
         test("bench::nothing_to_time", bench_nothing),
     ]
@@ -110,12 +106,35 @@ fn plan_webgpu() {
     assert_eq!(value["problem"]["bidirectional"], true);
 }
 
+/// A standing shape brings its cell, another may be asked for, and sizes alone are those of an LSTM.
+fn plan_cells() {
+    for (arguments, cell, hidden_size, bidirectional) in [
+        ("7,3,5,9,1", "LSTM", 9, false),
+        ("7,3,5,9,1 --cell rnn", "RNN", 9, false),
+        ("small-gru", "GRU", 64, false),
+        ("small-rnn", "RNN", 64, false),
+        ("mlx-gru", "GRU", 512, false),
+        ("mlx-rnn", "RNN", 512, false),
+        ("bigru", "GRU", 256, true),
+        ("bigru --cell lstm", "LSTM", 256, true),
+        ("bigru --reset-before", "GRU (reset before)", 256, true),
+    ] {
+        let plan = call(&format!("plan --caps webgpu --json --shape {arguments}")).expect(0).json();
+        let problem = &plan["problem"];
+        assert_eq!(problem["cell"], cell, "{arguments}");
+        assert_eq!(problem["hidden_size"], hidden_size, "{arguments}");
+        assert_eq!(problem["bidirectional"], bidirectional, "{arguments}");
+    }
+}
+
 fn plan_adapter() {
     call("plan --shape 7,3,5,300,2").expect(0).says("T=7 B=3 I=5 H=300 L=2");
 }
 
 fn plan_impossible() {
-    call("plan --shape bigru --caps webgpu").expect(2).complains("cell GRU");
+    let rnn = "plan --shape 9,1,1,1,1 --cell rnn --caps webgpu --reset-before";
+    call(rnn).expect(2).complains("--reset-before is for cell GRU, not RNN");
+    call("plan --shape small --cell elman --caps webgpu").expect(2).complains("lstm, gru, rnn");
     call("plan --shape huge --caps webgpu").expect(2).complains("smallh4");
     call("plan --shape 1,2,3,4 --caps webgpu").expect(2).complains("T,B,I,H,L");
     call("plan --shape 0,1,1,1,1 --caps webgpu").expect(2).complains("seq_len");
@@ -125,111 +144,25 @@ fn plan_impossible() {
     call("plan --shape 1,1,999999,999999,9 --caps webgpu").expect(2).complains("needs");
 }
 
-fn run_all_files() {
-    let folder = folder("run");
-    let case = "lstm_i3_h5_t7_b3_init";
-    let mut fixture = Safetensors::fixture(case);
-    let path = |name: &str| text(&folder.join(format!("{name}.npy"))).to_string();
-    // One of them in f64, as NumPy has it by default.
-    write_npy(path("input"), &fixture.tensor("input").mapv(f64::from)).unwrap();
-    for name in ["h0", "c0"] {
-        write_npy(path(name), fixture.tensor(name)).unwrap();
-    }
-    let model = format!("{FIXTURES}/{case}.safetensors");
-    let mut arguments = vec!["run".to_string(), model, "--prefix=".into()];
-    let files = ["input", "output", "h0", "c0", "h-n", "c-n"];
-    arguments.extend(files.iter().map(|name| format!("--{name}={}", path(name))));
-    let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    call_with(&arguments).expect(0).says("[7, 3, 5]");
-    for (file, tensor) in [("output", "output"), ("h-n", "h_n"), ("c-n", "c_n")] {
-        let given: ArrayD<f32> = read_npy(path(file)).unwrap();
-        assert_close(&given, fixture.tensor(tensor));
-    }
-}
-
-#[track_caller]
-fn assert_close(given: &ArrayD<f32>, expected: &ArrayD<f32>) {
-    assert_eq!(given.shape(), expected.shape());
-    for (given, expected) in given.iter().zip(expected) {
-        assert!((given - expected).abs() <= 1e-5, "{given} instead of {expected}");
-    }
-}
-
-/// A sequence of several parts gives what the CPU reference gives for it, whole.
-fn run_long() {
-    let folder = folder("run_long");
-    let [x, y] = ["x.npy", "y.npy"].map(|name| folder.join(name));
-    let [x, y] = [&x, &y].map(|path| text(path));
-    let wave = |shape: [usize; 3]| {
-        Array3::from_shape_fn(shape, |(a, b, c)| ((a * 7 + b * 5 + c * 3) as f32 * 0.01).sin())
-    };
-    let model = wgpu_rnn::io::safetensors::open(MODEL).unwrap().lstm("lstm").unwrap();
-    let input = wave([2500, 2, 1]);
-    let expected = reference::forward(&model, &reference::Inputs::new(input.view())).y;
-    let expected = expected.mapv(|value| value as f32);
-    write_npy(x, &input).unwrap();
-    call_with(&["run", MODEL, "--input", x, "--output", y]).expect(0);
-    assert_close(&read_npy(y).unwrap(), &expected.clone().into_dyn());
-
-    let batch_first = input.permuted_axes([1, 0, 2]).as_standard_layout().into_owned();
-    write_npy(x, &batch_first).unwrap();
-    call_with(&["run", MODEL, "--input", x, "--output", y, "--batch-first"]).expect(0);
-    let expected = expected.permuted_axes([1, 0, 2]).as_standard_layout().into_owned();
-    assert_close(&read_npy(y).unwrap(), &expected.into_dyn());
-}
-
-/// A header is passed over, and a state given alone stands beside a zero one.
-fn run_csv() {
-    let folder = folder("run_csv");
-    let paths = ["x.csv", "y.csv", "h0.npy"].map(|name| folder.join(name));
-    let [x, y, h0] = paths.each_ref().map(|path| text(path));
-    std::fs::write(x, "value\n0.5\n-1\n2e-1\n").unwrap();
-    write_npy(h0, &Array2::from_elem((2, 32), 0.25f32)).unwrap();
-    let arguments = ["run", MODEL, "--input", x, "--output", y, "--h0", h0];
-    call_with(&arguments).expect(0).says("[3, 32]");
-    let values: Vec<f32> = std::fs::read_to_string(y)
-        .unwrap()
-        .lines()
-        .flat_map(|line| line.split(',').map(|field| field.parse().unwrap()))
-        .collect();
-    let weights = wgpu_rnn::io::safetensors::open(MODEL).unwrap().lstm("lstm").unwrap();
-    let input = Array3::from_shape_vec((3, 1, 1), vec![0.5, -1.0, 0.2]).unwrap();
-    let state = Array3::from_elem((2, 1, 32), 0.25);
-    let h0 = Some(state.view());
-    let inputs = reference::Inputs { h0, ..reference::Inputs::new(input.view()) };
-    let y = reference::forward(&weights, &inputs).y;
-    let expected = y.mapv(|value| value as f32).index_axis_move(Axis(1), 0).into_dyn();
-    assert_close(&ArrayD::from_shape_vec(vec![3, 32], values).unwrap(), &expected);
-}
-
-fn run_unusable() {
-    let folder = folder("run_unusable");
-    let file = |name: &str| text(&folder.join(name)).to_string();
-    let run = |x: &str, y: &str| call_with(&["run", MODEL, "--input", x, "--output", y]).expect(2);
-    let y = file("y.npy");
-    run(&file("x.npy"), &y).complains("x.npy: No such file");
-    run(&file("x.npy"), &file("y.txt"))
-        .complains("y.txt: expected a name that ends in .npy or .csv");
-    write_npy(file("wide.npy"), &Array2::<f32>::zeros((4, 3))).unwrap();
-    run(&file("wide.npy"), &y).complains("has shape [4, 3], but the layers take 1 feature");
-    write_npy(file("whole.npy"), &Array2::<i64>::zeros((4, 1))).unwrap();
-    run(&file("whole.npy"), &y).complains("expected f32 or f64");
-    write_npy(file("empty.npy"), &Array2::<f32>::zeros((0, 1))).unwrap();
-    run(&file("empty.npy"), &y).complains("no side of length 0");
-    std::fs::write(file("words.csv"), "1\none\n").unwrap();
-    run(&file("words.csv"), &y).complains("line 2, field 1: `one` is no number");
-    let several = format!("{FIXTURES}/lstm_i3_h5_t7_b3_bi.safetensors");
-    let call = call_with(&["run", &several, "--input", "x.npy", "--output", &y]);
-    call.expect(2).complains("choose one with --prefix");
-    let call = call_with(&["run", MODEL, "--prefix=gru", "--input", "x.npy", "--output", &y]);
-    call.expect(2).complains("no tensor `gru.weight_ih_l0`");
-}
-
 fn bench() {
     let call = call("bench --shape 6,3,5,7,2 --shape 1,1,4,4,1 --schedule all --seconds 0.01");
     let call = call.expect(0).says("GFLOP/s").says("wavefront");
     assert!(!call.out.contains("unsupported"), "{}", call.out);
     call.says("verified: 2 of 3 rows, 6 of 6 steps");
+}
+
+fn bench_cells() {
+    for (options, cell) in [("", "LSTM"), ("--cell gru", "GRU"), ("--cell rnn", "RNN")] {
+        let call =
+            call(&format!("bench --shape 6,2,5,7,2 --shape 1,1,4,4,1 {options} --seconds 0.01"));
+        let call = call.expect(0).says("CELL");
+        for sizes in ["6,2,5,7,2", "1,1,4,4,1"] {
+            let line = call.out.lines().find(|line| line.contains(sizes)).unwrap();
+            assert!(line.starts_with(&format!("-      {cell} ")) && line.ends_with('%'), "{line}");
+        }
+    }
+    let misfit = call("bench --shape small-gru --shape small --reset-before");
+    assert_eq!(misfit.expect(2).complains("--reset-before is for cell GRU, not LSTM").out, "");
 }
 
 fn bench_json() {
@@ -238,12 +171,14 @@ fn bench_json() {
     for ceiling in ["bytes_per_second", "flops_per_second"] {
         assert!(value["ceilings"][ceiling].as_f64().unwrap() > 1e7, "{value:#}");
     }
-    let [timed, unsupported] = &value["results"].as_array().unwrap()[..] else { panic!() };
-    assert_eq!((&timed["status"], &timed["bidirectional"]), (&"ok".into(), &true.into()));
-    assert!(timed["call"]["median_seconds"].as_f64().unwrap() > 0.0);
-    assert!(timed["floor_fraction"].as_f64().unwrap() < 1.0);
-    assert!(timed["verified"]["error"].as_f64().unwrap() < 1e-5);
-    assert_eq!(unsupported["status"], "unsupported");
+    let timed = value["results"].as_array().unwrap();
+    assert_eq!(timed.iter().map(|row| &row["cell"]).collect::<Vec<_>>(), ["LSTM", "GRU"]);
+    for row in timed {
+        assert_eq!((&row["status"], &row["bidirectional"]), (&"ok".into(), &true.into()));
+        assert!(row["call"]["median_seconds"].as_f64().unwrap() > 0.0);
+        assert!(row["floor_fraction"].as_f64().unwrap() < 1.0);
+        assert!(row["verified"]["error"].as_f64().unwrap() < 1e-5);
+    }
     let date = value["date"].as_str().unwrap();
     assert!(date.len() == 20 && date.starts_with("20") && date.ends_with('Z'), "{date}");
 }

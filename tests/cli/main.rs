@@ -2,6 +2,7 @@
 
 mod commands;
 mod files;
+mod run;
 mod tool;
 mod verify;
 
@@ -35,6 +36,6 @@ fn main() {
             }
         }
     };
-    let tests = [commands::tests(), verify::tests()].into_iter().flatten().map(trial);
+    let tests = [commands::tests(), run::tests(), verify::tests()].into_iter().flatten().map(trial);
     libtest_mimic::run(&arguments, tests.collect()).exit()
 }

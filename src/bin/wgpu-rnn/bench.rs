@@ -7,15 +7,17 @@ use std::io::Write;
 use std::time::Duration;
 
 use wgpu_rnn::{
-    Ceilings, Error, Gpu, GpuTimer, LayerConfig, Lstm, Options, Plan, Problem, Schedule, plan,
+    Ceilings, Error, Gpu, GpuTimer, Kind, Layer, LayerConfig, Options, Plan, Problem, Schedule,
+    plan,
 };
 
 use crate::Verdict;
 use crate::adapter::AdapterArgs;
+use crate::cells::by_kind;
 use crate::compare::TOLERANCE;
 use crate::failure::{Failure, Result};
 use crate::schedules::{self, Choice};
-use crate::shapes::Shape;
+use crate::shapes::{self, Shape, ShapeArgs};
 use measure::{Data, Subject, Times, Verified};
 use report::Report;
 
@@ -28,14 +30,13 @@ timestamps; so are GFLOP/s and FLOOR, the part of STEP that max(bytes / bandwidt
 those of weights, x and y; bandwidth and peak are measured first. A shape with T = 1 is a stream of single steps.
 
 Example:
-  wgpu-rnn bench --shape small --shape 100,32,256,256,2 --schedule all")]
+  wgpu-rnn bench --shape small-gru --shape 100,32,256,256,2 --schedule all")]
 pub struct Args {
-    /// A standing shape (vad, amp, small, mlx, flash, bilstm, smallh4, wide), or sizes [default: all standing shapes]
-    #[arg(long, value_name = "ID|T,B,I,H,L")]
+    #[arg(long, value_name = "ID|T,B,I,H,L",
+          help = format!("A standing shape ({}), or sizes [default: all standing shapes]", shapes::ids()))]
     shape: Vec<Shape>,
-    /// Every layer also runs from the last time step to the first
-    #[arg(long)]
-    bidirectional: bool,
+    #[command(flatten)]
+    shape_args: ShapeArgs,
     /// The schedule to force; all: each one that can run the shape [default: the planner's choice]
     #[arg(long, value_name = "NAME", value_parser = schedules::choice_parser())]
     schedule: Option<Choice>,
@@ -57,10 +58,10 @@ fn seconds(text: &str) -> Result<Duration, String> {
 }
 
 pub fn run(args: &Args, adapter: &AdapterArgs, out: &mut dyn Write) -> Result<Verdict> {
-    let gpu = adapter.open()?;
     let shapes = if args.shape.is_empty() { Shape::standing() } else { args.shape.clone() };
-    let shapes: Vec<Shape> =
-        shapes.into_iter().map(|shape| shape.widened(args.bidirectional)).collect();
+    let shapes = shapes.into_iter().map(|shape| shape.with(&args.shape_args));
+    let shapes = shapes.collect::<Result<Vec<_>>>()?;
+    let gpu = adapter.open()?;
     let ceilings = gpu.measure_ceilings()?;
     let bench = Bench {
         gpu: &gpu,
@@ -133,7 +134,7 @@ impl Bench<'_> {
             Ok((shape, problem))
         });
         let (run, problem) = match runnable {
-            Err(error @ (Error::Unsupported { .. } | Error::Limit { .. })) => {
+            Err(error @ Error::Limit { .. }) => {
                 let outcome = Outcome::Unsupported(error.to_string());
                 return report.add(Row::new(shape, None, None, outcome));
             }
@@ -146,7 +147,9 @@ impl Bench<'_> {
             Some(choice) => choice.schedules().into_iter().map(Some).collect(),
         };
         for forced in schedules {
-            let (schedule, outcome) = match self.schedule(&problem, &data, forced) {
+            let measured =
+                by_kind!(problem.sizes.cell, verify_and_time(self, &problem, &data, forced));
+            let (schedule, outcome) = match measured {
                 Ok((schedule, outcome)) => (Some(schedule), outcome),
                 Err(Failure::Library(Error::Schedule { reason, .. })) => {
                     if self.choice == Some(Choice::All) {
@@ -174,32 +177,6 @@ impl Bench<'_> {
         steps.max(FEWEST_STEPS).min(shape.seq_len)
     }
 
-    fn schedule(
-        &self,
-        problem: &Problem,
-        data: &Data,
-        schedule: Option<Schedule>,
-    ) -> Result<(Schedule, Outcome)> {
-        let options = Options { schedule, ..Default::default() };
-        let config = LayerConfig { options, ..Default::default() };
-        let lstm = Lstm::new(self.gpu, &data.weights, config)?;
-        let plan = lstm.plan(problem.seq_len, problem.batch)?;
-        if schedule.is_some_and(|forced| forced != plan.schedule) {
-            let reason = format!("the plan is {}: a fallback is not timed", plan.schedule);
-            return Err(Failure::Request(reason));
-        }
-        let subject = Subject { gpu: self.gpu, lstm: &lstm, data, plan: &plan };
-        let verified = subject.verify()?;
-        if !verified.deviation.is_within(TOLERANCE) {
-            return Ok((plan.schedule, Outcome::Wrong(verified)));
-        }
-        let wall = subject.wall(self.budget)?;
-        let timer = self.timer.as_ref();
-        let gpu = timer.map(|timer| subject.gpu_time(timer, self.budget)).transpose()?;
-        let (floor, flops) = (self.floor(&plan), problem.flops());
-        Ok((plan.schedule, Outcome::Timed(Timed { verified, wall, gpu, floor, flops })))
-    }
-
     /// Seconds that no kernel could do without.
     fn floor(&self, plan: &Plan) -> f64 {
         let problem = &plan.problem;
@@ -209,4 +186,31 @@ impl Bench<'_> {
         let by_memory = bytes as f64 / self.ceilings.bytes_per_second;
         by_memory.max(problem.flops() as f64 / self.ceilings.flops_per_second)
     }
+}
+
+/// Verifies and times a problem on a schedule, or on the one that the planner chooses.
+fn verify_and_time<K: Kind>(
+    bench: &Bench<'_>,
+    problem: &Problem,
+    data: &Data,
+    forced: Option<Schedule>,
+) -> Result<(Schedule, Outcome)> {
+    let options = Options { schedule: forced, ..Default::default() };
+    let config = LayerConfig { options, ..Default::default() };
+    let layer = Layer::<K>::new(bench.gpu, &data.weights, config)?;
+    let plan = layer.plan(problem.seq_len, problem.batch)?;
+    if forced.is_some_and(|forced| forced != plan.schedule) {
+        let reason = format!("the plan is {}: a fallback is not timed", plan.schedule);
+        return Err(Failure::Request(reason));
+    }
+    let subject = Subject { layer: &layer, data, plan: &plan };
+    let verified = subject.verify()?;
+    if !verified.deviation.is_within(TOLERANCE) {
+        return Ok((plan.schedule, Outcome::Wrong(verified)));
+    }
+    let wall = subject.wall(bench.budget)?;
+    let timer = bench.timer.as_ref();
+    let gpu = timer.map(|timer| subject.gpu_time(timer, bench.budget)).transpose()?;
+    let (floor, flops) = (bench.floor(&plan), problem.flops());
+    Ok((plan.schedule, Outcome::Timed(Timed { verified, wall, gpu, floor, flops })))
 }

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use ndarray_npy::{ReadNpyError, read_npy, write_npy};
+use wgpu_rnn::Error;
 use wgpu_rnn::io::safetensors::{self, Model};
 use wgpu_rnn::ndarray::{Array2, ArrayD, Ix2};
-use wgpu_rnn::{Error, Weights};
 
 use crate::failure::{Failure, Result};
 
@@ -16,8 +16,8 @@ pub fn open_model(path: &Path) -> Result<Model> {
     })
 }
 
-/// The LSTM under `prefix`, or the only one in the file.
-pub fn read_lstm(path: &Path, prefix: Option<&str>) -> Result<Weights> {
+/// The file, and `prefix` or that of its only recurrent stack.
+pub fn open_stack(path: &Path, prefix: Option<&str>) -> Result<(Model, String)> {
     let model = open_model(path)?;
     let prefixes: Vec<&str> = model.prefixes().collect();
     let prefix = match (prefix, prefixes.as_slice()) {
@@ -30,7 +30,8 @@ pub fn read_lstm(path: &Path, prefix: Option<&str>) -> Result<Weights> {
             return Err(Failure::file(path, reason));
         }
     };
-    model.lstm(prefix).map_err(|error| Failure::file(path, error))
+    let prefix = prefix.to_string();
+    Ok((model, prefix))
 }
 
 /// How an array lies in a file.

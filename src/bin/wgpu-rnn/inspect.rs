@@ -28,7 +28,7 @@ const TENSORS: [&str; 5] = ["weight_ih_l", "weight_hh_l", "bias_ih_l", "bias_hh_
 /// A stack of recurrent layers.
 struct Stack {
     prefix: String,
-    cell: &'static str,
+    cell: String,
     input_size: usize,
     hidden_size: usize,
     num_layers: usize,
@@ -87,30 +87,21 @@ impl Stack {
             model.shape(&path(tensor)).and_then(|shape| shape.get(axis)).copied().unwrap_or(0)
         };
         let has = |tensor: &str| model.shape(&path(tensor)).is_some();
-        let projection = has("weight_hr_l0");
-        let hidden_size = side(if projection { "weight_hr_l0" } else { "weight_hh_l0" }, 1);
-        let cell = match side("weight_hh_l0", 0).checked_div(hidden_size) {
-            Some(4) => "LSTM",
-            Some(3) => "GRU",
-            Some(1) => "RNN",
-            _ => "?",
+        let with_h = if has("weight_hr_l0") { "weight_hr_l0" } else { "weight_hh_l0" };
+        let (cell, weights) = match model.cell(prefix) {
+            Ok(cell) => (cell.to_string(), model.weights(prefix, cell)),
+            Err(error) => ("?".to_string(), Err(error)),
         };
-        let weights = match cell {
-            "GRU" => model.gru(prefix),
-            "RNN" => model.rnn(prefix),
-            _ => model.lstm(prefix),
-        };
-        let problem = weights.err().map(|error| error.to_string());
         Stack {
             prefix: prefix.to_string(),
             cell,
             input_size: side("weight_ih_l0", 1),
-            hidden_size,
+            hidden_size: side(with_h, 1),
             num_layers: (0..).take_while(|l| has(&format!("weight_ih_l{l}"))).count(),
             bidirectional: has("weight_ih_l0_reverse"),
             bias: has("bias_ih_l0"),
             dtype: model.dtype(&path("weight_ih_l0")).unwrap_or_default(),
-            problem,
+            problem: weights.err().map(|error| error.to_string()),
         }
     }
 
@@ -125,7 +116,7 @@ impl Stack {
     fn row(&self) -> Vec<String> {
         vec![
             if self.prefix.is_empty() { "\"\"".into() } else { self.prefix.clone() },
-            self.cell.to_string(),
+            self.cell.clone(),
             self.input_size.to_string(),
             self.hidden_size.to_string(),
             self.num_layers.to_string(),

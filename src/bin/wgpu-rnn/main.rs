@@ -5,6 +5,7 @@
 mod adapter;
 mod bench;
 mod cases;
+mod cells;
 mod compare;
 mod failure;
 mod files;
@@ -24,7 +25,7 @@ use clap::{Parser, Subcommand};
 
 use failure::Failure;
 
-/// Fused LSTM kernels on every GPU that wgpu reaches
+/// Fused LSTM, GRU and RNN kernels on every GPU that wgpu reaches
 #[derive(Parser)]
 #[command(version, arg_required_else_help = true)]
 struct Cli {

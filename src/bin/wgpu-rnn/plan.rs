@@ -8,19 +8,17 @@ use wgpu_rnn::{DeviceCaps, Memory, Options, Plan, Schedule, plan};
 
 use crate::adapter::AdapterArgs;
 use crate::failure::Result;
-use crate::shapes::Shape;
+use crate::shapes::{self, Shape, ShapeArgs};
 use crate::{Verdict, schedules};
 
 /// Show how a problem would run and why, without running it
 #[derive(clap::Args)]
-#[command(after_help = "Example:\n  wgpu-rnn plan --shape 1000,1,64,64,1 --caps webgpu")]
+#[command(after_help = "Example:\n  wgpu-rnn plan --shape 1000,1,64,64,1 --cell gru --caps webgpu")]
 pub struct Args {
-    /// A standing shape (vad, amp, small, mlx, flash, bilstm, smallh4, wide), or sizes
-    #[arg(long, value_name = "ID|T,B,I,H,L")]
+    #[arg(long, value_name = "ID|T,B,I,H,L", help = format!("A standing shape ({}), or sizes", shapes::ids()))]
     shape: Shape,
-    /// Every layer also runs from the last time step to the first
-    #[arg(long)]
-    bidirectional: bool,
+    #[command(flatten)]
+    shape_args: ShapeArgs,
     /// The schedule to force
     #[arg(long, value_name = "NAME", value_parser = schedules::parser())]
     schedule: Option<Schedule>,
@@ -39,7 +37,7 @@ enum Caps {
 }
 
 pub fn run(args: &Args, adapter: &AdapterArgs, out: &mut dyn Write) -> Result<Verdict> {
-    let problem = args.shape.clone().widened(args.bidirectional).problem()?;
+    let problem = args.shape.clone().with(&args.shape_args)?.problem()?;
     let caps = match args.caps {
         Caps::Webgpu => DeviceCaps::webgpu_defaults(),
         Caps::Adapter => adapter.open()?.caps().clone(),

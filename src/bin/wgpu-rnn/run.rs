@@ -4,18 +4,21 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
+use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressStyle};
 use wgpu_rnn::ndarray::{ArrayD, Axis, Slice};
-use wgpu_rnn::{LayerConfig, Lstm, LstmState};
+use wgpu_rnn::{Cell, Gpu, Kind, Layer, LayerConfig, LayerSizes, Weights};
 
 use crate::adapter::{self, AdapterArgs};
+use crate::cells::{ResetArgs, by_kind, check_option};
 use crate::failure::{Failure, Result};
 use crate::files::{self, ArrayFormat};
 use crate::{Verdict, text};
 
-/// Run an LSTM from a safetensors file over a sequence
+/// Run an LSTM, GRU or RNN from a safetensors file over a sequence
 ///
-/// Arrays are npy (f32 or f64), or csv with a time step a line, by the end of the file's name.
+/// Which of them it is, and its sizes, follow from the shapes of the tensors. Arrays are npy (f32 or f64), or csv with
+/// a time step a line, by the end of the file's name.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Shapes: x [T, B, I] or [T, I], y [T, B, D*H] or [T, D*H]; states [L*D, B, H] or [L*D, H].
@@ -34,21 +37,36 @@ pub struct Args {
     /// What stands before `.weight_ih_l0` in the file; needed where it holds several stacks
     #[arg(long)]
     prefix: Option<String>,
+    #[command(flatten)]
+    reset: ResetArgs,
+    /// RNN: the activation, which the file does not tell [default: tanh]
+    #[arg(long, value_name = "NAME")]
+    nonlinearity: Option<Nonlinearity>,
     /// The initial hidden state, else zero
     #[arg(long, value_name = "FILE")]
     h0: Option<PathBuf>,
-    /// The initial cell state, else zero
+    /// LSTM: the initial cell state, else zero
     #[arg(long, value_name = "FILE")]
     c0: Option<PathBuf>,
     /// Where to put the final hidden state
     #[arg(long, value_name = "FILE")]
     h_n: Option<PathBuf>,
-    /// Where to put the final cell state
+    /// LSTM: where to put the final cell state
     #[arg(long, value_name = "FILE")]
     c_n: Option<PathBuf>,
     /// Sequences are [B, T, ..] instead of [T, B, ..]
     #[arg(long)]
     batch_first: bool,
+    /// The time steps of each batch row, else T for all
+    #[arg(long, value_name = "N,..", value_delimiter = ',')]
+    lengths: Option<Vec<usize>>,
+}
+
+/// By PyTorch's names.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Nonlinearity {
+    Tanh,
+    Relu,
 }
 
 /// Steps between two looks at the progress. The state goes through the host there.
@@ -59,27 +77,38 @@ pub fn run(args: &Args, adapter: &AdapterArgs, out: &mut dyn Write) -> Result<Ve
     for path in results.into_iter().flatten() {
         ArrayFormat::of(path)?;
     }
-    let weights = files::read_lstm(&args.model, args.prefix.as_deref())?;
-    let x = read_sequence(&args.input, weights.sizes().input_size)?;
+    let weights = read_weights(args)?;
+    let sizes = weights.sizes();
+    let x = read_sequence(&args.input, sizes.input_size)?;
     let [h0, c0] = [&args.h0, &args.c0].map(|path| path.as_deref().map(files::read_array));
-    let (h0, c0) = (h0.transpose()?, c0.transpose()?);
+    let states = initial_states(h0.transpose()?, c0.transpose()?, &sizes);
     let gpu = adapter.open()?;
-    let config = LayerConfig { batch_first: args.batch_first, ..Default::default() };
-    let lstm = Lstm::new(&gpu, &weights, config)?;
-
-    let begin = Instant::now();
-    let (y, state) = forward(&lstm, &x, initial_state(h0, c0), args.batch_first)?;
-    let elapsed = text::seconds(begin.elapsed().as_secs_f64());
+    let (y, h_n, c_n, elapsed) = by_kind!(sizes.cell, forward(&gpu, args, &weights, &x, states))?;
 
     files::write_array(&args.output, &y)?;
-    for (path, array) in [(&args.h_n, &state.h), (&args.c_n, &state.c)] {
-        if let Some(path) = path {
+    for (path, array) in [(&args.h_n, Some(&h_n)), (&args.c_n, c_n.as_ref())] {
+        if let (Some(path), Some(array)) = (path, array) {
             files::write_array(path, array)?;
         }
     }
-    let (path, shape, name) = (args.output.display(), y.shape(), adapter::name(gpu.info()));
-    writeln!(out, "{path}: {shape:?} in {elapsed} on {name}")?;
+    let (path, shape, elapsed) = (args.output.display(), y.shape(), text::seconds(elapsed));
+    let (cell, name) = (sizes.cell, adapter::name(gpu.info()));
+    writeln!(out, "{path}: {shape:?} from {cell} in {elapsed} on {name}")?;
     Ok(Verdict::Good)
+}
+
+fn read_weights(args: &Args) -> Result<Weights> {
+    let (model, prefix) = files::open_stack(&args.model, args.prefix.as_deref())?;
+    let failure = |error| Failure::file(&args.model, error);
+    let cell = model.cell(&prefix).map_err(failure)?;
+    check_option("--nonlinearity", args.nonlinearity.is_some(), Cell::Rnn, cell)?;
+    check_option("--c0", args.c0.is_some(), Cell::Lstm, cell)?;
+    check_option("--c-n", args.c_n.is_some(), Cell::Lstm, cell)?;
+    let weights = model.weights(&prefix, args.reset.apply(cell)?).map_err(failure)?;
+    match args.nonlinearity {
+        Some(Nonlinearity::Relu) => Ok(weights.with_relu()?),
+        _ => Ok(weights),
+    }
 }
 
 fn read_sequence(path: &Path, input_size: usize) -> Result<ArrayD<f32>> {
@@ -97,38 +126,77 @@ fn read_sequence(path: &Path, input_size: usize) -> Result<ArrayD<f32>> {
     Ok(x)
 }
 
+/// h and, where the cell has it, c.
+type States = (ArrayD<f32>, Option<ArrayD<f32>>);
+
 /// Where one of the two is missing it is zero; where both are, so is the state.
-fn initial_state(h0: Option<ArrayD<f32>>, c0: Option<ArrayD<f32>>) -> Option<LstmState> {
-    let zeros = |other: &ArrayD<f32>| ArrayD::zeros(other.raw_dim());
+fn initial_states(
+    h0: Option<ArrayD<f32>>,
+    c0: Option<ArrayD<f32>>,
+    sizes: &LayerSizes,
+) -> Option<States> {
+    // With a projection, h and c differ in their features.
+    let zeros = |other: &ArrayD<f32>, features| {
+        let mut shape = other.shape().to_vec();
+        shape.pop();
+        shape.push(features);
+        ArrayD::zeros(shape)
+    };
     match (h0, c0) {
         (None, None) => None,
-        (Some(h), Some(c)) => Some(LstmState { h, c }),
-        (Some(h), None) => Some(LstmState { c: zeros(&h), h }),
-        (None, Some(c)) => Some(LstmState { h: zeros(&c), c }),
+        (None, Some(c)) => Some((zeros(&c, sizes.recurrent_size()), Some(c))),
+        (Some(h), None) if sizes.cell.has_c() => {
+            let c = zeros(&h, sizes.hidden_size);
+            Some((h, Some(c)))
+        }
+        (Some(h), c) => Some((h, c)),
     }
 }
 
-/// Runs the sequence in parts that carry the state. A stack that also runs backwards needs it whole.
-fn forward(
-    lstm: &Lstm,
+/// y, h_n, c_n where the cell has it, and the seconds that the run took.
+type Results = (ArrayD<f32>, ArrayD<f32>, Option<ArrayD<f32>>, f64);
+
+fn forward<K: Kind>(
+    gpu: &Gpu,
+    args: &Args,
+    weights: &Weights,
     x: &ArrayD<f32>,
-    mut state: Option<LstmState>,
+    states: Option<States>,
+) -> Result<Results> {
+    let config = LayerConfig { batch_first: args.batch_first, ..Default::default() };
+    let layer = Layer::<K>::new(gpu, weights, config)?;
+    let state = states.map(|(h, c)| K::state(h, c)).transpose()?;
+    let begin = Instant::now();
+    let (y, state) = match &args.lengths {
+        Some(lengths) => layer.forward_lengths(x.view(), lengths, state.as_ref())?,
+        None => forward_in_parts(&layer, x, state, args.batch_first)?,
+    };
+    let elapsed = begin.elapsed().as_secs_f64();
+    let (h_n, c_n) = K::parts(&state);
+    Ok((y, h_n.clone(), c_n.cloned(), elapsed))
+}
+
+/// Runs the sequence in parts that carry the state. A stack that also runs backwards needs it whole.
+fn forward_in_parts<K: Kind>(
+    layer: &Layer<K>,
+    x: &ArrayD<f32>,
+    mut state: Option<K::State>,
     batch_first: bool,
-) -> Result<(ArrayD<f32>, LstmState)> {
+) -> Result<(ArrayD<f32>, K::State)> {
     let time = Axis(usize::from(batch_first && x.ndim() == 3));
     let seq_len = x.len_of(time);
-    if lstm.sizes().is_bidirectional() || seq_len <= STEPS_AT_ONCE {
-        return Ok(lstm.forward(x.view(), state.as_ref())?);
+    if layer.sizes().is_bidirectional() || seq_len <= STEPS_AT_ONCE {
+        return Ok(layer.forward(x.view(), state.as_ref())?);
     }
     let mut shape = x.raw_dim();
-    shape[x.ndim() - 1] = lstm.sizes().output_size();
+    shape[x.ndim() - 1] = layer.sizes().output_size();
     let mut y = ArrayD::zeros(shape);
     let bar = progress_bar(seq_len as u64);
     let mut first = 0;
     loop {
         let end = seq_len.min(first + STEPS_AT_ONCE);
         let part = Slice::from(first..end);
-        let (y_part, state_part) = lstm.forward(x.slice_axis(time, part), state.as_ref())?;
+        let (y_part, state_part) = layer.forward(x.slice_axis(time, part), state.as_ref())?;
         y.slice_axis_mut(time, part).assign(&y_part);
         bar.set_position(end as u64);
         if end == seq_len {

@@ -2,7 +2,10 @@
 
 use std::str::FromStr;
 
-use wgpu_rnn::{Cell, Direction, Error, LayerSizes, Problem};
+use wgpu_rnn::{Cell, Direction, LayerSizes, Problem};
+
+use crate::cells::{CellName, GRU, ResetArgs};
+use crate::failure::Result;
 
 /// The sizes of a run: of a standing shape, or of the user's.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,25 +18,45 @@ pub struct Shape {
     hidden_size: usize,
     num_layers: usize,
     bidirectional: bool,
-    cell: &'static str,
+    cell: Cell,
 }
 
-const LSTM: &str = "LSTM";
+/// What of a shape can be told otherwise.
+#[derive(Clone, Copy, clap::Args)]
+pub struct ShapeArgs {
+    /// The cell [default: that of a standing shape, else lstm]
+    #[arg(long, value_name = "NAME")]
+    cell: Option<CellName>,
+    #[command(flatten)]
+    reset: ResetArgs,
+    /// Every layer also runs from the last time step to the first
+    #[arg(long)]
+    bidirectional: bool,
+}
 
 /// id, [T, B, I, H, L], bidirectional, cell; T = 1 is a stream of single steps.
-type Row = (&'static str, [usize; 5], bool, &'static str);
+type Row = (&'static str, [usize; 5], bool, Cell);
 
-const STANDING: [Row; 9] = [
-    ("vad", [1, 1, 128, 128, 1], false, LSTM),
-    ("amp", [1000, 1, 1, 40, 1], false, LSTM),
-    ("small", [1000, 1, 64, 64, 1], false, LSTM),
-    ("mlx", [300, 1, 512, 512, 1], false, LSTM),
-    ("flash", [1024, 16, 768, 768, 1], false, LSTM),
-    ("bigru", [128, 1, 384, 256, 1], true, "GRU"),
-    ("bilstm", [60, 32, 293, 128, 2], true, LSTM),
-    ("smallh4", [5654, 5, 232, 64, 4], false, LSTM),
-    ("wide", [256, 64, 1024, 1024, 2], false, LSTM),
+const STANDING: [Row; 13] = [
+    ("vad", [1, 1, 128, 128, 1], false, Cell::Lstm),
+    ("amp", [1000, 1, 1, 40, 1], false, Cell::Lstm),
+    ("small", [1000, 1, 64, 64, 1], false, Cell::Lstm),
+    ("small-gru", [1000, 1, 64, 64, 1], false, GRU),
+    ("small-rnn", [1000, 1, 64, 64, 1], false, Cell::Rnn),
+    ("mlx", [300, 1, 512, 512, 1], false, Cell::Lstm),
+    ("mlx-gru", [300, 1, 512, 512, 1], false, GRU),
+    ("mlx-rnn", [300, 1, 512, 512, 1], false, Cell::Rnn),
+    ("flash", [1024, 16, 768, 768, 1], false, Cell::Lstm),
+    ("bigru", [128, 1, 384, 256, 1], true, GRU),
+    ("bilstm", [60, 32, 293, 128, 2], true, Cell::Lstm),
+    ("smallh4", [5654, 5, 232, 64, 4], false, Cell::Lstm),
+    ("wide", [256, 64, 1024, 1024, 2], false, Cell::Lstm),
 ];
+
+/// The ids of the standing shapes, as the help and an error list them.
+pub fn ids() -> String {
+    STANDING.map(|row| row.0).join(", ")
+}
 
 impl Shape {
     pub fn standing() -> Vec<Shape> {
@@ -53,9 +76,9 @@ impl Shape {
         }
     }
 
-    /// The same in both directions, if so wished.
-    pub fn widened(self, bidirectional: bool) -> Self {
-        Shape { bidirectional: self.bidirectional || bidirectional, ..self }
+    pub fn with(self, args: &ShapeArgs) -> Result<Self> {
+        let cell = args.reset.apply(args.cell.map_or(self.cell, Cell::from))?;
+        Ok(Shape { cell, bidirectional: self.bidirectional || args.bidirectional, ..self })
     }
 
     pub fn cut(self, seq_len: usize) -> Self {
@@ -63,21 +86,14 @@ impl Shape {
     }
 
     pub fn sizes(&self) -> LayerSizes {
-        LayerSizes::new(Cell::Lstm, self.input_size, self.hidden_size)
+        LayerSizes::new(self.cell, self.input_size, self.hidden_size)
             .with_layers(self.num_layers)
             .with_direction(Direction::of(self.bidirectional))
     }
 
     /// # Errors
-    /// Where this version has not got the cell, or a size is 0.
+    /// Where a size is 0.
     pub fn problem(&self) -> wgpu_rnn::Result<Problem> {
-        if self.cell != LSTM {
-            let what = format!("cell {}", self.cell);
-            return Err(Error::Unsupported {
-                what,
-                reason: "only LSTM shapes are benchmarked so far".into(),
-            });
-        }
         Problem::new(self.sizes(), self.seq_len, self.batch, false)
     }
 
@@ -98,12 +114,9 @@ impl FromStr for Shape {
         let sizes: Option<Vec<usize>> = text.split(',').map(|n| n.trim().parse().ok()).collect();
         match sizes.as_deref() {
             Some(&[t, b, i, h, l]) => {
-                Ok(Shape { id: None, ..Shape::of_row(("", [t, b, i, h, l], false, LSTM)) })
+                Ok(Shape { id: None, ..Shape::of_row(("", [t, b, i, h, l], false, Cell::Lstm)) })
             }
-            _ => {
-                let ids = STANDING.map(|row| row.0).join(", ");
-                Err(format!("expected five sizes T,B,I,H,L or one of {ids}"))
-            }
+            _ => Err(format!("expected five sizes T,B,I,H,L or one of {}", ids())),
         }
     }
 }

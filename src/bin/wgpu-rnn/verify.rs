@@ -7,13 +7,12 @@ use std::path::PathBuf;
 use serde_json::{Value, json};
 use wgpu_rnn::ndarray::{ArrayD, ShapeError};
 use wgpu_rnn::reference::{self, Outputs};
-use wgpu_rnn::{
-    Cell, Error, Gpu, GruKind, Kind, Layer, LayerConfig, LstmKind, Options, RnnKind, Schedule,
-};
+use wgpu_rnn::{Error, Gpu, Kind, Layer, LayerConfig, Options, Schedule};
 
 use crate::Verdict;
 use crate::adapter::{self, AdapterArgs};
 use crate::cases::{self, Case, Fixture};
+use crate::cells::by_kind;
 use crate::compare::Deviation;
 use crate::failure::Result;
 use crate::schedules::{self, Choice};
@@ -130,13 +129,7 @@ fn on_reference(case: &Case) -> Outcome {
 fn on_gpu(gpu: &Gpu, case: &Case, schedule: Schedule, choice: Choice) -> Option<Outcome> {
     let options = Options { schedule: Some(schedule), ..Default::default() };
     let config = LayerConfig { batch_first: case.layout.batch_first, options };
-    let result = match case.weights.sizes().cell {
-        Cell::Lstm => forward::<LstmKind>(gpu, case, config),
-        Cell::Gru { .. } => forward::<GruKind>(gpu, case, config),
-        Cell::Rnn => forward::<RnnKind>(gpu, case, config),
-        other => return Some(Outcome::unsupported(format!("cell {other}"))),
-    };
-    Some(match result {
+    Some(match by_kind!(case.weights.sizes().cell, forward(gpu, case, config)) {
         Ok((y, h_n, c_n)) => {
             let wide = |array: ArrayD<f32>| array.mapv(f64::from);
             Outcome::compared(case, wide(y), wide(h_n), c_n.map(wide))

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use wgpu_rnn::ndarray::{Array1, Array2, Array3, ArrayView3, Axis, s};
 use wgpu_rnn::wgpu::CommandEncoder;
 use wgpu_rnn::{
-    Gpu, GpuTimer, LayerIo, LayerSizes, LayerWeights, Lstm, Plan, Problem, Weights, reference,
+    GpuTimer, Kind, Layer, LayerIo, LayerSizes, LayerWeights, Plan, Problem, Weights, reference,
 };
 
 use crate::compare::Deviation;
@@ -27,9 +27,8 @@ pub struct Data {
 }
 
 /// A layer on a device, with the shape that it is measured on.
-pub struct Subject<'a> {
-    pub gpu: &'a Gpu,
-    pub lstm: &'a Lstm,
+pub struct Subject<'a, K: Kind> {
+    pub layer: &'a Layer<K>,
     pub data: &'a Data,
     pub plan: &'a Plan,
 }
@@ -65,7 +64,7 @@ pub fn is_stream(problem: &Problem) -> bool {
     problem.seq_len == 1
 }
 
-impl Subject<'_> {
+impl<K: Kind> Subject<'_, K> {
     /// Compares what is timed with the CPU reference. That takes its time, so of a batch only the first and the last
     /// row are looked at, and of a long sequence only its begin.
     pub fn verify(&self) -> Result<Verified> {
@@ -94,17 +93,18 @@ impl Subject<'_> {
     pub fn wall(&self, budget: Duration) -> Result<Times> {
         let x = &self.data.x;
         if is_stream(&self.plan.problem) {
-            let mut stream = self.lstm.stream(self.plan.problem.batch)?;
+            let mut stream = self.layer.stream(self.plan.problem.batch)?;
             let x_t = x.index_axis(Axis(0), 0);
             return sample(budget, || Ok(timed(|| stream.step(x_t))?.0));
         }
-        sample(budget, || Ok(timed(|| self.lstm.forward(x.view(), None))?.0))
+        sample(budget, || Ok(timed(|| self.layer.forward(x.view(), None))?.0))
     }
 
     /// From the first to the last thing that the GPU does, device arrays to device arrays. Of a stream: one step, as
     /// the mean of several.
     pub fn gpu_time(&self, timer: &GpuTimer, budget: Duration) -> Result<Times> {
-        let Subject { gpu, lstm, data, plan } = self;
+        let Subject { layer, data, plan } = self;
+        let gpu = layer.gpu();
         let timed = |encode: &mut dyn FnMut(&mut CommandEncoder) -> Result<()>| {
             self.submit(|encoder| {
                 timer.start(encoder);
@@ -115,7 +115,7 @@ impl Subject<'_> {
             Ok(timer.nanoseconds()? * 1e-9)
         };
         if is_stream(&plan.problem) {
-            let mut stream = lstm.stream(plan.problem.batch)?;
+            let mut stream = layer.stream(plan.problem.batch)?;
             let x_t = gpu.upload(data.x.index_axis(Axis(0), 0))?;
             let y_t = gpu.zeros(&[plan.problem.batch, plan.problem.sizes.output_size()])?;
             let mut steps = |encoder: &mut CommandEncoder| {
@@ -126,31 +126,31 @@ impl Subject<'_> {
         let x = gpu.upload(data.x.view())?;
         let y = gpu.zeros(&plan.problem.y_shape())?;
         let io = LayerIo::new(&x, &y);
-        sample(budget, || timed(&mut |encoder| lstm.encode(encoder, &io)))
+        sample(budget, || timed(&mut |encoder| layer.encode(encoder, &io)))
     }
 
     fn submit(&self, record: impl FnOnce(&mut CommandEncoder) -> Result<()>) -> Result<()> {
-        let mut encoder = self.gpu.device().create_command_encoder(&Default::default());
+        let mut encoder = self.layer.gpu().device().create_command_encoder(&Default::default());
         record(&mut encoder)?;
-        self.gpu.queue().submit([encoder.finish()]);
+        self.layer.gpu().queue().submit([encoder.finish()]);
         Ok(())
     }
 
     fn forward(&self, x: ArrayView3<'_, f32>) -> Result<Array3<f32>> {
-        Ok(self.lstm.forward(x, None)?.0)
+        Ok(self.layer.forward(x, None)?.0)
     }
 
     fn encode(&self, x: ArrayView3<'_, f32>) -> Result<Array3<f32>> {
         let mut y = Array3::zeros(self.y_shape(x));
-        let (x, y_device) = (self.gpu.upload(x)?, self.gpu.zeros(y.shape())?);
-        self.submit(|encoder| self.lstm.encode(encoder, &LayerIo::new(&x, &y_device)))?;
+        let (x, y_device) = (self.layer.gpu().upload(x)?, self.layer.gpu().zeros(y.shape())?);
+        self.submit(|encoder| self.layer.encode(encoder, &LayerIo::new(&x, &y_device)))?;
         y.assign(&y_device.download()?);
         Ok(y)
     }
 
     fn step(&self, x: ArrayView3<'_, f32>) -> Result<Array3<f32>> {
         let mut y = Array3::zeros(self.y_shape(x));
-        let mut stream = self.lstm.stream(self.plan.problem.batch)?;
+        let mut stream = self.layer.stream(self.plan.problem.batch)?;
         for (x_t, mut y_t) in x.outer_iter().zip(y.outer_iter_mut()) {
             y_t.assign(&stream.step(x_t)?);
         }
@@ -159,9 +159,10 @@ impl Subject<'_> {
 
     fn encode_step(&self, x: ArrayView3<'_, f32>) -> Result<Array3<f32>> {
         let mut y = Array3::zeros(self.y_shape(x));
-        let mut stream = self.lstm.stream(self.plan.problem.batch)?;
+        let mut stream = self.layer.stream(self.plan.problem.batch)?;
         for (x_t, mut y_t) in x.outer_iter().zip(y.outer_iter_mut()) {
-            let (x_t, y_device) = (self.gpu.upload(x_t)?, self.gpu.zeros(y_t.shape())?);
+            let (x_t, y_device) =
+                (self.layer.gpu().upload(x_t)?, self.layer.gpu().zeros(y_t.shape())?);
             self.submit(|encoder| stream.encode_step(encoder, &x_t, &y_device))?;
             y_t.assign(&y_device.download()?);
         }
@@ -170,7 +171,7 @@ impl Subject<'_> {
 
     fn y_shape(&self, x: ArrayView3<'_, f32>) -> (usize, usize, usize) {
         let (seq_len, batch, _) = x.dim();
-        (seq_len, batch, self.lstm.sizes().output_size())
+        (seq_len, batch, self.layer.sizes().output_size())
     }
 }
 

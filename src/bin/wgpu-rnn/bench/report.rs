@@ -18,14 +18,15 @@ pub struct Report<'a> {
     out: &'a mut dyn Write,
     /// All but the rows, which are collected.
     json: Option<(Value, Vec<Value>)>,
-    widths: [usize; 2],
+    widths: [usize; 3],
     is_timed: bool,
     is_wrong: bool,
 }
 
 /// One row of the table.
-struct Cells<'a> {
+struct Line<'a> {
     shape: &'a str,
+    cell: &'a str,
     sizes: &'a str,
     schedule: &'a str,
     /// CALL, ±, GPU, ±, STEP, GFLOP/s, FLOOR
@@ -43,7 +44,7 @@ impl<'a> Report<'a> {
         let width = |header: &str, text: fn(&Shape) -> String| {
             shapes.iter().map(|shape| text(shape).len()).fold(header.len(), usize::max)
         };
-        let widths = [width("SHAPE", name), width("T,B,I,H,L", sizes)];
+        let widths = [width("SHAPE", name), width("CELL", cell), width("T,B,I,H,L", sizes)];
         let json = json.then(|| (head_json(info, ceilings), Vec::new()));
         let mut report = Report { out, json, widths, is_timed: false, is_wrong: false };
         if report.json.is_none() {
@@ -52,9 +53,9 @@ impl<'a> Report<'a> {
                 [bytes_per_second, flops_per_second].map(|n| text::three_digits(n / 1e9));
             writeln!(report.out, "{}", adapter::line(info))?;
             writeln!(report.out, "ceilings: {bytes} GB/s, {flops} GFLOP/s\n")?;
-            let (shape, sizes, schedule) = ("SHAPE", "T,B,I,H,L", "SCHEDULE");
+            let [shape, cell, sizes, schedule] = ["SHAPE", "CELL", "T,B,I,H,L", "SCHEDULE"];
             let numbers = ["CALL", "", "GPU", "", "STEP", "GFLOP/s", "FLOOR"];
-            report.print(Cells { shape, sizes, schedule, numbers })?;
+            report.print(Line { shape, cell, sizes, schedule, numbers })?;
         }
         Ok(report)
     }
@@ -92,22 +93,23 @@ impl<'a> Report<'a> {
             Outcome::Timed(timed) => timed.cells(row.shape.seq_len),
             _ => Default::default(),
         };
-        let (shape, sizes) = (&name(&row.shape), &sizes(&row.shape));
+        let (shape, cell, sizes) = (&name(&row.shape), &cell(&row.shape), &sizes(&row.shape));
         let numbers = numbers.each_ref().map(String::as_str);
-        self.print(Cells { shape, sizes, schedule: &schedule, numbers })?;
+        self.print(Line { shape, cell, sizes, schedule: &schedule, numbers })?;
         for note in notes(row) {
             writeln!(self.out, "  {note}")?;
         }
         Ok(())
     }
 
-    fn print(&mut self, cells: Cells<'_>) -> Result<()> {
-        let Cells { shape, sizes, schedule, numbers } = cells;
+    fn print(&mut self, line: Line<'_>) -> Result<()> {
+        let Line { shape, cell, sizes, schedule, numbers } = line;
         let [call, call_spread, gpu, gpu_spread, step, rate, floor] = numbers;
-        let ([shape_width, sizes_width], schedule_width) = (self.widths, schedules::width());
+        let ([shape_width, cell_width, sizes_width], schedule_width) =
+            (self.widths, schedules::width());
         let line = format!(
-            "{shape:<shape_width$}  {sizes:<sizes_width$}  {schedule:<schedule_width$}  \
-             {call:>7} {call_spread:<5} {gpu:>7} {gpu_spread:<5} {step:>7}  {rate:>7}  {floor:>6}"
+            "{shape:<shape_width$}  {cell:<cell_width$}  {sizes:<sizes_width$}  \
+             {schedule:<schedule_width$}  {call:>7} {call_spread:<5} {gpu:>7} {gpu_spread:<5} {step:>7}  {rate:>7}  {floor:>6}"
         );
         writeln!(self.out, "{}", line.trim_end())?;
         Ok(())
@@ -147,6 +149,10 @@ fn spread(times: Times) -> String {
 
 fn name(shape: &Shape) -> String {
     shape.id.clone().unwrap_or("-".into())
+}
+
+fn cell(shape: &Shape) -> String {
+    shape.sizes().cell.to_string()
 }
 
 fn sizes(shape: &Shape) -> String {
@@ -195,6 +201,7 @@ fn row_json(row: &Row) -> Value {
     let (shape, sizes) = (&row.shape, row.shape.sizes());
     let mut value = json!({
         "shape": shape.id,
+        "cell": cell(shape),
         "seq_len": shape.seq_len,
         "cut_from_seq_len": row.cut_from,
         "batch": shape.batch,
