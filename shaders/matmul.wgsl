@@ -1,9 +1,9 @@
-// matmul.wgsl: a tiled matrix product with bias: the input projection of a chunk of time steps, or a linear layer.
-// Math:  out[m, n] = bias[n] + sum over k of a[m, k] * W[k, n]       n counts groups of four columns
+// matmul.wgsl: a tiled matrix product: the input projection of a chunk of time steps, or a linear layer.
+// Math:  out[m, n] = start[m, n] + sum over k of a[m, k] * W[k, n]       n counts groups of four columns
 // Grid:  x: columns / TILE_N, y: rows / TILE_M, z: slices (directions)
 //        one invocation owns M_PER_INVOCATION rows of N_PER_INVOCATION groups of columns
-// Binds: 0 params · 1 weights, four columns to a word (weights/*.wgsl) · 2 a read · 3 out (matmul/store_*.wgsl)
-//        5 lengths (lengths/*.wgsl)
+// Binds: 0 params · 1 weights, four columns to a word (weights/*.wgsl) · 2 a read (operand/*.wgsl; 4 too)
+//        3 out (matmul/*.wgsl) · 5 lengths (lengths/*.wgsl)
 // Consts: TILE_M, TILE_N, TILE_K, M_PER_INVOCATION, N_PER_INVOCATION (kernels/matmul.rs)     Needs: WebGPU defaults
 // Floor: 8·M·N·K flops (N in groups); memory traffic falls by TILE_M for W and by 4·TILE_N for a
 // Why this shape:
@@ -15,7 +15,7 @@ struct MatmulParams {
     rows: u32,           // M
     inner: u32,          // K
     columns: u32,        // N, in groups of four
-    features: u32,       // columns that exist (matmul/store_features.wgsl)
+    features: u32,       // columns that exist (matmul/features.wgsl)
     batch: u32,          // rows of one time step
     first_step: u32,     // the step of row 0
     seq_len: u32,
@@ -25,10 +25,10 @@ struct MatmulParams {
     weights_stride: u32, // from slice to slice
     reverse: u32,        // bit z: slice z runs from the last time step to the first
     num_slices: u32,
+    h0: u32,             // index of slice 0's first row in h0 (operand/h.wgsl)
 }
 
 @group(0) @binding(0) var<storage, read> params: MatmulParams;
-@group(0) @binding(2) var<storage, read> a: array<f32>;
 
 const QUADS_K = TILE_K / 4u;
 const INVOCATIONS_N = TILE_N / N_PER_INVOCATION;
@@ -38,22 +38,12 @@ const A_LOADS = TILE_M * QUADS_K / INVOCATIONS;
 var<workgroup> a_tile: array<vec4<f32>, TILE_M * QUADS_K>;
 var<workgroup> w_tile: array<vec4<f32>, TILE_K * TILE_N>;
 
-// Where row m of slice z begins in a.
-fn row_start(m: u32, z: u32) -> u32 {
-    let step = params.first_step + m / params.batch;
-    let row = m % params.batch;
-    let length = length_of(row);
-    let is_reverse = ((params.reverse >> z) & 1u) != 0u;
-    let t = select(step, length - 1u - step, is_reverse && step < length);
-    return t * params.stride_t + row * params.stride_b;
-}
-
 fn load_a_quad(start: u32, k: u32) -> vec4<f32> {
     var quad = vec4<f32>();
-    if (k < params.inner) { quad.x = a[start + k]; }
-    if (k + 1u < params.inner) { quad.y = a[start + k + 1u]; }
-    if (k + 2u < params.inner) { quad.z = a[start + k + 2u]; }
-    if (k + 3u < params.inner) { quad.w = a[start + k + 3u]; }
+    if (k < params.inner) { quad.x = load_a(start, k); }
+    if (k + 1u < params.inner) { quad.y = load_a(start, k + 1u); }
+    if (k + 2u < params.inner) { quad.z = load_a(start, k + 2u); }
+    if (k + 3u < params.inner) { quad.w = load_a(start, k + 3u); }
     return quad;
 }
 
@@ -75,9 +65,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     var acc: array<vec4<f32>, N_PER_INVOCATION * M_PER_INVOCATION>;
     for (var j = 0u; j < N_PER_INVOCATION; j++) {
         let n = min(first_n + local_n + j * INVOCATIONS_N, params.columns - 1u);
-        let start_value = load_weight(bias + n);
         for (var i = 0u; i < M_PER_INVOCATION; i++) {
-            acc[j * M_PER_INVOCATION + i] = start_value;
+            acc[j * M_PER_INVOCATION + i] = start_value(first_m + local_m + i, n, z, bias);
         }
     }
 

@@ -4,26 +4,6 @@
 // Consts: UNITS, UNITS_PER_INVOCATION, ROWS, MAX_SLICES, HAS_C, IS_CHOSEN (kernels/recurrence.rs)
 // The skeleton supplies operand_quad(row, quad): four consecutive k of x or h, from workgroup memory.
 
-// What was chosen about a cell (cell.rs); kernels with IS_CHOSEN = 0 do not read it.
-struct Choice {
-    f: u32,            // activations: their numbers in activation/chosen.wgsl, alpha and beta
-    f_alpha: f32,
-    f_beta: f32,
-    g: u32,
-    g_alpha: f32,
-    g_beta: f32,
-    h: u32,
-    h_alpha: f32,
-    h_beta: f32,
-    coupled: u32,      // 1: the forget gate is 1 - i
-    preact_clip: f32,  // infinite where there is none
-    cell_clip: f32,
-    peepholes: u32,    // index of the row of peephole weights
-    padding_0: u32,
-    padding_1: u32,
-    padding_2: u32,
-}
-
 // A slice of a dispatch (grid z): a direction of a layer (Stepwise, SequenceFused), or a layer (Wavefront).
 struct Slice {
     bias: u32,         // index of its bias row in the packed weights; w_ih follows
@@ -59,12 +39,6 @@ struct Params {
     num_slices: u32,
     padding: u32,
     slices: array<Slice, MAX_SLICES>,
-}
-
-// What a unit remembers; c only in an LSTM.
-struct CellState {
-    h: f32,
-    c: f32,
 }
 
 const NONE = 0xffffffffu;
@@ -131,11 +105,6 @@ fn fill(acc: ptr<function, Tile>, u: u32, value: Gates) {
 
 fn quads(size: u32) -> u32 {
     return (size + 3u) / 4u;
-}
-
-// NaN stays NaN.
-fn clip(x: f32, bound: f32) -> f32 {
-    return select(select(x, bound, x > bound), -bound, x < -bound);
 }
 
 // The time step that is a row's step; beyond its length, the step itself.

@@ -13,8 +13,8 @@ use naga::{
 };
 use wgpu_rnn::kernels::recurrence::{MAX_SLICES, NONE};
 use wgpu_rnn::kernels::{
-    self, Access, Choice, GatherParams, Kernel, MatmulParams, Phases, RecurrenceParams,
-    Slice as SliceParams,
+    self, Access, BackwardParams, BackwardSlice, Choice, GatherParams, GradientParams, Kernel,
+    MatmulParams, Phases, RecurrenceParams, Slice as SliceParams, TransposeParams,
 };
 use wgpu_rnn::{Activation, Activations, Cell, CellOptions, DeviceCaps};
 
@@ -157,6 +157,7 @@ fn host_structs() -> Structs {
         weights_stride,
         reverse,
         num_slices,
+        h0,
     });
     let gather = host_struct!(GatherParams {
         rows,
@@ -174,6 +175,60 @@ fn host_structs() -> Structs {
         bias_stride,
         reverse,
         num_slices,
+    });
+    let gradient = host_struct!(GradientParams {
+        rows,
+        inner,
+        columns,
+        batch,
+        first_step,
+        seq_len,
+        stride_t,
+        stride_b,
+        weights,
+        weights_stride,
+        reverse,
+        num_slices,
+        slice,
+        ones,
+        h0,
+    });
+    let transpose = host_struct!(TransposeParams {
+        hidden_size,
+        recurrent_size,
+        row_words,
+        t_words,
+        w_hh,
+        peepholes,
+        weights_stride,
+        out_stride,
+        has_peepholes,
+    });
+    let backward = host_struct!(BackwardParams {
+        hidden_size,
+        recurrent_size,
+        row_words,
+        t_words,
+        batch,
+        seq_len,
+        first_step,
+        num_steps,
+        output_stride_t,
+        output_stride_b,
+        c_seq,
+        num_slices,
+        slices,
+    });
+    let backward_slice = host_struct!(BackwardSlice {
+        w_t,
+        carry_h,
+        carry_c,
+        h0,
+        c0,
+        output,
+        reverse,
+        padding,
+        choice,
     });
     let recurrence = host_struct!(RecurrenceParams {
         hidden_size,
@@ -232,6 +287,10 @@ fn host_structs() -> Structs {
     let clock = Struct { fields: vec![step], bytes: 4 };
     let all = [
         ("GatherParams", gather),
+        ("GradientParams", gradient),
+        ("TransposeParams", transpose),
+        ("BackwardParams", backward),
+        ("BackwardSlice", backward_slice),
         ("MatmulParams", matmul),
         ("Params", recurrence),
         ("Slice", slice),

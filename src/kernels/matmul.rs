@@ -3,7 +3,7 @@
 use bytemuck::{Pod, Zeroable};
 
 use super::recurrence::lengths_file;
-use super::{WEIGHTS_F32, compose};
+use super::{QUADS_AS_GATES, TIME_OF, WEIGHTS_F32, compose};
 use crate::caps::DeviceCaps;
 
 /// What becomes of the product.
@@ -11,6 +11,8 @@ use crate::caps::DeviceCaps;
 pub enum Store {
     /// Pre-activations, for the recurrence.
     Gates,
+    /// Pre-activations, added to those that are there.
+    MoreGates,
     /// The features of a linear layer.
     Features,
 }
@@ -35,6 +37,24 @@ impl Tile {
     /// The tiles for a device.
     pub fn of(caps: &DeviceCaps) -> Self {
         if caps.is_software { Self::SOFTWARE } else { Self::GPU }
+    }
+}
+
+/// Whose rows are multiplied with the weights.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Operand {
+    /// The input's, in the caller's strides.
+    X,
+    /// h before each step: of h0, and of the layer's output.
+    H,
+}
+
+impl Operand {
+    pub(super) fn file(self) -> &'static str {
+        match self {
+            Operand::X => include_str!("../../shaders/operand/x.wgsl"),
+            Operand::H => include_str!("../../shaders/operand/h.wgsl"),
+        }
     }
 }
 
@@ -63,15 +83,21 @@ pub struct MatmulParams {
     pub weights_stride: u32,
     pub reverse: u32,
     pub num_slices: u32,
+    pub h0: u32,
 }
 
 impl Matmul {
     pub fn all() -> impl Iterator<Item = Self> {
-        [(Store::Gates, false), (Store::Gates, true), (Store::Features, false)]
-            .into_iter()
-            .flat_map(|(store, has_lengths)| {
-                [Tile::GPU, Tile::SOFTWARE].map(|tile| Matmul { store, tile, has_lengths })
-            })
+        use Store::{Features, Gates, MoreGates};
+        let stores = [(Gates, false), (Gates, true), (MoreGates, false), (MoreGates, true)];
+        stores.into_iter().chain([(Features, false)]).flat_map(|(store, has_lengths)| {
+            [Tile::GPU, Tile::SOFTWARE].map(|tile| Matmul { store, tile, has_lengths })
+        })
+    }
+
+    /// What is added to pre-activations is the product with h.
+    pub fn operand(&self) -> Operand {
+        if self.store == Store::MoreGates { Operand::H } else { Operand::X }
     }
 
     pub fn invocations(&self) -> u32 {
@@ -102,6 +128,7 @@ impl Matmul {
     pub fn name(&self) -> String {
         let store = match self.store {
             Store::Gates => "gates",
+            Store::MoreGates => "more_gates",
             Store::Features => "features",
         };
         let Tile { m, n, k, m_per_invocation, n_per_invocation } = self.tile;
@@ -118,11 +145,14 @@ impl Matmul {
             ("N_PER_INVOCATION", self.tile.n_per_invocation),
         ];
         let store = match self.store {
-            Store::Gates => include_str!("../../shaders/matmul/store_gates.wgsl"),
-            Store::Features => include_str!("../../shaders/matmul/store_features.wgsl"),
+            Store::Gates => include_str!("../../shaders/matmul/gates.wgsl"),
+            Store::MoreGates => include_str!("../../shaders/matmul/more_gates.wgsl"),
+            Store::Features => include_str!("../../shaders/matmul/features.wgsl"),
         };
         let skeleton = include_str!("../../shaders/matmul.wgsl");
         let lengths = lengths_file(self.has_lengths);
-        compose(&constants, &["alias Gates = vec4<f32>;\n", WEIGHTS_F32, lengths, store, skeleton])
+        let operand = self.operand().file();
+        let files = [QUADS_AS_GATES, WEIGHTS_F32, lengths, TIME_OF, operand, store, skeleton];
+        compose(&constants, &files)
     }
 }

@@ -1,12 +1,16 @@
 //! The GPU programs. Each module stands beside a file of `shaders/`: it names the constants, the parameters and the
 //! grid of that shader, and composes its source from whole WGSL files.
 
+pub mod backward;
 pub mod gather;
+pub mod gradient;
 pub mod matmul;
 pub mod recurrence;
 
+pub use backward::{BackwardParams, BackwardSlice, CellStates, SequenceBackward, StepBackward};
 pub use gather::{Gather, GatherParams};
-pub use matmul::{Matmul, MatmulParams, Store, Tile};
+pub use gradient::{Gradient, GradientParams, Of, Transpose, TransposeParams};
+pub use matmul::{Matmul, MatmulParams, Operand, Store, Tile};
 pub use recurrence::{
     CellKernel, Choice, Input, Phase, Phases, RecurrenceParams, Sequence, Slice, Step,
 };
@@ -18,6 +22,11 @@ pub enum Kernel {
     Matmul(Matmul),
     Step(Step),
     Sequence(Sequence),
+    Transpose(Transpose),
+    CellStates(CellStates),
+    StepBackward(StepBackward),
+    SequenceBackward(SequenceBackward),
+    Gradient(Gradient),
 }
 
 /// Steps that one chunk can have at most: the clock has one entry for each.
@@ -40,6 +49,11 @@ impl Kernel {
             Kernel::Matmul(kernel) => kernel.name(),
             Kernel::Step(kernel) => kernel.name(),
             Kernel::Sequence(kernel) => kernel.name(),
+            Kernel::Transpose(kernel) => kernel.name(),
+            Kernel::CellStates(kernel) => kernel.name(),
+            Kernel::StepBackward(kernel) => kernel.name(),
+            Kernel::SequenceBackward(kernel) => kernel.name(),
+            Kernel::Gradient(kernel) => kernel.name(),
         }
     }
 
@@ -50,24 +64,48 @@ impl Kernel {
             Kernel::Matmul(kernel) => kernel.source(),
             Kernel::Step(kernel) => kernel.source(),
             Kernel::Sequence(kernel) => kernel.source(),
+            Kernel::Transpose(kernel) => kernel.source(),
+            Kernel::CellStates(kernel) => kernel.source(),
+            Kernel::StepBackward(kernel) => kernel.source(),
+            Kernel::SequenceBackward(kernel) => kernel.source(),
+            Kernel::Gradient(kernel) => kernel.source(),
         }
     }
 
-    /// The storage bindings of group 0, with their numbers.
+    /// The storage bindings of group 0, with their numbers, in order.
     pub fn bindings(&self) -> Vec<(u32, Access)> {
         use Access::{Read, ReadWrite};
         let (own, has_lengths) = match self {
-            Kernel::Gather(kernel) if kernel.is_by_token => {
-                (&[Read, Read, ReadWrite, Read][..], kernel.has_lengths)
+            Kernel::Gather(Gather { is_by_token, has_lengths }) => {
+                let all = &[(1, Read), (2, Read), (3, ReadWrite), (4, Read)];
+                (if *is_by_token { &all[..] } else { &all[..3] }, *has_lengths)
             }
-            Kernel::Gather(kernel) => (&[Read, Read, ReadWrite][..], kernel.has_lengths),
-            Kernel::Matmul(kernel) => (&[Read, Read, ReadWrite][..], kernel.has_lengths),
+            Kernel::Matmul(kernel) => {
+                let all = &[(1, Read), (2, Read), (3, ReadWrite), (4, Read)];
+                let has_h0 = kernel.operand() == Operand::H;
+                (if has_h0 { &all[..] } else { &all[..3] }, kernel.has_lengths)
+            }
             Kernel::Step(Step { cell, .. }) | Kernel::Sequence(Sequence { cell, .. }) => {
-                (&[Read, Read, ReadWrite, ReadWrite][..], cell.has_lengths)
+                let all = &[(1, Read), (2, Read), (3, ReadWrite), (4, ReadWrite)];
+                (&all[..], cell.has_lengths)
+            }
+            Kernel::Transpose(_) => (&[(1, Read), (2, ReadWrite)][..], false),
+            Kernel::CellStates(_) => (&[(1, Read), (2, Read), (3, ReadWrite)][..], false),
+            Kernel::StepBackward(StepBackward { cell, .. })
+            | Kernel::SequenceBackward(SequenceBackward { cell, .. }) => {
+                let all = &[(1, Read), (2, ReadWrite), (3, ReadWrite), (4, Read), (6, Read)];
+                (&all[..], cell.has_lengths)
+            }
+            Kernel::Gradient(kernel) => {
+                let all = &[(1, Read), (2, Read), (3, ReadWrite), (4, Read)];
+                let has_h0 = kernel.of == Of::Weights(Operand::H);
+                (if has_h0 { &all[..] } else { &all[..3] }, kernel.has_lengths)
             }
         };
         let lengths = has_lengths.then_some((LENGTHS_BINDING, Read));
-        (1..).zip(own.iter().copied()).chain(lengths).collect()
+        let mut bindings: Vec<_> = own.iter().copied().chain(lengths).collect();
+        bindings.sort_by_key(|(number, _)| *number);
+        bindings
     }
 
     /// Bytes of the parameters at binding 0.
@@ -76,12 +114,15 @@ impl Kernel {
             Kernel::Gather(_) => size_of::<GatherParams>() as u32,
             Kernel::Matmul(_) => size_of::<MatmulParams>() as u32,
             Kernel::Step(_) | Kernel::Sequence(_) => size_of::<RecurrenceParams>() as u32,
+            Kernel::Transpose(_) => size_of::<TransposeParams>() as u32,
+            Kernel::Gradient(_) => size_of::<GradientParams>() as u32,
+            _ => size_of::<BackwardParams>() as u32,
         }
     }
 
     /// Whether group 1 holds the clock: the number of the step within its chunk.
     pub fn has_clock(&self) -> bool {
-        matches!(self, Kernel::Step(_))
+        matches!(self, Kernel::Step(_) | Kernel::StepBackward(_))
     }
 
     /// Batch rows that one load of weights serves.
@@ -91,6 +132,9 @@ impl Kernel {
             Kernel::Matmul(kernel) => kernel.tile.m_per_invocation,
             Kernel::Step(kernel) => kernel.rows,
             Kernel::Sequence(kernel) => kernel.rows,
+            Kernel::StepBackward(kernel) => kernel.rows,
+            Kernel::SequenceBackward(kernel) => kernel.rows,
+            Kernel::Transpose(_) | Kernel::CellStates(_) | Kernel::Gradient(_) => 1,
         }
     }
 
@@ -101,16 +145,24 @@ impl Kernel {
             Kernel::Matmul(kernel) => kernel.invocations(),
             Kernel::Step(kernel) => kernel.units,
             Kernel::Sequence(kernel) => kernel.units,
+            Kernel::StepBackward(kernel) => kernel.units,
+            Kernel::SequenceBackward(kernel) => kernel.units,
+            Kernel::Transpose(_) => Transpose::INVOCATIONS,
+            Kernel::CellStates(_) => CellStates::UNITS,
+            Kernel::Gradient(kernel) => kernel.invocations(),
         }
     }
 
     /// Bytes of workgroup memory.
     pub fn workgroup_bytes(&self) -> u32 {
         match self {
-            Kernel::Gather(_) => 0,
+            Kernel::Gather(_) | Kernel::Transpose(_) | Kernel::CellStates(_) => 0,
             Kernel::Matmul(kernel) => kernel.workgroup_bytes(),
             Kernel::Step(kernel) => kernel.workgroup_bytes(),
             Kernel::Sequence(kernel) => kernel.workgroup_bytes(),
+            Kernel::StepBackward(kernel) => kernel.workgroup_bytes(),
+            Kernel::SequenceBackward(kernel) => kernel.workgroup_bytes(),
+            Kernel::Gradient(kernel) => kernel.workgroup_bytes(),
         }
     }
 }
@@ -121,7 +173,13 @@ pub fn all() -> Vec<Kernel> {
     let matmuls = Matmul::all().map(Kernel::Matmul);
     let steps = Step::all().map(Kernel::Step);
     let sequences = Sequence::all().map(Kernel::Sequence);
-    gathers.chain(matmuls).chain(steps).chain(sequences).collect()
+    let backward = Transpose::all()
+        .map(Kernel::Transpose)
+        .chain(CellStates::all().map(Kernel::CellStates))
+        .chain(StepBackward::all().map(Kernel::StepBackward))
+        .chain(SequenceBackward::all().map(Kernel::SequenceBackward))
+        .chain(Gradient::all().map(Kernel::Gradient));
+    gathers.chain(matmuls).chain(steps).chain(sequences).chain(backward).collect()
 }
 
 /// A WGSL module: the constants that WGSL demands as `const` (sizes of arrays), then whole files in order.
@@ -131,4 +189,7 @@ fn compose(constants: &[(&str, u32)], files: &[&str]) -> String {
     std::iter::once(prelude.as_str()).chain(files.iter().copied()).collect::<Vec<_>>().join("\n")
 }
 
+const TIME_OF: &str = include_str!("../../shaders/time_of.wgsl");
+/// For products that take any four neighbouring columns as one.
+const QUADS_AS_GATES: &str = "alias Gates = vec4<f32>;\n";
 const WEIGHTS_F32: &str = include_str!("../../shaders/weights/f32.wgsl");

@@ -180,7 +180,7 @@ impl CellKernel {
         })
     }
 
-    fn name(&self) -> String {
+    pub(super) fn name(&self) -> String {
         let cell = match self.cell {
             Cell::Lstm => "lstm",
             Cell::Gru { .. } => "gru",
@@ -200,7 +200,7 @@ impl CellKernel {
         format!("{cell}{flavour}{phases}{lengths}")
     }
 
-    fn constants(&self) -> [(&'static str, u32); 3] {
+    pub(super) fn constants(&self) -> [(&'static str, u32); 3] {
         [
             ("MAX_SLICES", MAX_SLICES as u32),
             ("HAS_C", self.cell.has_c().into()),
@@ -208,7 +208,7 @@ impl CellKernel {
         ]
     }
 
-    fn files(&self) -> [&'static str; 4] {
+    pub(super) fn files(&self) -> [&'static str; 5] {
         let cell = match self.cell {
             Cell::Lstm => include_str!("../../shaders/cell/lstm.wgsl"),
             Cell::Gru { .. } => include_str!("../../shaders/cell/gru.wgsl"),
@@ -221,7 +221,8 @@ impl CellKernel {
             (Flavour::Chosen, _) => include_str!("../../shaders/activation/chosen.wgsl"),
         };
         let functions = include_str!("../../shaders/activation/functions.wgsl");
-        [functions, activation, cell, lengths_file(self.has_lengths)]
+        let choice = include_str!("../../shaders/choice.wgsl");
+        [choice, functions, activation, cell, lengths_file(self.has_lengths)]
     }
 }
 

@@ -137,6 +137,7 @@ impl Builder<'_> {
             weights_stride: groups(self.layout.bias(chunk.layer, 1)) as u32,
             reverse: self.reverse_bits(),
             num_slices: directions as u32,
+            h0: 0,
         };
         let projection = self.plan.projection;
         let grid = projection.grid(rows as u64, columns, directions as u64);
@@ -309,7 +310,7 @@ impl Builder<'_> {
             Kernel::Step(kernel) => kernel.grid(sizes, *batch as u64, slices.into()),
             Kernel::Sequence(kernel) => kernel.grid(*batch as u64, slices.into()),
             // Not kernels of a recurrence.
-            Kernel::Gather(_) | Kernel::Matmul(_) => [0; 3],
+            _ => [0; 3],
         }
     }
 

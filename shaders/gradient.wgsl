@@ -1,0 +1,21 @@
+// gradient.wgsl: the parameters of input_gradient.wgsl and weight_gradient.wgsl.
+
+struct GradientParams {
+    rows: u32,           // steps of the chunk times batch
+    inner: u32,          // features of the operand: of x, or of h
+    columns: u32,        // groups of four elements of a row of d_pre
+    batch: u32,
+    first_step: u32,     // the chunk's first step, counted from the start of the sequence
+    seq_len: u32,
+    stride_t: u32,       // of the operand and of d_x, in elements
+    stride_b: u32,
+    weights: u32,        // index of the first row of the weights, or of their gradients
+    weights_stride: u32, // from slice to slice
+    reverse: u32,        // bit z: slice z runs from the last time step to the first
+    num_slices: u32,
+    slice: u32,          // the direction, where a dispatch has only one
+    ones: u32,           // 1: the operand begins with a 1, for the bias (weight_gradient.wgsl)
+    h0: u32,             // index of slice 0's first row in h0 (operand/h.wgsl)
+}
+
+@group(0) @binding(0) var<storage, read> params: GradientParams;
