@@ -13,7 +13,7 @@ struct TransposeParams {
     t_words: u32,        // words of a row of out
     w_hh: u32,           // index of slice 0's first word
     peepholes: u32,      // index of slice 0's peepholes
-    weights_stride: u32, // from slice to slice
+    weights_stride: u32, // source slice to slice
     out_stride: u32,
     has_peepholes: u32,
 }
@@ -25,14 +25,14 @@ struct TransposeParams {
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
     let j = group.x * INVOCATIONS + local;
     let k = group.y;
-    let from = group.z * params.weights_stride;
-    let to = group.z * params.out_stride;
+    let source = group.z * params.weights_stride;
+    let target_at = group.z * params.out_stride;
     if (j >= params.hidden_size) {
         return;
     }
     if (k < params.recurrent_size) {
-        out[to + j * params.t_words + k] = load_weight(params.w_hh + from + k * params.row_words + j);
+        out[target_at + j * params.t_words + k] = load_weight(params.w_hh + source + k * params.row_words + j);
     } else if (params.has_peepholes != 0u) {
-        out[to + params.hidden_size * params.t_words + j] = load_weight(params.peepholes + from + j);
+        out[target_at + params.hidden_size * params.t_words + j] = load_weight(params.peepholes + source + j);
     }
 }

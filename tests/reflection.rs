@@ -362,10 +362,13 @@ fn bindings_are_those_that_the_pipelines_get() {
 #[test]
 fn constants_are_equal() {
     for parsed in PARSED.iter() {
-        let is_recurrence = !matches!(parsed.kernel, Kernel::Gather(_) | Kernel::Matmul(_));
+        use Kernel::{CellStates, Sequence, SequenceBackward, Step, StepBackward};
+        let is_recurrence = matches!(parsed.kernel, Step(_) | Sequence(_));
+        let is_backward =
+            matches!(parsed.kernel, CellStates(_) | StepBackward(_) | SequenceBackward(_));
         let (none, max) = (parsed.constant("NONE"), parsed.constant("MAX_SLICES"));
         assert_eq!(none, is_recurrence.then_some(NONE), "{}: NONE", parsed.name());
-        let slices = is_recurrence.then_some(MAX_SLICES as u32);
+        let slices = (is_recurrence || is_backward).then_some(MAX_SLICES as u32);
         assert_eq!(max, slices, "{}: MAX_SLICES", parsed.name());
     }
 }
