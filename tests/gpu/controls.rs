@@ -1,6 +1,10 @@
 //! Negative controls: the comparison must fail where a kernel would be wrong. Each takes results that are right and
 //! holds them against what a certain mistake would expect of them.
 
+mod activations;
+mod options;
+mod sequence;
+
 use wgpu_rnn::ndarray::{Array2, Array3, Axis, Slice, concatenate, s};
 use wgpu_rnn::reference::Outputs;
 use wgpu_rnn::{Cell, Gpu, LayerWeights, LstmState, Options, Weights};
@@ -36,6 +40,9 @@ pub fn tests() -> Vec<GpuTest> {
     let mut tests: Vec<GpuTest> =
         mistakes.into_iter().map(|(name, mistake)| test(name, case(), mistake)).collect();
     tests.push(GpuTest::new("control::spoilt_results", spoilt_results));
+    tests.extend(options::tests());
+    tests.extend(activations::tests());
+    tests.extend(sequence::tests());
     tests
 }
 
