@@ -7,11 +7,11 @@ use ndarray::{Array3, ArrayView1};
 use super::engine::Engine;
 use super::executable::{Bound, Executable};
 use super::host::HostSide;
-use super::io::States;
+use super::io::{States, to_array};
 use super::program::{Program, Role};
 use super::recent::Recent;
 use crate::cell::CellOptions;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::gpu::{DeviceArray, Gpu, Readback};
 use crate::plan::Plan;
 use crate::problem::Problem;
@@ -268,11 +268,7 @@ impl Workspace {
 
     /// Takes apart what [`Workspace::collect_state`] put together.
     pub fn split_state(&self, values: &[f32]) -> Result<States> {
-        let shape = self.problem.h_shape();
-        let (h, c) = values.split_at(shape.iter().product());
-        let has_c = self.problem.sizes.cell.has_c();
-        let c = has_c.then(|| to_array(self.problem.c_shape(), c)).transpose()?;
-        Ok(States { h: to_array(shape, h)?, c })
+        States::split(&self.problem, values)
     }
 
     pub fn return_readback(&self, phase: usize, readback: Readback) {
@@ -280,11 +276,6 @@ impl Workspace {
             host.give_back(readback);
         }
     }
-}
-
-fn to_array(shape: [usize; 3], values: &[f32]) -> Result<Array3<f32>> {
-    Array3::from_shape_vec(shape, values.to_vec())
-        .map_err(|error| Error::Gpu { reason: error.to_string() })
 }
 
 fn bytes(shape: [usize; 3]) -> u64 {

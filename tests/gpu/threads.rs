@@ -4,9 +4,10 @@ use std::thread;
 
 use wgpu_rnn::io::safetensors::{FoundLayers, Model};
 use wgpu_rnn::{
-    AdapterReport, Ceilings, DeviceArray, DeviceCaps, Error, Gpu, GpuBuilder, GpuStats, GpuTimer,
-    Gru, GruStream, LayerConfig, LayerIo, Linear, Lstm, LstmState, LstmStream, Options, Plan,
-    Problem, Rnn, RnnStream, Weights,
+    AdapterReport, AnyLayer, AnyState, AnyStream, Ceilings, DeviceArray, DeviceCaps, Error, Gpu,
+    GpuBuilder, GpuStats, GpuTimer, Gru, GruStream, LayerConfig, LayerIo, Linear, Lstm, LstmState,
+    LstmStream, Model as Chain, ModelIo, ModelStream, Options, Plan, Problem, Rnn, RnnStream,
+    Stage, StageState, Weights,
 };
 
 use crate::common::case::{Case, Shape};
@@ -19,6 +20,16 @@ const _: () = {
     );
     is_send_and_sync::<(DeviceArray, DeviceArray<u32>, Lstm, Gru, Rnn, Linear)>();
     is_send_and_sync::<(LstmStream, GruStream, RnnStream, LstmState, LayerConfig, LayerIo<'_>)>();
+    is_send_and_sync::<(
+        AnyLayer,
+        AnyState,
+        AnyStream,
+        Chain,
+        ModelIo<'_>,
+        ModelStream,
+        Stage,
+        StageState<'_>,
+    )>();
     is_send_and_sync::<(Weights, Problem, Options, Plan, Model, FoundLayers, Error)>();
 };
 
