@@ -122,13 +122,7 @@ impl Engine {
             let mut encoder = self.encoder();
             let upload = lock(&host.upload);
             input.write(&self.gpu, &host.x);
-            if let Some(lengths) = &lengths {
-                workspace.write_lengths(&self.gpu, lengths);
-            }
-            match state {
-                Some(state) => workspace.write_state(&self.gpu, 0, state),
-                None => workspace.clear_state(&mut encoder),
-            }
+            workspace.upload(&self.gpu, &mut encoder, state, lengths.as_deref());
             workspace.record(&self.gpu, &mut encoder, 0, &host.bound);
             let bytes = workspace.collect(&mut encoder, host, &readback, 0);
             self.gpu.queue().submit([encoder.finish()]);

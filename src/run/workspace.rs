@@ -30,6 +30,8 @@ pub(crate) struct Workspace {
     phases: Vec<Executable>,
     bound: Recent<(usize, wgpu::Buffer, wgpu::Buffer), Bound>,
     hosts: Vec<OnceLock<HostSide>>,
+    /// States and lengths on their way from the host.
+    inbox: OnceLock<wgpu::Buffer>,
 }
 
 impl Workspace {
@@ -67,6 +69,7 @@ impl Workspace {
             hosts: phases.iter().map(|_| OnceLock::new()).collect(),
             phases,
             bound: Recent::new(),
+            inbox: OnceLock::new(),
         }
     }
 
@@ -174,8 +177,36 @@ impl Workspace {
         }
     }
 
-    pub fn write_lengths(&self, gpu: &Gpu, lengths: &[u32]) {
-        gpu.write(&self.lengths, 0, ArrayView1::from(lengths));
+    /// Initial states and lengths for a run from phase 0. They go by way of a buffer of the host's: what another
+    /// thread submits before this encoder may be a run in this workspace.
+    pub fn upload(
+        &self,
+        gpu: &Gpu,
+        encoder: &mut wgpu::CommandEncoder,
+        state: Option<&States>,
+        lengths: Option<&[u32]>,
+    ) {
+        let (h_bytes, (c_start, c_bytes)) = (self.h_bytes(), self.c_part());
+        let inbox = self.inbox.get_or_init(|| {
+            let usage = wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
+            gpu.create_buffer("inbox", self.state_bytes() + self.lengths.size(), usage)
+        });
+        match state {
+            None => self.clear_state(encoder),
+            Some(States { h, c }) => {
+                gpu.write(inbox, 0, h.view());
+                encoder.copy_buffer_to_buffer(inbox, 0, &self.state, 0, h_bytes);
+                if let Some(c) = c {
+                    gpu.write(inbox, h_bytes, c.view());
+                    encoder.copy_buffer_to_buffer(inbox, h_bytes, &self.state, c_start, c_bytes);
+                }
+            }
+        }
+        if let Some(lengths) = lengths {
+            let (at, bytes) = (self.state_bytes(), self.lengths.size());
+            gpu.write(inbox, at, ArrayView1::from(lengths));
+            encoder.copy_buffer_to_buffer(inbox, at, &self.lengths, 0, bytes);
+        }
     }
 
     pub fn load_lengths(&self, encoder: &mut wgpu::CommandEncoder, lengths: &DeviceArray<u32>) {
