@@ -1,9 +1,9 @@
 //! LSTM layers as fused GPU kernels on every graphics API that wgpu reaches.
 //!
 //! Begin with [`Gpu`] (a device), then [`Lstm`] (a stack of layers on it): [`Lstm::forward`] from host arrays,
-//! [`Lstm::stream`] for single time steps, [`Lstm::encode`] on the caller's own buffers. [`io`] reads weights,
-//! [`plan`] says how a problem will run without a device, and [`mod@reference`] is the CPU truth that everything is
-//! checked against.
+//! [`Lstm::stream`] for single time steps, [`Lstm::encode`] on the caller's own buffers. A [`Model`] is a chain of
+//! such layers. [`io`] reads weights, [`plan`] says how a problem will run without a device, and [`mod@reference`] is
+//! the CPU truth that everything is checked against.
 //!
 //! ```no_run
 //! use wgpu_rnn::ndarray::Array3;

@@ -119,11 +119,8 @@ impl Model {
             }
             if stage.as_recurrent().is_some_and(|layer| layer.engine.batch_first != batch_first) {
                 let expected = format!("{batch_first}, as in the recurrent stages before");
-                return Err(Error::argument(
-                    &format!("{name}.batch_first"),
-                    expected,
-                    !batch_first,
-                ));
+                let name = format!("{name}.batch_first");
+                return Err(Error::argument(&name, expected, !batch_first));
             }
         }
         let inner = Inner { stages, batch_first, runs: Recent::new() };

@@ -77,16 +77,15 @@ impl Run {
         lengths: Option<&[u32]>,
     ) -> &HostSide<HostArrays> {
         self.host.get_or_init(|| {
-            let bytes = |shape: &[usize]| 4 * shape.iter().product::<usize>() as u64;
+            let bytes = |shape: &[usize]| 4 * shape.iter().map(|n| *n as u64).product::<u64>();
             let states = self.problems.iter().map(|problem| {
                 let c = problem.sizes.cell.has_c();
                 let c = c.then(|| DeviceArray::zeroed(gpu, "c", &problem.c_shape()));
                 (DeviceArray::zeroed(gpu, "h", &problem.h_shape()), c)
             });
-            let state_bytes: usize =
-                self.problems.iter().map(|problem| 4 * States::len(problem)).sum();
+            let state_bytes = self.problems.iter().map(|problem| bytes(&[States::len(problem)]));
             let y_bytes = bytes(&self.y_shape);
-            let result_bytes = y_bytes + state_bytes as u64;
+            let result_bytes = y_bytes + state_bytes.sum::<u64>();
             HostSide::new(gpu, bytes(input.shape()), y_bytes, result_bytes, |_, y| HostArrays {
                 y: DeviceArray::new(gpu, y.clone(), &self.y_shape),
                 lengths: lengths
@@ -112,9 +111,8 @@ impl Run {
                 check_shape("x", input.shape(), &[first, second, model.input_size()])?;
             }
         }
-        for (k, (states, problem)) in
-            states.iter().flat_map(|states| states.iter()).zip(&self.problems).enumerate()
-        {
+        let given = states.into_iter().flatten().zip(&self.problems);
+        for (k, (states, problem)) in given.enumerate() {
             states.check(problem).map_err(|error| error.within(&format!("states[{k}]")))?;
         }
         let lengths = lengths.zip(self.problems.first());
