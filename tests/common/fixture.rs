@@ -7,7 +7,7 @@ use wgpu_rnn::ndarray::{Array3, ArrayD, Axis, Ix3};
 use wgpu_rnn::{Activation, Activations, Cell, CellOptions, Kind, LstmState, Weights};
 
 use super::compare;
-use super::gradients::Named;
+use super::gradients::{Named, Run};
 
 pub struct Fixture {
     pub name: String,
@@ -108,11 +108,18 @@ impl Fixture {
         self.as_tb("output")
     }
 
-    /// The gradients of `output`, `h_n` and `c_n` that a case with gradients starts from, as `[T, B, D*H]` and
-    /// `[L*D, B, H]`.
-    pub fn cotangents(&self) -> (Array3<f32>, Array3<f32>, Option<Array3<f32>>) {
-        let d_h_n = self.state3("cot_h_n").expect("a case with gradients has it");
-        (self.as_tb("cot_output"), d_h_n, self.state3("cot_c_n"))
+    /// What a case with gradients starts from.
+    pub fn run(&self) -> Run {
+        Run {
+            weights: self.weights(),
+            x: self.input_tbi(),
+            h0: self.state3("h0"),
+            c0: self.state3("c0"),
+            lengths: self.lengths(),
+            d_y: self.as_tb("cot_output"),
+            d_h_n: self.state3("cot_h_n"),
+            d_c_n: self.state3("cot_c_n"),
+        }
     }
 
     /// What a case with gradients should give, as `[T, B, I]` and `[L*D, B, H]`.

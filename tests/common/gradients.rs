@@ -1,11 +1,76 @@
-//! Gradients by name, and what they are compared with.
+//! Runs with gradients of what comes out of them, and gradients by name.
 
 use std::collections::BTreeMap;
 
-use wgpu_rnn::ndarray::ArrayD;
-use wgpu_rnn::reference::Gradients;
+use wgpu_rnn::Weights;
+use wgpu_rnn::ndarray::{Array3, ArrayD, Ix3};
+use wgpu_rnn::reference::{self, Cotangents, Gradients, Inputs};
 
+use super::Random;
+use super::case::Case;
 use super::compare::compare;
+
+/// What a backward pass starts from; shapes as in the reference.
+#[derive(Clone, Debug)]
+pub struct Run {
+    pub weights: Weights,
+    pub x: Array3<f32>,
+    pub h0: Option<Array3<f32>>,
+    pub c0: Option<Array3<f32>>,
+    pub lengths: Option<Vec<usize>>,
+    pub d_y: Array3<f32>,
+    pub d_h_n: Option<Array3<f32>>,
+    pub d_c_n: Option<Array3<f32>>,
+}
+
+impl Run {
+    /// With seeded gradients of all that comes out.
+    pub fn new(seed: u64, case: &Case) -> Self {
+        let mut random = Random::new(seed);
+        let outputs = case.expected();
+        let [d_y, d_h_n, d_c_n] = [&outputs.y, &outputs.h_n, &outputs.c_n]
+            .map(|output| random.array3(output.dim().into()));
+        let part = |array: &ArrayD<f32>| array.clone().into_dimensionality::<Ix3>().unwrap();
+        let has_c = case.weights.sizes().cell.has_c();
+        Run {
+            weights: case.weights.clone(),
+            x: case.x.clone(),
+            h0: case.state.as_ref().map(|state| part(&state.h)),
+            c0: case.state.as_ref().filter(|_| has_c).map(|state| part(&state.c)),
+            lengths: case.lengths.clone(),
+            d_y,
+            d_h_n: Some(d_h_n),
+            d_c_n: has_c.then_some(d_c_n),
+        }
+    }
+
+    /// The same but for what `edit` changes.
+    pub fn but(&self, edit: impl FnOnce(&mut Run)) -> Self {
+        let mut run = self.clone();
+        edit(&mut run);
+        run
+    }
+
+    pub fn inputs(&self) -> Inputs<'_> {
+        Inputs {
+            x: self.x.view(),
+            h0: self.h0.as_ref().map(|h0| h0.view()),
+            c0: self.c0.as_ref().map(|c0| c0.view()),
+            lengths: self.lengths.as_deref(),
+        }
+    }
+
+    /// What the reference says.
+    pub fn gradients(&self) -> Named {
+        let cotangents = Cotangents {
+            d_y: self.d_y.view(),
+            d_h_n: self.d_h_n.as_ref().map(|d_h_n| d_h_n.view()),
+            d_c_n: self.d_c_n.as_ref().map(|d_c_n| d_c_n.view()),
+        };
+        let gradients = reference::backward(&self.weights, &self.inputs(), &cotangents);
+        named(gradients, self.weights.sizes().cell.has_c())
+    }
+}
 
 /// The names of the fixtures: `d_input`, `d_h0`, `d_c0`, `grad.weight_ih_l0`.
 pub type Named = BTreeMap<String, ArrayD<f64>>;
