@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use wgpu_rnn::ndarray::{Array3, ArrayD, Axis, Ix3};
+use wgpu_rnn::ndarray::{Array2, Array3, ArrayD, Axis, Ix3, concatenate, s};
 use wgpu_rnn::reference::{self, Inputs, Outputs};
 use wgpu_rnn::{
     Cell, Direction, Gpu, GruKind, Kind, Layer, LayerConfig, LayerSizes, LayerWeights, Lstm,
@@ -231,6 +231,15 @@ pub fn edited(weights: &Weights, mut edit: impl FnMut(&mut LayerWeights)) -> Wei
     });
     let edited = Weights::new(sizes.cell, layers.collect()).unwrap();
     directed(edited.with_options(*weights.options()).unwrap(), sizes.direction)
+}
+
+/// Each gate's square matrix for itself.
+pub fn transpose_w_hh(layer: &mut LayerWeights) {
+    let h = layer.w_hh.ncols();
+    let gates: Vec<Array2<f32>> =
+        (0..4).map(|g| layer.w_hh.slice(s![g * h..(g + 1) * h, ..]).t().to_owned()).collect();
+    let views: Vec<_> = gates.iter().map(|gate| gate.view()).collect();
+    layer.w_hh = concatenate(Axis(0), &views).expect("gates have one shape");
 }
 
 /// Weights cannot tell from the arrays which way a single direction runs.

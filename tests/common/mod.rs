@@ -5,6 +5,7 @@
 pub mod case;
 pub mod compare;
 pub mod fixture;
+pub mod gradients;
 pub mod trials;
 pub mod variant;
 

@@ -5,11 +5,11 @@ mod activations;
 mod options;
 mod sequence;
 
-use wgpu_rnn::ndarray::{Array2, Array3, Axis, Slice, concatenate, s};
+use wgpu_rnn::ndarray::{Array3, Axis, Slice, s};
 use wgpu_rnn::reference::Outputs;
 use wgpu_rnn::{Cell, Gpu, LayerWeights, LstmState, Options, Weights};
 
-use crate::common::case::{Case, Shape, edited, verdict};
+use crate::common::case::{Case, Shape, edited, transpose_w_hh, verdict};
 use crate::common::trials::{GpuTest, Outcome};
 
 /// What the reference says if it makes the mistake.
@@ -135,15 +135,6 @@ fn swap_gates(layer: &mut LayerWeights, a: usize, b: usize) {
             bias.swap(a, b);
         }
     }
-}
-
-/// Each gate's square matrix for itself.
-fn transpose_w_hh(layer: &mut LayerWeights) {
-    let h = layer.w_hh.ncols();
-    let gates: Vec<Array2<f32>> =
-        (0..4).map(|g| layer.w_hh.slice(s![g * h..(g + 1) * h, ..]).t().to_owned()).collect();
-    let views: Vec<_> = gates.iter().map(|gate| gate.view()).collect();
-    layer.w_hh = concatenate(Axis(0), &views).expect("gates have one shape");
 }
 
 /// x read as `[B, T, I]` where it is `[T, B, I]`.
