@@ -1,6 +1,6 @@
-//! LSTM layers as fused GPU kernels on every graphics API that wgpu reaches.
+//! LSTM, GRU and RNN layers as fused GPU kernels on every graphics API that wgpu reaches.
 //!
-//! Begin with [`Gpu`] (a device), then [`Lstm`] (a stack of layers on it): [`Lstm::forward`] from host arrays,
+//! Begin with [`Gpu`] (a device), then [`Lstm`], [`Gru`] or [`Rnn`] (a stack of layers on it): [`Lstm::forward`] from host arrays,
 //! [`Lstm::stream`] for single time steps, [`Lstm::encode`] on the caller's own buffers. A [`Model`] is a chain of
 //! such layers. [`io`] reads weights, [`plan`] says how a problem will run without a device, and [`mod@reference`] is
 //! the CPU truth that everything is checked against.
