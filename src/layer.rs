@@ -38,7 +38,7 @@ pub(crate) mod sealed {
 /// [`AnyLayer`](crate::AnyLayer) where the program learns which only when it runs.
 ///
 /// Shapes, with T = `seq_len`, B = `batch`, I = `input_size`, H = `hidden_size`, L = `num_layers` and D = 2 if
-/// bidirectional, else 1:
+/// bidirectional, else 1. Of an LSTM with projection, y and h have `proj_size` features where H stands here, c has H:
 ///
 /// | array | shape |
 /// |---|---|

@@ -25,7 +25,7 @@ const TABLE: [(&str, &[&str]); 20] = [
     ("stream", &["gpu", "layer", "problem", "run"]),
     ("linear", &["gpu", "io", "kernels", "pack", "run", "weights"]),
     ("io", &["cell", "problem", "weights"]),
-    ("reference", &["cell", "problem", "weights"]),
+    ("reference", &["cell", "weights"]),
 ];
 
 /// Only `gpu` makes these.
