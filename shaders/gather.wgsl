@@ -35,10 +35,7 @@ struct GatherParams {
 fn place_of(m: u32, z: u32) -> u32 {
     let row = m % params.batch;
     let step = params.first_step + m / params.batch;
-    let length = length_of(row);
-    let is_reverse = ((params.reverse >> z) & 1u) != 0u && step < length;
-    let t = select(step, length - 1u - step, is_reverse);
-    return t * params.stride_t + row * params.stride_b;
+    return time_of(step, row, z) * params.stride_t + row * params.stride_b;
 }
 
 @compute @workgroup_size(INVOCATIONS)

@@ -42,10 +42,7 @@ var<workgroup> w_tile: array<vec4<f32>, TILE_K * TILE_N>;
 fn row_start(m: u32, z: u32) -> u32 {
     let step = params.first_step + m / params.batch;
     let row = m % params.batch;
-    let length = length_of(row);
-    let is_reverse = ((params.reverse >> z) & 1u) != 0u;
-    let t = select(step, length - 1u - step, is_reverse && step < length);
-    return t * params.stride_t + row * params.stride_b;
+    return time_of(step, row, z) * params.stride_t + row * params.stride_b;
 }
 
 fn load_a_quad(start: u32, k: u32) -> vec4<f32> {

@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::gpu::{DeviceArray, Gpu};
 use crate::plan::{Options, Plan};
 use crate::problem::{InputKind, LayerSizes};
-use crate::run::{Batching, Engine, Job, LayerInput, LayerIo, States, features, typed};
+use crate::run::{Batching, Engine, Job, LayerInput, LayerIo, States, features, tokens_of, typed};
 use crate::stream::Stream;
 use crate::weights::Weights;
 
@@ -255,8 +255,6 @@ impl<K: Kind> Layer<K> {
     /// # Errors
     /// [`Error::Shape`] or [`Error::WrongDevice`] where the table does not fit, those of [`Layer::stream`].
     pub fn stream_tokens(&self, batch: usize, table: &DeviceArray) -> Result<Stream<K>> {
-        let vocabulary = table.shape().first().copied().unwrap_or(0);
-        let kind = InputKind::Tokens { vocabulary };
-        Stream::new(Arc::clone(&self.engine), batch, kind, Some(table.clone()))
+        Stream::new(Arc::clone(&self.engine), batch, tokens_of(table), Some(table.clone()))
     }
 }

@@ -2,8 +2,8 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::compose;
 use super::recurrence::lengths_file;
+use super::{TIME_OF, compose};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Gather {
@@ -64,6 +64,6 @@ impl Gather {
             include_str!("../../shaders/rows/own.wgsl")
         };
         let skeleton = include_str!("../../shaders/gather.wgsl");
-        compose(&constants, &[lengths_file(self.has_lengths), rows, skeleton])
+        compose(&constants, &[lengths_file(self.has_lengths), TIME_OF, rows, skeleton])
     }
 }

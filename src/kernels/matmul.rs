@@ -3,7 +3,7 @@
 use bytemuck::{Pod, Zeroable};
 
 use super::recurrence::lengths_file;
-use super::{WEIGHTS_F32, compose};
+use super::{TIME_OF, WEIGHTS_F32, compose};
 use crate::caps::DeviceCaps;
 
 /// What becomes of the product.
@@ -123,6 +123,9 @@ impl Matmul {
         };
         let skeleton = include_str!("../../shaders/matmul.wgsl");
         let lengths = lengths_file(self.has_lengths);
-        compose(&constants, &["alias Gates = vec4<f32>;\n", WEIGHTS_F32, lengths, store, skeleton])
+        compose(
+            &constants,
+            &["alias Gates = vec4<f32>;\n", WEIGHTS_F32, lengths, TIME_OF, store, skeleton],
+        )
     }
 }

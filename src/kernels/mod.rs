@@ -131,4 +131,5 @@ fn compose(constants: &[(&str, u32)], files: &[&str]) -> String {
     std::iter::once(prelude.as_str()).chain(files.iter().copied()).collect::<Vec<_>>().join("\n")
 }
 
+const TIME_OF: &str = include_str!("../../shaders/time_of.wgsl");
 const WEIGHTS_F32: &str = include_str!("../../shaders/weights/f32.wgsl");

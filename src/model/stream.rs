@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::gpu::{DeviceArray, Element, Gpu, Pending};
 use crate::linear::Linear;
 use crate::problem::InputKind;
-use crate::run::{HostSide, check_apart, check_shape};
+use crate::run::{HostSide, check_apart, check_shape, tokens_of};
 use crate::stream::{check_row, to_rows};
 
 /// Advances `batch` sequences by one time step per call through all stages of a [`Model`]; the states stay on the GPU,
@@ -33,9 +33,7 @@ enum StageStream {
 
 impl ModelStream {
     pub(super) fn new(model: &Model, batch: usize, table: Option<&DeviceArray>) -> Result<Self> {
-        let vocabulary = table.map(|table| table.shape().first().copied().unwrap_or(0));
-        let input =
-            vocabulary.map_or(InputKind::Features, |vocabulary| InputKind::Tokens { vocabulary });
+        let input = table.map_or(InputKind::Features, tokens_of);
         model.stages()[0].check_input(input)?;
         model.plans(&RunShape { seq_len: 1, batch, input, has_lengths: false })?;
         let stages = model.stages().iter().enumerate().map(|(i, stage)| {

@@ -293,7 +293,8 @@ pub(crate) fn to_array(shape: [usize; 3], values: &[f32]) -> Result<Array3<f32>>
         .map_err(|error| Error::Gpu { reason: error.to_string() })
 }
 
-fn tokens_of(table: &DeviceArray) -> InputKind {
+/// Token ids that pick rows of this table.
+pub(crate) fn tokens_of(table: &DeviceArray) -> InputKind {
     InputKind::Tokens { vocabulary: table.shape().first().copied().unwrap_or(0) }
 }
 

@@ -16,7 +16,7 @@ pub(crate) use host::HostSide;
 pub use io::{DeviceInput, LayerInput, LayerIo, StageState};
 pub(crate) use io::{
     HostInput, States, check_apart, check_ids, check_shape, check_states, check_table, run_sizes,
-    to_array,
+    to_array, tokens_of,
 };
 pub use program::{Dispatch, Program, Role};
 pub(crate) use recent::Recent;
