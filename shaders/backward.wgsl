@@ -56,7 +56,7 @@ fn longest_of(first_row: u32) -> u32 {
 }
 
 fn gates_at(step: u32, row: u32, z: u32) -> u32 {
-    return (((step - params.first_step) * params.batch + row) * params.num_slices + z) * params.row_words;
+    return (((step - params.chunk_step) * params.batch + row) * params.num_slices + z) * params.row_words;
 }
 
 // Where y and d_y hold a unit after a step.
@@ -74,11 +74,16 @@ fn before(z: u32, step: u32, row: u32, unit: u32) -> CellState {
     var prev = CellState(0.0, 0.0);
     if (step == 0u) {
         prev.h = carry[slice.h0 + at];
-        if (HAS_C == 1u) { prev.c = carry[slice.c0 + at]; }
     } else {
         prev.h = y[output_at(z, step - 1u, row, unit)];
-        let c_at = (((step - 1u) * params.batch + row) * params.num_slices + z) * params.hidden_size + unit;
-        if (HAS_C == 1u) { prev.c = carry[params.c_seq + c_at]; }
+    }
+    if (HAS_C == 1u) {
+        var c_at = slice.c_before + at;
+        if (step > params.chunk_step) {
+            let rows = (step - 1u - params.chunk_step) * params.batch + row;
+            c_at = params.c_seq + (rows * params.num_slices + z) * params.hidden_size + unit;
+        }
+        prev.c = carry[c_at];
     }
     return prev;
 }

@@ -21,13 +21,12 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let stride = params.batch * params.num_slices;
     let first = row * params.num_slices + z;
     let c_at = params.c_seq + first * params.hidden_size + unit;
-    var c = carry[params.slices[z].c0 + row * params.hidden_size + unit];
-    if (params.first_step > 0u) {
-        c = carry[c_at + (params.first_step - 1u) * stride * params.hidden_size];
-    }
+    let state_at = row * params.hidden_size + unit;
+    var c = carry[params.slices[z].c_before + state_at];
     for (var s = 0u; s < params.num_steps; s++) {
         let pre = gates[(s * stride + first) * params.row_words + unit];
         c = cell_update(pre, CellState(0.0, c), z, unit).c;
-        carry[c_at + (params.first_step + s) * stride * params.hidden_size] = c;
+        carry[c_at + s * stride * params.hidden_size] = c;
     }
+    carry[params.slices[z].c_after + state_at] = c;
 }

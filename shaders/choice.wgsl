@@ -12,7 +12,7 @@ struct Choice {
     h_alpha: f32,
     h_beta: f32,
     coupled: u32,      // 1: the forget gate is 1 - i
-    preact_clip: f32,  // infinite where there is none
+    preact_clip: f32,  // the largest f32 where there is none
     cell_clip: f32,
     peepholes: u32,    // index of the row of peephole weights
     padding_0: u32,

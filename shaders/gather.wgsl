@@ -34,7 +34,8 @@ struct GatherParams {
 // Where a row of the chunk has its own row, or its token.
 fn place_of(m: u32, z: u32) -> u32 {
     let row = m % params.batch;
-    return time_of(params.first_step + m / params.batch, row, z) * params.stride_t + row * params.stride_b;
+    let step = params.first_step + m / params.batch;
+    return time_of(step, row, z) * params.stride_t + row * params.stride_b;
 }
 
 @compute @workgroup_size(INVOCATIONS)

@@ -33,7 +33,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
             let k = k0 + at % TILE_K;
             var d = vec4<f32>();
             if (k < params.columns) {
-                d = d_pre[(m * params.num_slices + z) * params.columns + k];
+                d = d_pre[d_pre_at(m, z) + k];
             }
             d_tile[at] = d;
         }
@@ -70,7 +70,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         for (var j = 0u; j < N_PER; j++) {
             let n = first_n + local_n + j * INVOCATIONS_N;
             if (m < params.rows && n < params.inner) {
-                d_x[start + n] += acc[i * N_PER + j];
+                let before = select(0.0, d_x[start + n], params.accumulate == 1u);
+                d_x[start + n] = before + acc[i * N_PER + j];
             }
         }
     }

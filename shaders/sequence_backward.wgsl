@@ -54,7 +54,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         workgroupBarrier();
     }
 
-    add_product(&next, slice.w_t, local);
+    if (params.first_step < longest) {
+        add_product(&next, slice.w_t, local);
+    }
     for (var u = 0u; u < UNITS_PER_INVOCATION; u++) {
         let unit = local + u * UNITS;
         for (var r = 0u; r < ROWS; r++) {

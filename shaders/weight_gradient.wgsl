@@ -8,7 +8,7 @@
 // Consts: TILE_M, TILE_N, TILE_K, M_PER, N_PER (kernels/gradient.rs)     Needs: WebGPU defaults
 // Floor: 8·M·N·K flops (N in groups)
 // Why this shape: one element after the other is added to what is there, from the last step to the first. So neither
-//      chunks nor a rerun change a bit of the sum, and gradients accumulate for free.
+//      chunks nor a rerun change a bit of the sum.
 
 @group(0) @binding(1) var<storage, read> d_pre: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read_write> d_weights: array<vec4<f32>>;
@@ -45,7 +45,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         for (var j = 0u; j < N_PER; j++) {
             let m = min(first_m + local_m + i, num_rows - 1u);
             let n = min(first_n + local_n + j * INVOCATIONS_N, params.columns - 1u);
-            acc[i * N_PER + j] = d_weights[first_weight + m * params.columns + n];
+            if (params.accumulate == 1u) {
+                acc[i * N_PER + j] = d_weights[first_weight + m * params.columns + n];
+            }
         }
     }
     for (var k0 = 0u; k0 < params.rows; k0 += TILE_K) {
@@ -63,7 +65,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
             let n = min(first_n + at % TILE_N, params.columns - 1u);
             var d = vec4<f32>();
             if (k < params.rows) {
-                d = d_pre[((params.rows - 1u - k) * params.num_slices + z) * params.columns + n];
+                d = d_pre[d_pre_at(params.rows - 1u - k, z) + n];
             }
             d_tile[at] = d;
         }

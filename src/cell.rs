@@ -139,7 +139,8 @@ pub struct Activations {
 /// What can be chosen about a cell beside its weights. The default is PyTorch's.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct CellOptions {
-    /// The activations of the forward and the reverse direction; none are the standard ones.
+    /// The activations of a layer's first and second direction; none are the standard ones. A layer of one direction,
+    /// forward or reverse, has only the first.
     pub activations: [Option<Activations>; 2],
     /// LSTM: the forget gate is `1 - i` (ONNX `input_forget`); its own weights are ignored.
     pub coupled: bool,

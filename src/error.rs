@@ -162,6 +162,20 @@ impl Error {
         Error::Shape { argument: argument.into(), expected: expected.into(), given: given.to_vec() }
     }
 
+    /// The same, of a part: `h0` of `states[1]` is `states[1].h0`.
+    pub(crate) fn within(mut self, part: &str) -> Self {
+        match &mut self {
+            Error::Shape { argument, .. }
+            | Error::Argument { argument, .. }
+            | Error::WrongDevice { argument }
+            | Error::BufferUsage { argument, .. } => *argument = format!("{part}.{argument}"),
+            Error::Limit { what, .. } => *what = format!("{part}: {what}"),
+            Error::Schedule { reason, .. } => *reason = format!("{part}: {reason}"),
+            _ => {}
+        }
+        self
+    }
+
     pub(crate) fn argument(
         argument: &str,
         expected: impl Into<String>,

@@ -3,19 +3,19 @@
 use std::marker::PhantomData;
 use std::sync::Arc;
 
-use ndarray::{Array, Array3, ArrayD, ArrayView, ArrayViewD, Axis, Dimension, Ix2, Ix3};
+use ndarray::{Array, Array3, ArrayD, ArrayView, Dimension};
 
 use crate::cell::Cell;
 use crate::error::{Error, Result};
 use crate::gpu::{DeviceArray, Gpu};
 use crate::plan::{Options, Plan};
 use crate::problem::{InputKind, LayerSizes};
-use crate::run::{Engine, HostInput, Job, LayerInput, LayerIo, States};
+use crate::run::{Batching, Engine, Job, LayerInput, LayerIo, States, features, tokens_of, typed};
 use crate::stream::Stream;
 use crate::weights::Weights;
 
 /// A kind of layer: the cell it takes and the state it has. Implemented for [`LstmKind`](crate::LstmKind),
-/// [`GruKind`](crate::GruKind) and [`RnnKind`](crate::RnnKind) only.
+/// [`GruKind`](crate::GruKind), [`RnnKind`](crate::RnnKind) and [`AnyKind`](crate::AnyKind) only.
 pub trait Kind: sealed::Sealed + 'static {
     /// The state of all layers and directions.
     type State: std::fmt::Debug + Clone + Send + Sync;
@@ -34,10 +34,11 @@ pub(crate) mod sealed {
     pub trait Sealed {}
 }
 
-/// A stack of recurrent layers on a device: [`Lstm`](crate::Lstm), [`Gru`](crate::Gru) or [`Rnn`](crate::Rnn).
+/// A stack of recurrent layers on a device: [`Lstm`](crate::Lstm), [`Gru`](crate::Gru), [`Rnn`](crate::Rnn), or
+/// [`AnyLayer`](crate::AnyLayer) where the program learns which only when it runs.
 ///
 /// Shapes, with T = `seq_len`, B = `batch`, I = `input_size`, H = `hidden_size`, L = `num_layers` and D = 2 if
-/// bidirectional, else 1:
+/// bidirectional, else 1. Of an LSTM with projection, y and h have `proj_size` features where H stands here, c has H:
 ///
 /// | array | shape |
 /// |---|---|
@@ -49,13 +50,13 @@ pub(crate) mod sealed {
 /// makes what that shape needs; later runs of that shape make no GPU object. The shapes used last stay ready.
 #[derive(Debug)]
 pub struct Layer<K: Kind> {
-    engine: Arc<Engine>,
+    pub(crate) engine: Arc<Engine>,
     kind: PhantomData<fn() -> K>,
 }
 
 impl<K: Kind> Clone for Layer<K> {
     fn clone(&self) -> Self {
-        Layer { engine: Arc::clone(&self.engine), kind: PhantomData }
+        Layer::of_engine(Arc::clone(&self.engine))
     }
 }
 
@@ -79,7 +80,12 @@ impl<K: Kind> Layer<K> {
             return Err(Error::argument("weights", format!("those of {}", K::NAME), cell));
         }
         let engine = Engine::new(gpu, weights, config.batch_first, config.options)?;
-        Ok(Layer { engine: Arc::new(engine), kind: PhantomData })
+        Ok(Self::of_engine(Arc::new(engine)))
+    }
+
+    /// The layers of an engine whose cell is of this kind.
+    pub(crate) fn of_engine(engine: Arc<Engine>) -> Self {
+        Layer { engine, kind: PhantomData }
     }
 
     /// The sizes of the layers.
@@ -179,9 +185,8 @@ impl<K: Kind> Layer<K> {
         lengths: Option<&[usize]>,
         state: Option<&K::State>,
     ) -> Result<(ArrayD<f32>, K::State)> {
-        let call = Call::new(self, input, state)?;
-        let (y, states) = call.submit(self, lengths)?.wait()?;
-        call.finish(y, states)
+        let (batching, job) = self.submit(input, lengths, state)?;
+        Self::finish(&batching, job.wait()?)
     }
 
     /// The async twin of [`Layer::forward_input`].
@@ -191,9 +196,28 @@ impl<K: Kind> Layer<K> {
         lengths: Option<&[usize]>,
         state: Option<&K::State>,
     ) -> Result<(ArrayD<f32>, K::State)> {
-        let call = Call::new(self, input, state)?;
-        let (y, states) = call.submit(self, lengths)?.ready().await?;
-        call.finish(y, states)
+        let (batching, job) = self.submit(input, lengths, state)?;
+        Self::finish(&batching, job.ready().await?)
+    }
+
+    fn submit(
+        &self,
+        input: LayerInput<'_>,
+        lengths: Option<&[usize]>,
+        state: Option<&K::State>,
+    ) -> Result<(Batching, Job)> {
+        let (batching, input) = Batching::of(input, self.engine.batch_first)?;
+        let states = state.map(|state| batching.states(K::parts(state))).transpose()?;
+        let job = self.engine.forward(&input, states.as_ref(), lengths)?;
+        Ok((batching, job))
+    }
+
+    fn finish(
+        batching: &Batching,
+        (y, states): (Array3<f32>, States),
+    ) -> Result<(ArrayD<f32>, K::State)> {
+        let (h, c) = batching.parts(states);
+        Ok((batching.output(y), K::state(h, c)?))
     }
 
     /// Records a run into the caller's encoder. It submits nothing and waits for nothing; input and y are used where
@@ -231,90 +255,6 @@ impl<K: Kind> Layer<K> {
     /// # Errors
     /// [`Error::Shape`] or [`Error::WrongDevice`] where the table does not fit, those of [`Layer::stream`].
     pub fn stream_tokens(&self, batch: usize, table: &DeviceArray) -> Result<Stream<K>> {
-        let vocabulary = table.shape().first().copied().unwrap_or(0);
-        let kind = InputKind::Tokens { vocabulary };
-        Stream::new(Arc::clone(&self.engine), batch, kind, Some(table.clone()))
+        Stream::new(Arc::clone(&self.engine), batch, tokens_of(table), Some(table.clone()))
     }
-}
-
-fn features<D: Dimension>(x: ArrayView<'_, f32, D>) -> LayerInput<'_> {
-    LayerInput::Features(x.into_dyn())
-}
-
-/// y with the rank that x has.
-fn typed<D: Dimension, S>((y, state): (ArrayD<f32>, S)) -> Result<(Array<f32, D>, S)> {
-    let y = y.into_dimensionality().map_err(|error| Error::Gpu { reason: error.to_string() })?;
-    Ok((y, state))
-}
-
-/// A forward call with its arguments brought to three axes.
-struct Call<'a, K> {
-    input: HostInput<'a>,
-    state: Option<States>,
-    /// The axis of the batch that the input has not got.
-    unbatched: Option<Axis>,
-    kind: PhantomData<fn() -> K>,
-}
-
-impl<'a, K: Kind> Call<'a, K> {
-    fn new(layer: &Layer<K>, input: LayerInput<'a>, state: Option<&K::State>) -> Result<Self> {
-        let batch_axis = Axis(usize::from(!layer.engine.batch_first));
-        let (name, batched, shape) = match &input {
-            LayerInput::Features(x) => ("x", 3, x.shape()),
-            LayerInput::Projected(x_proj) => ("x_proj", 3, x_proj.shape()),
-            LayerInput::Tokens { ids, .. } => ("ids", 2, ids.shape()),
-        };
-        let unbatched = match batched - shape.len() as isize {
-            0 => None,
-            1 => Some(batch_axis),
-            _ => {
-                let expected =
-                    format!("{batched} axes (batched) or {} axes (unbatched)", batched - 1);
-                return Err(Error::shape(name, expected, shape));
-            }
-        };
-        let input = match input {
-            LayerInput::Features(x) => HostInput::Features(with_axes(name, x, unbatched)?),
-            LayerInput::Projected(x) => HostInput::Projected(with_axes(name, x, unbatched)?),
-            LayerInput::Tokens { ids, table } => {
-                HostInput::Tokens { ids: with_axes::<_, Ix2>(name, ids, unbatched)?, table }
-            }
-        };
-        let rank = if unbatched.is_some() { 2 } else { 3 };
-        let part = |argument, array: &ArrayD<f32>| {
-            if array.ndim() != rank {
-                let expected = format!("{rank} axes, as {name}");
-                return Err(Error::shape(argument, expected, array.shape()));
-            }
-            let axis = unbatched.map(|_| Axis(1));
-            with_axes::<_, Ix3>(argument, array.view(), axis).map(|array| array.to_owned())
-        };
-        let state = state.map(|state| {
-            let (h, c) = K::parts(state);
-            Ok::<_, Error>(States { h: part("h0", h)?, c: c.map(|c| part("c0", c)).transpose()? })
-        });
-        Ok(Call { input, state: state.transpose()?, unbatched, kind: PhantomData })
-    }
-
-    fn submit(&self, layer: &Layer<K>, lengths: Option<&[usize]>) -> Result<Job> {
-        layer.engine.forward(&self.input, self.state.as_ref(), lengths)
-    }
-
-    fn finish(&self, y: Array3<f32>, states: States) -> Result<(ArrayD<f32>, K::State)> {
-        let (y, h, c) = (y.into_dyn(), states.h.into_dyn(), states.c.map(Array::into_dyn));
-        let Some(axis) = self.unbatched else { return Ok((y, K::state(h, c)?)) };
-        let unbatch = |part: ArrayD<f32>| part.index_axis_move(Axis(1), 0);
-        Ok((y.index_axis_move(axis, 0), K::state(unbatch(h), c.map(unbatch))?))
-    }
-}
-
-/// The array with an axis of length 1 for a batch, if so wished.
-fn with_axes<'a, T, D: Dimension>(
-    argument: &str,
-    array: ArrayViewD<'a, T>,
-    batch: Option<Axis>,
-) -> Result<ArrayView<'a, T, D>> {
-    let misfit = Error::shape(argument, "another number of axes", array.shape());
-    let array = if let Some(axis) = batch { array.insert_axis(axis) } else { array };
-    array.into_dimensionality().map_err(|_| misfit)
 }

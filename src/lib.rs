@@ -1,9 +1,9 @@
-//! LSTM layers as fused GPU kernels on every graphics API that wgpu reaches.
+//! LSTM, GRU and RNN layers as fused GPU kernels on every graphics API that wgpu reaches.
 //!
-//! Begin with [`Gpu`] (a device), then [`Lstm`] (a stack of layers on it): [`Lstm::forward`] from host arrays,
-//! [`Lstm::stream`] for single time steps, [`Lstm::encode`] on the caller's own buffers. [`io`] reads weights,
-//! [`plan`] says how a problem will run without a device, and [`mod@reference`] is the CPU truth that everything is
-//! checked against.
+//! Begin with [`Gpu`] (a device), then [`Lstm`], [`Gru`] or [`Rnn`] (a stack of layers on it): [`Lstm::forward`] from host arrays,
+//! [`Lstm::stream`] for single time steps, [`Lstm::encode`] on the caller's own buffers. A [`Model`] is a chain of
+//! such layers. [`io`] reads weights, [`plan`] says how a problem will run without a device, and [`mod@reference`] is
+//! the CPU truth that everything is checked against.
 //!
 //! ```no_run
 //! use wgpu_rnn::ndarray::Array3;
@@ -19,6 +19,7 @@
 
 #![warn(missing_docs)]
 
+mod any;
 mod caps;
 mod cell;
 mod error;
@@ -31,6 +32,7 @@ pub mod kernels;
 mod layer;
 mod linear;
 mod lstm;
+mod model;
 #[doc(hidden)]
 #[allow(missing_docs, reason = "for this crate's tests")]
 pub mod pack;
@@ -44,6 +46,7 @@ pub mod run;
 mod stream;
 mod weights;
 
+pub use any::{AnyKind, AnyLayer, AnyState, AnyStream};
 pub use caps::DeviceCaps;
 pub use cell::{Activation, Activations, Cell, CellOptions, Flavour};
 pub use error::{Error, Result};
@@ -54,10 +57,11 @@ pub use gru::{Gru, GruKind, GruStream};
 pub use layer::{Kind, Layer, LayerConfig};
 pub use linear::Linear;
 pub use lstm::{Lstm, LstmKind, LstmState, LstmStream};
+pub use model::{Model, ModelIo, ModelStream, Stage};
 pub use plan::{Memory, Options, Plan, Schedule, plan};
 pub use problem::{Direction, InputKind, LayerSizes, Problem};
 pub use rnn::{Rnn, RnnKind, RnnStream};
-pub use run::{DeviceInput, LayerInput, LayerIo};
+pub use run::{DeviceInput, LayerInput, LayerIo, StageState};
 pub use stream::Stream;
 pub use weights::{LayerWeights, Weights};
 

@@ -88,6 +88,11 @@ impl Linear {
         Self::new(gpu, &model.array(&name("weight"))?, bias.as_ref())
     }
 
+    /// The device that the layer is on.
+    pub fn gpu(&self) -> &Gpu {
+        &self.inner.gpu
+    }
+
     /// Features of a row of x.
     pub fn in_features(&self) -> usize {
         self.inner.in_features
@@ -143,25 +148,41 @@ impl Linear {
         x: &DeviceArray,
         y: &DeviceArray,
     ) -> Result<()> {
+        let rows = self.check(x, y)?;
+        self.record(encoder, rows, x.buffer(), y.buffer())
+    }
+
+    /// Whether the arrays fit, and how many rows they have.
+    pub(crate) fn check(&self, x: &DeviceArray, y: &DeviceArray) -> Result<usize> {
         let (mut y_shape, rows) = self.rows(x.shape())?;
         y_shape[x.shape().len() - 1] = self.inner.out_features;
-        let Inner { gpu, .. } = &*self.inner;
-        x.check("x", gpu, x.shape())?;
-        y.check("y", gpu, &y_shape)?;
+        x.check("x", self.gpu(), x.shape())?;
+        y.check("y", self.gpu(), &y_shape)?;
         if x.buffer() == y.buffer() {
             return Err(Error::argument("y", "another buffer than x", "the buffer of x"));
         }
+        Ok(rows)
+    }
+
+    /// As [`Linear::encode`], between two buffers of the right sizes.
+    pub(crate) fn record(
+        &self,
+        encoder: &mut wgpu::CommandEncoder,
+        rows: usize,
+        x: &wgpu::Buffer,
+        y: &wgpu::Buffer,
+    ) -> Result<()> {
+        let gpu = self.gpu();
         gpu.scoped(|| {
             let run = self.run(rows)?;
-            let buffers = (x.buffer().clone(), y.buffer().clone());
-            let bound =
-                run.bound.get_or_make(buffers, || Ok(self.bind(&run, x.buffer(), y.buffer())))?;
+            let buffers = (x.clone(), y.clone());
+            let bound = run.bound.get_or_make(buffers, || Ok(self.bind(&run, x, y)))?;
             run.executable.record(gpu, encoder, &bound);
             Ok(())
         })
     }
 
-    fn rows(&self, x_shape: &[usize]) -> Result<(Vec<usize>, usize)> {
+    pub(crate) fn rows(&self, x_shape: &[usize]) -> Result<(Vec<usize>, usize)> {
         let features = self.inner.in_features;
         if x_shape.last() != Some(&features) || x_shape.contains(&0) {
             return Err(Error::shape(
@@ -175,20 +196,26 @@ impl Linear {
 
     fn bytes(&self, rows: usize) -> (u64, u64) {
         let Inner { in_features, out_features, .. } = *self.inner;
-        let bytes = |features: usize| 4 * rows as u64 * features as u64;
+        let bytes = |features: usize| (4 * features as u64).saturating_mul(rows as u64);
         (bytes(in_features), bytes(out_features))
+    }
+
+    /// The workgroups for so many rows, where the device can have them.
+    pub(crate) fn grid(&self, rows: usize) -> Result<[u64; 3]> {
+        let Inner { gpu, out_features, .. } = &*self.inner;
+        let (x_bytes, y_bytes) = self.bytes(rows);
+        gpu.caps().check_binding("x", x_bytes)?;
+        gpu.caps().check_binding("y", y_bytes)?;
+        let grid = kernel(gpu).grid(rows as u64, out_features.div_ceil(4) as u64, 1);
+        gpu.caps().check_grid(grid)?;
+        Ok(grid)
     }
 
     fn run(&self, rows: usize) -> Result<Arc<Run>> {
         let Inner { gpu, in_features, out_features, runs, .. } = &*self.inner;
         runs.get_or_make(rows, || {
-            let (x_bytes, y_bytes) = self.bytes(rows);
-            gpu.caps().check_binding("x", x_bytes)?;
-            gpu.caps().check_binding("y", y_bytes)?;
-            let columns = out_features.div_ceil(4);
-            let kernel = kernel(gpu);
-            let grid = kernel.grid(rows as u64, columns as u64, 1);
-            gpu.caps().check_grid(grid)?;
+            let grid = self.grid(rows)?;
+            let (kernel, columns) = (kernel(gpu), out_features.div_ceil(4));
             let params = MatmulParams {
                 rows: rows as u32,
                 inner: *in_features as u32,

@@ -241,7 +241,7 @@ impl Problem {
     }
 }
 
-fn at_least_one(argument: &str, value: usize) -> Result<()> {
+pub(crate) fn at_least_one(argument: &str, value: usize) -> Result<()> {
     if value == 0 { Err(Error::argument(argument, "at least 1", value)) } else { Ok(()) }
 }
 

@@ -10,7 +10,9 @@ use crate::error::{Error, Result};
 use crate::gpu::{DeviceArray, Pending, Readback};
 use crate::layer::Kind;
 use crate::problem::{InputKind, Problem};
-use crate::run::{Engine, States, Workspace, check_ids, check_shape, check_table};
+use crate::run::{
+    Engine, States, Workspace, check_apart, check_ids, check_shape, check_states, check_table,
+};
 
 /// Advances `batch` sequences by one time step per call, like PyTorch's `nn.LSTMCell` for a whole stack; the
 /// state stays on the GPU. Made by [`Layer::stream`](crate::Layer::stream); streams of one layer share its weights, nothing else.
@@ -120,7 +122,7 @@ impl<K: Kind> Stream<K> {
         self.encode(encoder, ids.buffer(), y_t)
     }
 
-    fn check_features(&self, shape: &[usize]) -> Result<()> {
+    pub(crate) fn check_features(&self, shape: &[usize]) -> Result<()> {
         if self.table.is_some() {
             return Err(Error::argument(
                 "x_t",
@@ -131,18 +133,19 @@ impl<K: Kind> Stream<K> {
         check_shape("x_t", shape, &self.workspace.problem().x_shape()[1..])
     }
 
-    fn table_of_tokens(&self) -> Result<&DeviceArray> {
+    pub(crate) fn table_of_tokens(&self) -> Result<&DeviceArray> {
         let expected = "features: the stream was made for them";
         self.table.as_ref().ok_or_else(|| Error::argument("ids", expected, "token ids"))
     }
 
-    fn check_tokens(&self, ids: ArrayView1<'_, u32>) -> Result<()> {
+    pub(crate) fn check_tokens(&self, ids: ArrayView1<'_, u32>) -> Result<()> {
         let table = self.table_of_tokens()?;
         check_shape("ids", ids.shape(), &[self.batch])?;
         check_ids(&ids, table)
     }
 
-    fn encode(
+    /// As [`Stream::encode_step`], from an input that has been checked.
+    pub(crate) fn encode(
         &mut self,
         encoder: &mut wgpu::CommandEncoder,
         input: &wgpu::Buffer,
@@ -150,14 +153,7 @@ impl<K: Kind> Stream<K> {
     ) -> Result<()> {
         let Engine { gpu, sizes, .. } = &*self.engine;
         y_t.check("y_t", gpu, &[self.batch, sizes.output_size()])?;
-        let table = self.table.as_ref().map(DeviceArray::buffer);
-        if y_t.buffer() == input || Some(y_t.buffer()) == table {
-            return Err(Error::argument(
-                "y_t",
-                "another buffer than the input",
-                "the input's buffer",
-            ));
-        }
+        check_apart("y_t", y_t, input, self.table.as_ref())?;
         gpu.scoped(|| {
             let y = y_t.buffer();
             let bound = self.workspace.bind_cached(&self.engine, self.half, input, y)?;
@@ -181,9 +177,7 @@ impl<K: Kind> Stream<K> {
     /// # Errors
     /// [`Error::Argument`] where there is no such row, [`Error::DeviceLost`].
     pub fn reset_row(&mut self, row: usize) -> Result<()> {
-        if row >= self.batch {
-            return Err(Error::argument("row", format!("less than batch = {}", self.batch), row));
-        }
+        check_row(row, self.batch)?;
         self.change(|workspace, encoder| workspace.clear_row(encoder, row))
     }
 
@@ -207,22 +201,28 @@ impl<K: Kind> Stream<K> {
     /// Sets the state of all sequences to one that was saved, here or by a run of a whole sequence.
     ///
     /// # Errors
-    /// [`Error::Shape`] where it does not fit, [`Error::DeviceLost`].
+    /// [`Error::Shape`] where it does not fit, [`Error::Argument`] where a cell state is missing or superfluous,
+    /// [`Error::DeviceLost`].
     pub fn load(&mut self, state: &K::State) -> Result<()> {
+        let states = self.to_states(state)?;
+        self.write(&states)
+    }
+
+    pub(crate) fn to_states(&self, state: &K::State) -> Result<States> {
+        let (h, c) = K::parts(state);
         let problem = self.workspace.problem();
-        let part = |argument, array: &ArrayD<f32>, shape: [usize; 3]| {
-            check_shape(argument, array.shape(), &shape)?;
-            let misfit = Error::shape(argument, format!("{shape:?}"), array.shape());
+        check_states(("h", h.shape()), ("c", c.map(ArrayD::shape)), problem)?;
+        let part = |array: &ArrayD<f32>| {
+            let misfit = Error::shape("state", "three axes", array.shape());
             array.clone().into_dimensionality::<Ix3>().map_err(|_| misfit)
         };
-        let (h, c) = K::parts(state);
-        let state = States {
-            h: part("h", h, problem.h_shape())?,
-            c: c.map(|c| part("c", c, problem.c_shape())).transpose()?,
-        };
+        Ok(States { h: part(h)?, c: c.map(part).transpose()? })
+    }
+
+    pub(crate) fn write(&mut self, states: &States) -> Result<()> {
         let gpu = &self.engine.gpu;
         gpu.scoped(|| {
-            self.workspace.write_state(gpu, self.half, &state);
+            self.workspace.write_state(gpu, self.half, states);
             Ok(())
         })
     }
@@ -230,7 +230,7 @@ impl<K: Kind> Stream<K> {
     #[cfg(not(target_arch = "wasm32"))]
     fn run<T: Pod, D: Dimension>(&mut self, input: ArrayView<'_, T, D>) -> Result<Array2<f32>> {
         let (half, pending) = self.submit(input)?;
-        let (y, readback) = pending.wait(|values| self.rows(values))?;
+        let (y, readback) = pending.wait(|values| to_rows(self.batch, values))?;
         self.workspace.return_readback(half, readback);
         y
     }
@@ -240,7 +240,7 @@ impl<K: Kind> Stream<K> {
         input: ArrayView<'_, T, D>,
     ) -> Result<Array2<f32>> {
         let (half, pending) = self.submit(input)?;
-        let (y, readback) = pending.ready(|values| self.rows(values)).await?;
+        let (y, readback) = pending.ready(|values| to_rows(self.batch, values)).await?;
         self.workspace.return_readback(half, readback);
         y
     }
@@ -270,12 +270,6 @@ impl<K: Kind> Stream<K> {
         self.half = self.workspace.final_half(self.half);
     }
 
-    fn rows(&self, values: &[f32]) -> Result<Array2<f32>> {
-        let shape = (self.batch, self.engine.sizes.output_size());
-        Array2::from_shape_vec(shape, values.to_vec())
-            .map_err(|error| Error::Gpu { reason: error.to_string() })
-    }
-
     fn change(&mut self, edit: impl FnOnce(&Workspace, &mut wgpu::CommandEncoder)) -> Result<()> {
         let gpu = &self.engine.gpu;
         gpu.scoped(|| {
@@ -297,4 +291,17 @@ impl<K: Kind> Stream<K> {
             Ok(readback.map(gpu, bytes))
         })
     }
+}
+
+pub(crate) fn check_row(row: usize, batch: usize) -> Result<()> {
+    if row < batch {
+        return Ok(());
+    }
+    Err(Error::argument("row", format!("less than batch = {batch}"), row))
+}
+
+/// y_t, `[batch, features]`.
+pub(crate) fn to_rows(batch: usize, values: &[f32]) -> Result<Array2<f32>> {
+    Array2::from_shape_vec((batch, values.len() / batch), values.to_vec())
+        .map_err(|error| Error::Gpu { reason: error.to_string() })
 }

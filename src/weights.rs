@@ -122,7 +122,8 @@ impl Weights {
         }
         let relu = Activations { f: Activation::Relu, ..Cell::Rnn.standard_activations() };
         let activations = [Some(relu); 2];
-        self.with_options(CellOptions { activations, ..Default::default() })
+        let options = CellOptions { activations, ..self.options };
+        self.with_options(options)
     }
 
     /// The same weights for layers that run from the last time step to the first.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// Each module and those that it may use. `error` and the module itself are free; `crate::Schedule` and the like are
 /// the public face.
-const TABLE: [(&str, &[&str]); 18] = [
+const TABLE: [(&str, &[&str]); 20] = [
     ("error", &[]),
     ("cell", &[]),
     ("problem", &["cell"]),
@@ -20,10 +20,12 @@ const TABLE: [(&str, &[&str]); 18] = [
     ("lstm", &["cell", "gpu", "io", "layer", "stream"]),
     ("gru", &["cell", "gpu", "io", "layer", "stream"]),
     ("rnn", &["cell", "gpu", "io", "layer", "stream"]),
+    ("any", &["cell", "gru", "layer", "lstm", "rnn", "stream"]),
+    ("model", &["any", "gpu", "layer", "linear", "plan", "problem", "run", "stream"]),
     ("stream", &["gpu", "layer", "problem", "run"]),
     ("linear", &["gpu", "io", "kernels", "pack", "run", "weights"]),
     ("io", &["cell", "problem", "weights"]),
-    ("reference", &["cell", "problem", "weights"]),
+    ("reference", &["cell", "weights"]),
 ];
 
 /// Only `gpu` makes these.

@@ -34,8 +34,8 @@ fn check(fixture: &Fixture) -> Result<(), String> {
             assert!(!fixture.cell().has_c() && given.iter().all(|c| *c == 0.0), "{name}");
             continue;
         };
-        let given = given.mapv(|value| value as f32).into_dyn();
-        compare(name, &given, &expected.mapv(f64::from).into_dyn(), TOLERANCE).verdict()?;
+        compare(name, &given.into_dyn(), &expected.mapv(f64::from).into_dyn(), TOLERANCE)
+            .verdict()?;
     }
     Ok(())
 }

@@ -181,6 +181,7 @@ fn host_structs() -> Structs {
         inner,
         columns,
         batch,
+        chunk_step,
         first_step,
         seq_len,
         stride_t,
@@ -192,6 +193,7 @@ fn host_structs() -> Structs {
         slice,
         ones,
         h0,
+        accumulate,
     });
     let transpose = host_struct!(TransposeParams {
         hidden_size,
@@ -211,6 +213,7 @@ fn host_structs() -> Structs {
         t_words,
         batch,
         seq_len,
+        chunk_step,
         first_step,
         num_steps,
         output_stride_t,
@@ -224,10 +227,10 @@ fn host_structs() -> Structs {
         carry_h,
         carry_c,
         h0,
-        c0,
+        c_before,
+        c_after,
         output,
         reverse,
-        padding,
         choice,
     });
     let recurrence = host_struct!(RecurrenceParams {

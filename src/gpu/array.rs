@@ -39,8 +39,16 @@ impl<T: Element> DeviceArray<T> {
         Ok(Self::new(gpu, buffer, shape))
     }
 
-    fn new(gpu: &Gpu, buffer: wgpu::Buffer, shape: &[usize]) -> Self {
+    pub(crate) fn new(gpu: &Gpu, buffer: wgpu::Buffer, shape: &[usize]) -> Self {
         DeviceArray { gpu: gpu.clone(), buffer, shape: shape.to_vec(), element: PhantomData }
+    }
+
+    /// Zeros, for a shape that is known to fit the device; call it in a scope.
+    pub(crate) fn zeroed(gpu: &Gpu, label: &str, shape: &[usize]) -> Self {
+        use wgpu::BufferUsages as Usage;
+        let bytes = 4 * shape.iter().map(|n| *n as u64).product::<u64>();
+        let usage = Usage::STORAGE | Usage::COPY_SRC | Usage::COPY_DST;
+        Self::new(gpu, gpu.create_buffer(label, bytes, usage), shape)
     }
 
     /// The buffer, which may be longer than the array.
@@ -144,10 +152,7 @@ impl Gpu {
     pub fn zeros(&self, shape: &[usize]) -> Result<DeviceArray> {
         let bytes = bytes_of(shape)?;
         self.caps().check_binding(&format!("an array of shape {shape:?}"), bytes)?;
-        use wgpu::BufferUsages as Usage;
-        let usage = Usage::STORAGE | Usage::COPY_SRC | Usage::COPY_DST;
-        let buffer = self.scoped(|| Ok(self.create_buffer("array", bytes, usage)))?;
-        Ok(DeviceArray::new(self, buffer, shape))
+        self.scoped(|| Ok(DeviceArray::zeroed(self, "array", shape)))
     }
 
     /// Copies an array to the device.

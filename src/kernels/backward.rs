@@ -15,10 +15,10 @@ pub struct BackwardSlice {
     pub carry_h: u32,
     pub carry_c: u32,
     pub h0: u32,
-    pub c0: u32,
+    pub c_before: u32,
+    pub c_after: u32,
     pub output: u32,
     pub reverse: u32,
-    pub padding: u32,
     pub choice: Choice,
 }
 
@@ -32,6 +32,7 @@ pub struct BackwardParams {
     pub t_words: u32,
     pub batch: u32,
     pub seq_len: u32,
+    pub chunk_step: u32,
     pub first_step: u32,
     pub num_steps: u32,
     pub output_stride_t: u32,

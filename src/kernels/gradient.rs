@@ -16,6 +16,7 @@ pub struct GradientParams {
     pub inner: u32,
     pub columns: u32,
     pub batch: u32,
+    pub chunk_step: u32,
     pub first_step: u32,
     pub seq_len: u32,
     pub stride_t: u32,
@@ -27,6 +28,7 @@ pub struct GradientParams {
     pub slice: u32,
     pub ones: u32,
     pub h0: u32,
+    pub accumulate: u32,
 }
 
 /// Which gradient.

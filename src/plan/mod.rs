@@ -215,21 +215,43 @@ impl Planner<'_> {
         let layers = self.sizes.num_layers;
         let impossible =
             |reason: &str| Error::Schedule { schedule: Schedule::Wavefront, reason: reason.into() };
-        if self.sizes.direction != Direction::Forward {
-            return Err(impossible(
-                "a layer above a reverse one needs the whole sequence before its first step",
-            ));
+        match self.sizes.direction {
+            Direction::Forward => {}
+            Direction::Reverse => {
+                return Err(impossible("its slices run forward, these layers do not"));
+            }
+            Direction::Bidirectional => {
+                return Err(impossible(
+                    "a layer above a bidirectional one needs the whole sequence before its first step",
+                ));
+            }
         }
         if layers < 2 {
             return Err(impossible("num_layers is 1, a wavefront needs at least 2"));
         }
-        if Phases::of(self.sizes) != Phases::Whole {
-            return Err(impossible("a step of these layers takes two dispatches, not one"));
+        match Phases::of(self.sizes) {
+            Phases::Whole => {}
+            Phases::Reset => {
+                return Err(impossible(
+                    "a GRU's step with reset before takes two dispatches, not one",
+                ));
+            }
+            Phases::Projection => {
+                return Err(impossible("a step with a projection takes two dispatches, not one"));
+            }
         }
-        if self.problem.input != InputKind::Features {
-            return Err(impossible(
-                "its first layer multiplies x itself, here x is projected already",
-            ));
+        match self.problem.input {
+            InputKind::Features => {}
+            InputKind::Projected => {
+                return Err(impossible(
+                    "its first layer multiplies x itself, the input is projected",
+                ));
+            }
+            InputKind::Tokens { .. } => {
+                return Err(impossible(
+                    "its first layer multiplies x itself, the input is token ids",
+                ));
+            }
         }
         check_limit("the layers of a wavefront", layers as u64, "MAX_SLICES", MAX_SLICES as u64)?;
         let weights = WeightLayout::new(*self.sizes).bytes();

@@ -2,9 +2,12 @@
 //!
 //! It knows the canonical weights and nothing else: no packing, no plan, no kernel.
 
+mod backward;
 mod cell;
+mod cell_backward;
 
-use cell::cell;
+pub use backward::{Cotangents, Gradients, WeightGradients, backward};
+use cell::{Step, cell};
 use ndarray::{Array1, Array3, ArrayD, ArrayView2, ArrayView3, Axis, s};
 
 use crate::weights::Weights;
@@ -45,15 +48,24 @@ pub struct Outputs {
 /// # Panics
 /// Where shapes do not fit: this is for tests and comparisons, with shapes that a layer has accepted.
 pub fn forward(weights: &Weights, inputs: &Inputs<'_>) -> Outputs {
+    run(weights, inputs, |_, _| ())
+}
+
+/// Which step of a run.
+struct Place {
+    l: usize,
+    d: usize,
+    b: usize,
+    t: usize,
+}
+
+/// Shows each step to `keep`, in the order in which they depend on each other.
+fn run(weights: &Weights, inputs: &Inputs<'_>, mut keep: impl FnMut(Place, Step)) -> Outputs {
     let sizes = weights.sizes();
     let (seq_len, batch, _) = inputs.x.dim();
     let (h, directions) = (sizes.recurrent_size(), sizes.num_directions());
-    let state = |given: Option<ArrayView3<'_, f32>>, features| match given {
-        Some(state) => state.mapv(f64::from),
-        None => Array3::zeros((sizes.num_states(), batch, features)),
-    };
-    let mut h_n = state(inputs.h0, h);
-    let mut c_n = state(inputs.c0, sizes.hidden_size);
+    let mut h_n = or_zeros(inputs.h0, (sizes.num_states(), batch, h));
+    let mut c_n = or_zeros(inputs.c0, (sizes.num_states(), batch, sizes.hidden_size));
     let mut input = inputs.x.mapv(f64::from);
     for l in 0..sizes.num_layers {
         let mut y = Array3::zeros((seq_len, batch, directions * h));
@@ -68,7 +80,9 @@ pub fn forward(weights: &Weights, inputs: &Inputs<'_>) -> Outputs {
                 for step in 0..length {
                     let t = if sizes.is_reverse(d) { length - 1 - step } else { step };
                     let x_t = input.slice(s![t, b, ..]).to_owned();
-                    (h_t, c_t) = cell(weights, layer, &activations, &x_t, &h_t, &c_t);
+                    let taken;
+                    ((h_t, c_t), taken) = cell(weights, layer, &activations, x_t, h_t, c_t);
+                    keep(Place { l, d, b, t }, taken);
                     y.slice_mut(s![t, b, d * h..(d + 1) * h]).assign(&h_t);
                 }
                 h_n.slice_mut(s![state, b, ..]).assign(&h_t);
@@ -78,6 +92,10 @@ pub fn forward(weights: &Weights, inputs: &Inputs<'_>) -> Outputs {
         input = y;
     }
     Outputs { y: input, h_n, c_n }
+}
+
+fn or_zeros(given: Option<ArrayView3<'_, f32>>, shape: (usize, usize, usize)) -> Array3<f64> {
+    given.map_or_else(|| Array3::zeros(shape), |given| given.mapv(f64::from))
 }
 
 /// A linear layer over the last axis of x: `weight` `[out, in]`, `bias` `[out]`.

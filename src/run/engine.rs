@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ndarray::Array3;
 
-use super::io::{HostInput, LayerIo, States, check_shape};
+use super::io::{HostInput, LayerIo, States, check_apart, check_shape, run_sizes};
 use super::recent::Recent;
 use super::workspace::Workspace;
 use crate::cell::{CellOptions, Flavour};
@@ -84,36 +84,23 @@ impl Engine {
         self.gpu.scoped(|| Ok(Workspace::new(&self.gpu, &plan, &self.cell_options, 2, table)))
     }
 
-    fn workspace(&self, shape: Shape) -> Result<Arc<Workspace>> {
-        let Shape { problem, table } = shape.clone();
-        self.workspaces.get_or_make(shape, || {
-            let plan = self.plan(&problem)?;
-            Ok(Workspace::new(&self.gpu, &plan, &self.cell_options, 1, table))
-        })
-    }
-
-    /// Does `work` with the workspace of a shape; if the device objects, it is forgotten.
+    /// Does `work` with the workspace of a shape.
     fn with_workspace<T>(
         &self,
         shape: Shape,
         work: impl FnOnce(&Arc<Workspace>) -> Result<T>,
     ) -> Result<T> {
-        let result = self.gpu.scoped(|| work(&self.workspace(shape)?));
-        if matches!(result, Err(Error::Gpu { .. })) {
-            self.workspaces.clear();
-        }
-        result
+        let Shape { problem, table } = shape.clone();
+        let make = || {
+            let plan = self.plan(&problem)?;
+            Ok(Workspace::new(&self.gpu, &plan, &self.cell_options, 1, table))
+        };
+        self.workspaces.scoped(&self.gpu, shape, make, work)
     }
 
     /// The problem of a run over an input of a shape; whether the input fits is still to be seen.
     fn problem_of(&self, input: InputKind, shape: &[usize], has_lengths: bool) -> Result<Problem> {
-        let (first, second) = match (input, shape) {
-            (InputKind::Tokens { .. }, [first, second]) => (*first, *second),
-            (InputKind::Tokens { .. }, _) => return Err(Error::shape("ids", "two axes", shape)),
-            (_, [first, second, _]) => (*first, *second),
-            _ => return Err(Error::shape("x", "three axes", shape)),
-        };
-        let (seq_len, batch) = if self.batch_first { (second, first) } else { (first, second) };
+        let (seq_len, batch) = run_sizes(input, shape, self.batch_first)?;
         self.problem(seq_len, batch, input, has_lengths)
     }
 
@@ -126,10 +113,7 @@ impl Engine {
     ) -> Result<Job> {
         let problem = self.problem_of(input.kind(), input.shape(), lengths.is_some())?;
         input.check(&self.gpu, &problem)?;
-        if let Some(States { h, c }) = state {
-            check_shape("h0", h.shape(), &problem.h_shape())?;
-            c.iter().try_for_each(|c| check_shape("c0", c.shape(), &problem.c_shape()))?;
-        }
+        state.map_or(Ok(()), |state| state.check(&problem))?;
         let lengths = lengths.map(|lengths| check_lengths(lengths, &problem)).transpose()?;
         let table = input.table().map(|table| table.buffer().clone());
         self.with_workspace(Shape { problem, table }, |workspace| {
@@ -138,13 +122,7 @@ impl Engine {
             let mut encoder = self.encoder();
             let upload = lock(&host.upload);
             input.write(&self.gpu, &host.x);
-            if let Some(lengths) = &lengths {
-                workspace.write_lengths(&self.gpu, lengths);
-            }
-            match state {
-                Some(state) => workspace.write_state(&self.gpu, 0, state),
-                None => workspace.clear_state(&mut encoder),
-            }
+            workspace.upload(&self.gpu, &mut encoder, state, lengths.as_deref());
             workspace.record(&self.gpu, &mut encoder, 0, &host.bound);
             let bytes = workspace.collect(&mut encoder, host, &readback, 0);
             self.gpu.queue().submit([encoder.finish()]);
@@ -154,42 +132,25 @@ impl Engine {
         })
     }
 
-    /// Records a run on the caller's buffers.
-    pub fn encode(&self, encoder: &mut wgpu::CommandEncoder, io: &LayerIo<'_>) -> Result<()> {
-        let (x, table) = (io.input.buffer(), io.input.table().map(DeviceArray::buffer));
+    /// Whether all arrays but the states fit, and the problem that they pose.
+    pub fn check(&self, io: &LayerIo<'_>) -> Result<Problem> {
         let has_lengths = io.lengths.is_some();
         let problem = self.problem_of(io.input.kind(), io.input.shape(), has_lengths)?;
         io.input.check(&self.gpu, &problem)?;
         io.y.check("y", &self.gpu, &problem.y_shape())?;
-        if io.y.buffer() == x || Some(io.y.buffer()) == table {
-            return Err(Error::argument(
-                "y",
-                "another buffer than the input",
-                "the input's buffer",
-            ));
-        }
-        use wgpu::BufferUsages as Usage;
-        let states = [
-            ("h0", io.h0, Usage::COPY_SRC),
-            ("c0", io.c0, Usage::COPY_SRC),
-            ("h_n", io.h_n, Usage::COPY_DST),
-            ("c_n", io.c_n, Usage::COPY_DST),
-        ];
-        for (name, array, usage) in states {
-            let Some(array) = array else { continue };
-            let is_c = name.starts_with('c');
-            if is_c && !self.sizes.cell.has_c() {
-                let expected = format!("none: {} has no cell state", self.sizes.cell);
-                return Err(Error::argument(name, expected, "an array"));
-            }
-            let shape = if is_c { problem.c_shape() } else { problem.h_shape() };
-            array.check(name, &self.gpu, &shape)?;
-            array.check_usage(name, usage)?;
-        }
+        check_apart("y", io.y, io.input.buffer(), io.input.table())?;
         if let Some(lengths) = io.lengths {
             lengths.check("lengths", &self.gpu, &[problem.batch])?;
-            lengths.check_usage("lengths", Usage::COPY_SRC)?;
+            lengths.check_usage("lengths", wgpu::BufferUsages::COPY_SRC)?;
         }
+        Ok(problem)
+    }
+
+    /// Records a run on the caller's buffers.
+    pub fn encode(&self, encoder: &mut wgpu::CommandEncoder, io: &LayerIo<'_>) -> Result<()> {
+        let problem = self.check(io)?;
+        io.state().check(&self.gpu, &problem)?;
+        let (x, table) = (io.input.buffer(), io.input.table().map(DeviceArray::buffer));
         let shape = Shape { problem, table: table.cloned() };
         self.with_workspace(shape, |workspace| {
             let bound = workspace.bind_cached(self, 0, x, io.y.buffer())?;
@@ -208,7 +169,7 @@ impl Engine {
     }
 }
 
-fn check_lengths(lengths: &[usize], problem: &Problem) -> Result<Vec<u32>> {
+pub(crate) fn check_lengths(lengths: &[usize], problem: &Problem) -> Result<Vec<u32>> {
     check_shape("lengths", &[lengths.len()], &[problem.batch])?;
     let checked = lengths.iter().enumerate().map(|(row, length)| {
         if *length <= problem.seq_len {

@@ -7,24 +7,25 @@ use crate::gpu::{Gpu, Readback, lock};
 
 /// What a run from host arrays needs beside what a run on the caller's buffers needs.
 #[derive(Debug)]
-pub(crate) struct HostSide {
+pub(crate) struct HostSide<B = Bound> {
     pub x: wgpu::Buffer,
     pub y: wgpu::Buffer,
-    pub bound: Bound,
+    /// What stands ready for these buffers.
+    pub bound: B,
     /// Held from the first upload to the submit, so that two threads do not mix their inputs.
     pub upload: Mutex<()>,
     result_bytes: u64,
     readbacks: Mutex<Vec<Readback>>,
 }
 
-impl HostSide {
+impl<B> HostSide<B> {
     /// `bind` binds x and y; `result_bytes` come back after a run.
     pub fn new(
         gpu: &Gpu,
         x_bytes: u64,
         y_bytes: u64,
         result_bytes: u64,
-        bind: impl FnOnce(&wgpu::Buffer, &wgpu::Buffer) -> Bound,
+        bind: impl FnOnce(&wgpu::Buffer, &wgpu::Buffer) -> B,
     ) -> Self {
         use wgpu::BufferUsages as Usage;
         let x = gpu.create_buffer("x", x_bytes, Usage::STORAGE | Usage::COPY_DST);

@@ -62,7 +62,48 @@ pub struct LayerIo<'a> {
     pub lengths: Option<&'a DeviceArray<u32>>,
 }
 
+/// The states of a recurrent stage in an encoded run of a [`Model`](crate::Model): `[L*D, B, H]` each.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct StageState<'a> {
+    /// Initial hidden state; none is zero.
+    pub h0: Option<&'a DeviceArray>,
+    /// Initial cell state (LSTM); none is zero.
+    pub c0: Option<&'a DeviceArray>,
+    /// Where to put the final hidden state.
+    pub h_n: Option<&'a DeviceArray>,
+    /// Where to put the final cell state (LSTM).
+    pub c_n: Option<&'a DeviceArray>,
+}
+
+impl StageState<'_> {
+    pub(crate) fn check(&self, gpu: &Gpu, problem: &Problem) -> Result<()> {
+        use wgpu::BufferUsages as Usage;
+        let arrays = [
+            ("h0", self.h0, Usage::COPY_SRC),
+            ("c0", self.c0, Usage::COPY_SRC),
+            ("h_n", self.h_n, Usage::COPY_DST),
+            ("c_n", self.c_n, Usage::COPY_DST),
+        ];
+        for (name, array, usage) in arrays {
+            let Some(array) = array else { continue };
+            let is_c = name.starts_with('c');
+            if is_c && !problem.sizes.cell.has_c() {
+                return Err(superfluous(name, problem));
+            }
+            let shape = if is_c { problem.c_shape() } else { problem.h_shape() };
+            array.check(name, gpu, &shape)?;
+            array.check_usage(name, usage)?;
+        }
+        Ok(())
+    }
+}
+
 impl<'a> LayerIo<'a> {
+    pub(crate) fn state(&self) -> StageState<'a> {
+        let LayerIo { h0, c0, h_n, c_n, .. } = *self;
+        StageState { h0, c0, h_n, c_n }
+    }
+
     /// From zero states, the final ones not wanted, all rows of full length.
     pub fn new(x: &'a DeviceArray, y: &'a DeviceArray) -> Self {
         Self::from_input(DeviceInput::Features(x), y)
@@ -161,6 +202,18 @@ impl<'a> HostInput<'a> {
         }
     }
 
+    /// The same input on the device, in an array of its elements.
+    pub fn on_device<'b>(&self, x: &'b DeviceArray, ids: &'b DeviceArray<u32>) -> DeviceInput<'b>
+    where
+        'a: 'b,
+    {
+        match self {
+            HostInput::Features(_) => DeviceInput::Features(x),
+            HostInput::Projected(_) => DeviceInput::Projected(x),
+            HostInput::Tokens { table, .. } => DeviceInput::Tokens { ids, table },
+        }
+    }
+
     /// Queues the copy to the buffer that a run reads.
     pub fn write(&self, gpu: &Gpu, buffer: &wgpu::Buffer) {
         match self {
@@ -177,12 +230,89 @@ pub(crate) struct States {
     pub c: Option<Array3<f32>>,
 }
 
-fn tokens_of(table: &DeviceArray) -> InputKind {
+impl States {
+    /// Values of h, and of c where the cell has it.
+    pub fn len(problem: &Problem) -> usize {
+        let has_c = problem.sizes.cell.has_c();
+        let c = if has_c { problem.c_shape().iter().product() } else { 0 };
+        problem.h_shape().iter().product::<usize>() + c
+    }
+
+    /// From h with c behind it.
+    pub fn split(problem: &Problem, values: &[f32]) -> Result<Self> {
+        let (h, c) = values.split_at(problem.h_shape().iter().product());
+        let c = (!c.is_empty()).then(|| to_array(problem.c_shape(), c)).transpose()?;
+        Ok(States { h: to_array(problem.h_shape(), h)?, c })
+    }
+
+    pub fn check(&self, problem: &Problem) -> Result<()> {
+        check_states(("h0", self.h.shape()), ("c0", self.c.as_ref().map(Array3::shape)), problem)
+    }
+}
+
+/// Whether h and c, each after its name, have the shapes that they should, and c is there where the cell has it.
+pub(crate) fn check_states(
+    h: (&str, &[usize]),
+    c: (&str, Option<&[usize]>),
+    problem: &Problem,
+) -> Result<()> {
+    check_shape(h.0, h.1, &problem.h_shape())?;
+    let (cell, shape) = (problem.sizes.cell, problem.c_shape());
+    match c {
+        (name, Some(c)) if cell.has_c() => check_shape(name, c, &shape),
+        (name, Some(_)) => Err(superfluous(name, problem)),
+        (name, None) if cell.has_c() => {
+            Err(Error::argument(name, format!("{shape:?}: {cell} has a cell state"), "none"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn superfluous(name: &str, problem: &Problem) -> Error {
+    let expected = format!("none: {} has no cell state", problem.sizes.cell);
+    Error::argument(name, expected, "an array")
+}
+
+/// `seq_len` and `batch` of an input of this shape.
+pub(crate) fn run_sizes(
+    input: InputKind,
+    shape: &[usize],
+    batch_first: bool,
+) -> Result<(usize, usize)> {
+    let (first, second) = match (input, shape) {
+        (InputKind::Tokens { .. }, [first, second]) => (*first, *second),
+        (InputKind::Tokens { .. }, _) => return Err(Error::shape("ids", "two axes", shape)),
+        (_, [first, second, _]) => (*first, *second),
+        _ => return Err(Error::shape("x", "three axes", shape)),
+    };
+    Ok(if batch_first { (second, first) } else { (first, second) })
+}
+
+pub(crate) fn to_array(shape: [usize; 3], values: &[f32]) -> Result<Array3<f32>> {
+    Array3::from_shape_vec(shape, values.to_vec())
+        .map_err(|error| Error::Gpu { reason: error.to_string() })
+}
+
+/// Token ids that pick rows of this table.
+pub(crate) fn tokens_of(table: &DeviceArray) -> InputKind {
     InputKind::Tokens { vocabulary: table.shape().first().copied().unwrap_or(0) }
 }
 
 pub(crate) fn check_table(table: &DeviceArray, gpu: &Gpu, problem: &Problem) -> Result<()> {
     problem.table_shape().map_or(Ok(()), |shape| table.check("table", gpu, &shape))
+}
+
+/// A kernel may not write what it reads.
+pub(crate) fn check_apart(
+    name: &str,
+    y: &DeviceArray,
+    input: &wgpu::Buffer,
+    table: Option<&DeviceArray>,
+) -> Result<()> {
+    if y.buffer() != input && Some(y.buffer()) != table.map(DeviceArray::buffer) {
+        return Ok(());
+    }
+    Err(Error::argument(name, "another buffer than the input", "the input's buffer"))
 }
 
 pub(crate) fn check_ids<D: ndarray::Dimension>(

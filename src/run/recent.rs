@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, Mutex};
 
-use crate::error::Result;
-use crate::gpu::lock;
+use crate::error::{Error, Result};
+use crate::gpu::{Gpu, lock};
 
 /// Shapes, or pairs of buffers, that one model keeps ready.
 const CAPACITY: usize = 8;
@@ -34,8 +34,19 @@ impl<K: PartialEq, V> Recent<K, V> {
         Ok(Arc::clone(&entries[entries.len() - 1].1))
     }
 
-    pub fn clear(&self) {
-        lock(&self.entries).clear();
+    /// Does `work` with the entry of `key`; if the device objects, all entries are forgotten.
+    pub fn scoped<T>(
+        &self,
+        gpu: &Gpu,
+        key: K,
+        make: impl FnOnce() -> Result<V>,
+        work: impl FnOnce(&Arc<V>) -> Result<T>,
+    ) -> Result<T> {
+        let result = gpu.scoped(|| work(&self.get_or_make(key, make)?));
+        if matches!(result, Err(Error::Gpu { .. })) {
+            lock(&self.entries).clear();
+        }
+        result
     }
 }
 

@@ -7,11 +7,11 @@ use ndarray::{Array3, ArrayView1};
 use super::engine::Engine;
 use super::executable::{Bound, Executable};
 use super::host::HostSide;
-use super::io::States;
+use super::io::{States, to_array};
 use super::program::{Program, Role};
 use super::recent::Recent;
 use crate::cell::CellOptions;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::gpu::{DeviceArray, Gpu, Readback};
 use crate::plan::Plan;
 use crate::problem::Problem;
@@ -30,6 +30,8 @@ pub(crate) struct Workspace {
     phases: Vec<Executable>,
     bound: Recent<(usize, wgpu::Buffer, wgpu::Buffer), Bound>,
     hosts: Vec<OnceLock<HostSide>>,
+    /// States and lengths on their way from the host.
+    inbox: OnceLock<wgpu::Buffer>,
 }
 
 impl Workspace {
@@ -67,6 +69,7 @@ impl Workspace {
             hosts: phases.iter().map(|_| OnceLock::new()).collect(),
             phases,
             bound: Recent::new(),
+            inbox: OnceLock::new(),
         }
     }
 
@@ -174,8 +177,36 @@ impl Workspace {
         }
     }
 
-    pub fn write_lengths(&self, gpu: &Gpu, lengths: &[u32]) {
-        gpu.write(&self.lengths, 0, ArrayView1::from(lengths));
+    /// Initial states and lengths for a run from phase 0. They go by way of a buffer of the host's: what another
+    /// thread submits before this encoder may be a run in this workspace.
+    pub fn upload(
+        &self,
+        gpu: &Gpu,
+        encoder: &mut wgpu::CommandEncoder,
+        state: Option<&States>,
+        lengths: Option<&[u32]>,
+    ) {
+        let (h_bytes, (c_start, c_bytes)) = (self.h_bytes(), self.c_part());
+        let inbox = self.inbox.get_or_init(|| {
+            let usage = wgpu::BufferUsages::COPY_SRC | wgpu::BufferUsages::COPY_DST;
+            gpu.create_buffer("inbox", self.state_bytes() + self.lengths.size(), usage)
+        });
+        match state {
+            None => self.clear_state(encoder),
+            Some(States { h, c }) => {
+                gpu.write(inbox, 0, h.view());
+                encoder.copy_buffer_to_buffer(inbox, 0, &self.state, 0, h_bytes);
+                if let Some(c) = c {
+                    gpu.write(inbox, h_bytes, c.view());
+                    encoder.copy_buffer_to_buffer(inbox, h_bytes, &self.state, c_start, c_bytes);
+                }
+            }
+        }
+        if let Some(lengths) = lengths {
+            let (at, bytes) = (self.state_bytes(), self.lengths.size());
+            gpu.write(inbox, at, ArrayView1::from(lengths));
+            encoder.copy_buffer_to_buffer(inbox, at, &self.lengths, 0, bytes);
+        }
     }
 
     pub fn load_lengths(&self, encoder: &mut wgpu::CommandEncoder, lengths: &DeviceArray<u32>) {
@@ -268,11 +299,7 @@ impl Workspace {
 
     /// Takes apart what [`Workspace::collect_state`] put together.
     pub fn split_state(&self, values: &[f32]) -> Result<States> {
-        let shape = self.problem.h_shape();
-        let (h, c) = values.split_at(shape.iter().product());
-        let has_c = self.problem.sizes.cell.has_c();
-        let c = has_c.then(|| to_array(self.problem.c_shape(), c)).transpose()?;
-        Ok(States { h: to_array(shape, h)?, c })
+        States::split(&self.problem, values)
     }
 
     pub fn return_readback(&self, phase: usize, readback: Readback) {
@@ -280,11 +307,6 @@ impl Workspace {
             host.give_back(readback);
         }
     }
-}
-
-fn to_array(shape: [usize; 3], values: &[f32]) -> Result<Array3<f32>> {
-    Array3::from_shape_vec(shape, values.to_vec())
-        .map_err(|error| Error::Gpu { reason: error.to_string() })
 }
 
 fn bytes(shape: [usize; 3]) -> u64 {

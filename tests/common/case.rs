@@ -2,12 +2,16 @@
 
 use std::sync::OnceLock;
 
-use wgpu_rnn::ndarray::{Array3, ArrayD, Axis, Ix3};
+use wgpu_rnn::ndarray::{Array2, Array3, ArrayD, Axis, Ix3, concatenate, s};
 use wgpu_rnn::reference::{self, Inputs, Outputs};
-use wgpu_rnn::{Gpu, LayerConfig, LayerWeights, Lstm, LstmState, Options, Weights};
+use wgpu_rnn::{
+    Cell, Direction, Gpu, GruKind, Kind, Layer, LayerConfig, LayerSizes, LayerWeights, Lstm,
+    LstmKind, LstmState, Options, RnnKind, Weights,
+};
 
 use super::Random;
 use super::compare::{self, Comparison, compare};
+use super::variant::Variant;
 
 /// The sizes of a run, with the letters that the documentation uses. The default is small and has no two sizes alike.
 #[derive(Clone, Copy, Debug)]
@@ -35,56 +39,82 @@ pub enum Bias {
     None,
 }
 
-#[derive(Debug)]
+/// A run of any cell.
+#[derive(Clone, Debug)]
 pub struct Case {
     pub weights: Weights,
     /// `[T, B, I]`, whatever `batch_first` says.
     pub x: Array3<f32>,
+    /// A cell without c has zeros there.
     pub state: Option<LstmState>,
+    pub lengths: Option<Vec<usize>>,
     pub batch_first: bool,
     expected: OnceLock<Outputs>,
 }
 
 impl Case {
-    /// Seeded; from zero states, with both biases.
+    /// An LSTM; seeded; from zero states, with both biases.
     pub fn new(seed: u64, shape: Shape) -> Self {
+        Case::of(seed, &Variant::default(), shape)
+    }
+
+    /// The same with another cell.
+    pub fn of(seed: u64, variant: &Variant, shape: Shape) -> Self {
         let Shape { t, b, i, h, l, bidirectional } = shape;
+        let sizes = LayerSizes::new(variant.cell, i, h)
+            .with_layers(l)
+            .with_direction(Direction::of(bidirectional))
+            .with_proj_size(if variant.is_projected { h * 2 / 3 } else { 0 });
+        Case::from_sizes(seed, variant, sizes, [t, b])
+    }
+
+    /// The same with sizes of its own: T and B.
+    pub fn from_sizes(seed: u64, variant: &Variant, sizes: LayerSizes, [t, b]: [usize; 2]) -> Self {
         let mut random = Random::new(seed);
-        let weights = random.weights(i, h, l, bidirectional);
-        let x = random.array3([t, b, i]);
-        Case { weights, x, state: None, batch_first: false, expected: OnceLock::new() }
+        let mut weights = random.weights_of(sizes);
+        let x = random.array3([t, b, sizes.input_size]);
+        if variant.has_peepholes {
+            let shape = (3, sizes.hidden_size);
+            weights = edited(&weights, |layer| layer.peepholes = Some(random.array2(shape)));
+        }
+        let weights = weights.with_options(variant.options).unwrap();
+        let expected = OnceLock::new();
+        Case { weights, x, state: None, lengths: None, batch_first: false, expected }
+    }
+
+    /// The same but for what `edit` changes.
+    pub fn but(&self, edit: impl FnOnce(&mut Case)) -> Self {
+        let mut case = Case { expected: OnceLock::new(), ..self.clone() };
+        edit(&mut case);
+        case
     }
 
     /// The same from initial states.
-    pub fn with_state(mut self, seed: u64) -> Self {
+    pub fn with_state(self, seed: u64) -> Self {
         let mut random = Random::new(seed);
-        let shape = [self.weights.sizes().num_states(), self.x.dim().1, self.hidden_size()];
-        let [h, c] = [(), ()].map(|()| random.array3(shape).into_dyn());
-        self.state = Some(LstmState { h, c });
-        self
+        let (sizes, b) = (self.weights.sizes(), self.x.dim().1);
+        let [h, mut c] = [sizes.recurrent_size(), sizes.hidden_size]
+            .map(|features| random.array3([sizes.num_states(), b, features]).into_dyn());
+        if !sizes.cell.has_c() {
+            c.fill(0.0);
+        }
+        self.but(|case| case.state = Some(LstmState { h, c }))
     }
 
-    pub fn with_bias(mut self, bias: Bias) -> Self {
-        self.weights = edited(&self.weights, |layer| {
+    pub fn with_bias(self, bias: Bias) -> Self {
+        let weights = edited(&self.weights, |layer| {
             layer.b_ih.take_if(|_| matches!(bias, Bias::HiddenOnly | Bias::None));
             layer.b_hh.take_if(|_| matches!(bias, Bias::InputOnly | Bias::None));
         });
-        self
+        self.but(|case| case.weights = weights)
     }
 
-    pub fn with_batch_first(mut self, batch_first: bool) -> Self {
-        self.batch_first = batch_first;
-        self
+    pub fn with_batch_first(self, batch_first: bool) -> Self {
+        self.but(|case| case.batch_first = batch_first)
     }
 
-    pub fn with_x(mut self, x: Array3<f32>) -> Self {
-        self.x = x;
-        self.expected = OnceLock::new();
-        self
-    }
-
-    pub fn hidden_size(&self) -> usize {
-        self.weights.sizes().hidden_size
+    pub fn with_x(self, x: Array3<f32>) -> Self {
+        self.but(|case| case.x = x)
     }
 
     /// x in the layout that the layer takes.
@@ -98,55 +128,94 @@ impl Case {
 
     /// What the reference says, computed at the first call.
     pub fn expected(&self) -> &Outputs {
-        self.expected.get_or_init(|| reference_of(&self.weights, self.x.clone(), &self.state))
+        self.expected.get_or_init(|| {
+            let part = |array: &ArrayD<f32>| array.clone().into_dimensionality::<Ix3>().unwrap();
+            let states = self.state.as_ref().map(|state| (part(&state.h), part(&state.c)));
+            let (h0, c0) = states.as_ref().map(|(h, c)| (h.view(), c.view())).unzip();
+            let lengths = self.lengths.as_deref();
+            reference::forward(&self.weights, &Inputs { x: self.x.view(), h0, c0, lengths })
+        })
     }
 
     pub fn lstm(&self, gpu: &Gpu, options: Options) -> wgpu_rnn::Result<Lstm> {
-        Lstm::new(gpu, &self.weights, LayerConfig { batch_first: self.batch_first, options })
+        self.layer(gpu, options)
     }
 
-    /// y as `[T, B, D*H]`, and the final states.
-    pub fn forward(&self, lstm: &Lstm) -> wgpu_rnn::Result<(Array3<f32>, LstmState)> {
-        let (mut y, state) = lstm.forward(self.laid_out().view(), self.state.as_ref())?;
+    pub fn layer<K: Kind>(&self, gpu: &Gpu, options: Options) -> wgpu_rnn::Result<Layer<K>> {
+        Layer::new(gpu, &self.weights, LayerConfig { batch_first: self.batch_first, options })
+    }
+
+    /// y as `[T, B, D*R]`, and the final states.
+    pub fn forward<K: Kind>(&self, layer: &Layer<K>) -> wgpu_rnn::Result<(Array3<f32>, LstmState)> {
+        let x = self.laid_out();
+        let state = self.state.as_ref().map(state_of::<K>).transpose()?;
+        let (mut y, state) = match &self.lengths {
+            Some(lengths) => layer.forward_lengths(x.view(), lengths, state.as_ref())?,
+            None => layer.forward(x.view(), state.as_ref())?,
+        };
         if self.batch_first {
             y.swap_axes(0, 1);
         }
-        Ok((y, state))
+        Ok((y, both_of::<K>(&state)))
+    }
+
+    /// A new layer of the right kind with these options: y and the final states.
+    pub fn run(&self, gpu: &Gpu, options: Options) -> wgpu_rnn::Result<(Array3<f32>, LstmState)> {
+        match self.weights.sizes().cell {
+            Cell::Lstm => self.forward::<LstmKind>(&self.layer(gpu, options)?),
+            Cell::Gru { .. } => self.forward::<GruKind>(&self.layer(gpu, options)?),
+            _ => self.forward::<RnnKind>(&self.layer(gpu, options)?),
+        }
     }
 
     /// A new layer with these options, against the reference.
     pub fn check(&self, gpu: &Gpu, options: Options) -> Result<(), String> {
-        let layer = self.lstm(gpu, options).map_err(|error| error.to_string())?;
-        self.check_layer(&layer)
+        let (y, state) = self.run(gpu, options).map_err(|error| error.to_string())?;
+        self.verdict(&y, &state)
     }
 
     /// A layer that has these weights, against the reference.
-    pub fn check_layer(&self, layer: &Lstm) -> Result<(), String> {
+    pub fn check_layer<K: Kind>(&self, layer: &Layer<K>) -> Result<(), String> {
         let (y, state) = self.forward(layer).map_err(|error| error.to_string())?;
         self.verdict(&y, &state)
     }
 
+    /// y and both states against what the reference says.
     pub fn verdict(&self, y: &Array3<f32>, state: &LstmState) -> Result<(), String> {
-        verdict(y, state, self.expected())
+        verdict(y, state, self.expected(), self.allowed())
+    }
+
+    /// Activations that are chosen may be unbounded.
+    pub fn allowed(&self) -> f64 {
+        let is_chosen = self.weights.options().activations.iter().any(Option::is_some);
+        if is_chosen { compare::F32_CHOSEN } else { compare::F32 }
     }
 }
 
-/// y and both states against what the reference says.
-pub fn verdict(y: &Array3<f32>, state: &LstmState, expected: &Outputs) -> Result<(), String> {
+pub fn verdict(
+    y: &Array3<f32>,
+    state: &LstmState,
+    expected: &Outputs,
+    allowed: f64,
+) -> Result<(), String> {
     let y = y.as_standard_layout().into_owned().into_dyn();
     let comparisons: [Comparison; 3] = [
-        compare("y", &y, &expected.y.clone().into_dyn(), compare::F32),
-        compare("h_n", &state.h, &expected.h_n.clone().into_dyn(), compare::F32),
-        compare("c_n", &state.c, &expected.c_n.clone().into_dyn(), compare::F32),
+        compare("y", &y, &expected.y.clone().into_dyn(), allowed),
+        compare("h_n", &state.h, &expected.h_n.clone().into_dyn(), allowed),
+        compare("c_n", &state.c, &expected.c_n.clone().into_dyn(), allowed),
     ];
     comparisons.iter().try_for_each(Comparison::verdict)
 }
 
-pub fn reference_of(weights: &Weights, x: Array3<f32>, state: &Option<LstmState>) -> Outputs {
-    let part = |array: &ArrayD<f32>| array.clone().into_dimensionality::<Ix3>().unwrap();
-    let states = state.as_ref().map(|state| (part(&state.h), part(&state.c)));
-    let (h0, c0) = states.as_ref().map(|(h, c)| (h.view(), c.view())).unzip();
-    reference::forward(weights, &Inputs { h0, c0, ..Inputs::new(x.view()) })
+/// h and c as the state that this kind of layer takes.
+pub fn state_of<K: Kind>(both: &LstmState) -> wgpu_rnn::Result<K::State> {
+    K::state(both.h.clone(), Some(both.c.clone()))
+}
+
+/// h and c of a state of any kind.
+pub fn both_of<K: Kind>(state: &K::State) -> LstmState {
+    let (h, c) = K::parts(state);
+    LstmState { h: h.clone(), c: c.cloned().unwrap_or_else(|| ArrayD::zeros(h.shape())) }
 }
 
 /// Weights with each direction of each layer changed by `edit`.
@@ -161,7 +230,21 @@ pub fn edited(weights: &Weights, mut edit: impl FnMut(&mut LayerWeights)) -> Wei
         directions.collect()
     });
     let edited = Weights::new(sizes.cell, layers.collect()).unwrap();
-    edited.with_options(*weights.options()).unwrap()
+    directed(edited.with_options(*weights.options()).unwrap(), sizes.direction)
+}
+
+/// Each gate's square matrix for itself.
+pub fn transpose_w_hh(layer: &mut LayerWeights) {
+    let h = layer.w_hh.ncols();
+    let gates: Vec<Array2<f32>> =
+        (0..4).map(|g| layer.w_hh.slice(s![g * h..(g + 1) * h, ..]).t().to_owned()).collect();
+    let views: Vec<_> = gates.iter().map(|gate| gate.view()).collect();
+    layer.w_hh = concatenate(Axis(0), &views).expect("gates have one shape");
+}
+
+/// Weights cannot tell from the arrays which way a single direction runs.
+pub fn directed(weights: Weights, direction: Direction) -> Weights {
+    if direction == Direction::Reverse { weights.reversed().unwrap() } else { weights }
 }
 
 /// Whether two arrays are the same bit for bit, row by row of axis 1; a NaN equals itself.

@@ -28,7 +28,7 @@ pub struct Comparison {
 
 pub fn compare(
     what: &str,
-    given: &ArrayD<f32>,
+    given: &ArrayD<impl Copy + Into<f64>>,
     expected: &ArrayD<f64>,
     allowed: f64,
 ) -> Comparison {
@@ -36,7 +36,7 @@ pub fn compare(
     if given.shape() == expected.shape() {
         let scale = expected.iter().fold(1.0f64, |scale, value| scale.max(value.abs()));
         for ((index, given), expected) in given.indexed_iter().zip(expected) {
-            let given = f64::from(*given);
+            let given = (*given).into();
             let error = (given - expected).abs() / scale;
             // NaN is worse than everything.
             let is_worse = |most: f64| !most.is_nan() && (error.is_nan() || error > most);

@@ -7,6 +7,7 @@ use wgpu_rnn::ndarray::{Array3, ArrayD, Axis, Ix3};
 use wgpu_rnn::{Activation, Activations, Cell, CellOptions, Kind, LstmState, Weights};
 
 use super::compare;
+use super::gradients::{Named, Run};
 
 pub struct Fixture {
     pub name: String,
@@ -105,6 +106,31 @@ impl Fixture {
     /// The output as `[T, B, D*H]`.
     pub fn output_tbh(&self) -> Array3<f32> {
         self.as_tb("output")
+    }
+
+    /// What a case with gradients starts from.
+    pub fn run(&self) -> Run {
+        Run {
+            weights: self.weights(),
+            x: self.input_tbi(),
+            h0: self.state3("h0"),
+            c0: self.state3("c0"),
+            lengths: self.lengths(),
+            d_y: self.as_tb("cot_output"),
+            d_h_n: self.state3("cot_h_n"),
+            d_c_n: self.state3("cot_c_n"),
+        }
+    }
+
+    /// What a case with gradients should give, as `[T, B, I]` and `[L*D, B, H]`.
+    pub fn gradients(&self) -> Named {
+        let of_weights = self.model.names().filter(|name| name.starts_with("grad."));
+        let of_weights = of_weights.map(|name| (name.to_string(), self.expected(name)));
+        let of_states = ["d_h0", "d_c0"].into_iter().filter_map(|name| {
+            Some((name.to_string(), self.state3(name)?.mapv(f64::from).into_dyn()))
+        });
+        let d_x = self.as_tb("d_input").mapv(f64::from).into_dyn();
+        of_weights.chain(of_states).chain([("d_input".to_string(), d_x)]).collect()
     }
 
     /// A state as `[L*D, B, H]`, if the case gives it.

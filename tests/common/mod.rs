@@ -5,7 +5,9 @@
 pub mod case;
 pub mod compare;
 pub mod fixture;
+pub mod gradients;
 pub mod trials;
+pub mod variant;
 
 use wgpu_rnn::ndarray::{Array1, Array2, Array3};
 use wgpu_rnn::{Cell, Direction, LayerSizes, LayerWeights, Weights};
@@ -33,6 +35,10 @@ impl Random {
 
     pub fn array3(&mut self, shape: [usize; 3]) -> Array3<f32> {
         Array3::from_shape_simple_fn(shape, || self.next())
+    }
+
+    pub fn array2(&mut self, shape: (usize, usize)) -> Array2<f32> {
+        Array2::from_shape_simple_fn(shape, || self.next())
     }
 
     /// LSTM weights, uniform in ±1/sqrt(H) as PyTorch draws them.
@@ -69,6 +75,7 @@ impl Random {
         };
         let mut layer =
             |l| (0..sizes.num_directions()).map(|_| direction(sizes.layer_input_size(l))).collect();
-        Weights::new(sizes.cell, (0..sizes.num_layers).map(&mut layer).collect()).unwrap()
+        let layers = (0..sizes.num_layers).map(&mut layer).collect();
+        case::directed(Weights::new(sizes.cell, layers).unwrap(), sizes.direction)
     }
 }

@@ -1,15 +1,15 @@
 //! Negative controls: the comparison must fail where a kernel would be wrong. Each takes results that are right and
 //! holds them against what a certain mistake would expect of them.
 
-use wgpu_rnn::ndarray::{Array2, Array3, Axis, Slice, concatenate, s};
-use wgpu_rnn::reference::{self, Inputs, Outputs};
-use wgpu_rnn::{
-    Cell, Gpu, Gru, LayerConfig, LayerSizes, LayerWeights, LstmState, Options, Weights,
-};
+mod activations;
+mod options;
+mod sequence;
 
-use crate::common::Random;
-use crate::common::case::{Case, Shape, edited, reference_of, verdict};
-use crate::common::compare::{F32, compare};
+use wgpu_rnn::ndarray::{Array3, Axis, Slice, s};
+use wgpu_rnn::reference::Outputs;
+use wgpu_rnn::{Cell, Gpu, LayerWeights, LstmState, Options, Weights};
+
+use crate::common::case::{Case, Shape, edited, transpose_w_hh, verdict};
 use crate::common::trials::{GpuTest, Outcome};
 
 /// What the reference says if it makes the mistake.
@@ -37,16 +37,17 @@ pub fn tests() -> Vec<GpuTest> {
         ("reverse_runs_forward", reverse_runs_forward),
         ("layers_swapped", layers_swapped),
     ];
-    let mut tests: Vec<GpuTest> = mistakes
-        .into_iter()
-        .map(|(name, mistake)| {
-            GpuTest::new(format!("control::{name}"), move |gpu| control(gpu, mistake))
-        })
-        .collect();
+    let mut tests: Vec<GpuTest> =
+        mistakes.into_iter().map(|(name, mistake)| test(name, case(), mistake)).collect();
     tests.push(GpuTest::new("control::spoilt_results", spoilt_results));
-    tests.push(GpuTest::new("control::flipped_reset_after", flipped_reset_after));
-    tests.push(GpuTest::new("control::ignored_lengths", ignored_lengths));
+    tests.extend(options::tests());
+    tests.extend(activations::tests());
+    tests.extend(sequence::tests());
     tests
+}
+
+fn test(name: &str, case: Case, mistake: Mistake) -> GpuTest {
+    GpuTest::new(format!("control::{name}"), move |gpu| control(gpu, &case, &[mistake(&case)]))
 }
 
 /// No two sizes are alike; both directions, two layers, both biases, initial states.
@@ -55,24 +56,35 @@ fn case() -> Case {
     Case::new(1, shape).with_state(2)
 }
 
-fn right(gpu: &Gpu) -> Result<(Case, Array3<f32>, LstmState), Box<dyn std::error::Error>> {
-    let case = case();
-    let (y, state) = case.forward(&case.lstm(gpu, Options::default())?)?;
-    case.verdict(&y, &state).map_err(|problem| format!("without a mistake: {problem}"))?;
-    Ok((case, y, state))
+/// A mistake must stand out this many times the tolerance.
+const CLEARLY: f64 = 100.0;
+
+fn control(gpu: &Gpu, case: &Case, mistaken: &[Outputs]) -> Outcome {
+    let (y, state) = right(gpu, case)?;
+    for (n, mistaken) in mistaken.iter().enumerate() {
+        assert!(is_comparable(mistaken, case.expected()), "mistake {n} would be noticed anyway");
+        if verdict(&y, &state, mistaken, CLEARLY * case.allowed()).is_ok() {
+            return Err(format!("the comparison took no notice of mistake {n}").into());
+        }
+    }
+    Ok(())
 }
 
-fn control(gpu: &Gpu, mistake: Mistake) -> Outcome {
-    let (case, y, state) = right(gpu)?;
-    match verdict(&y, &state, &mistake(&case)) {
-        Ok(()) => Err("the comparison took no notice".into()),
-        Err(_) => Ok(()),
-    }
+fn is_comparable(a: &Outputs, b: &Outputs) -> bool {
+    let arrays = [(&a.y, &b.y), (&a.h_n, &b.h_n), (&a.c_n, &b.c_n)];
+    arrays.iter().all(|(a, b)| a.dim() == b.dim() && a.iter().all(|value| value.is_finite()))
+}
+
+fn right(gpu: &Gpu, case: &Case) -> Result<(Array3<f32>, LstmState), Box<dyn std::error::Error>> {
+    let (y, state) = case.run(gpu, Options::default())?;
+    case.verdict(&y, &state).map_err(|problem| format!("without a mistake: {problem}"))?;
+    Ok((y, state))
 }
 
 /// The same mistakes in results instead of expectations, and results that are no results.
 fn spoilt_results(gpu: &Gpu) -> Outcome {
-    let (case, y, state) = right(gpu)?;
+    let case = case();
+    let (y, state) = right(gpu, &case)?;
     let spoil = |spoil: &dyn Fn(&mut Array3<f32>, &mut LstmState)| {
         let (mut y, mut state) = (y.clone(), state.clone());
         spoil(&mut y, &mut state);
@@ -97,51 +109,17 @@ fn spoilt_results(gpu: &Gpu) -> Outcome {
     Ok(())
 }
 
-/// The two forms of a GRU agree where b_hn and the reset gate do nothing, and nowhere else.
-fn flipped_reset_after(gpu: &Gpu) -> Outcome {
-    for reset_after in [false, true] {
-        let of = |reset_after| {
-            let sizes = LayerSizes::new(Cell::Gru { reset_after }, 4, 6);
-            Random::new(1).weights_of(sizes)
-        };
-        let x = Random::new(2).array3([5, 3, 4]);
-        let (y, _) =
-            Gru::new(gpu, &of(reset_after), LayerConfig::default())?.forward(x.view(), None)?;
-        let against = |weights: &Weights| {
-            let expected = reference::forward(weights, &Inputs::new(x.view())).y.into_dyn();
-            compare("y", &y.clone().into_dyn(), &expected, F32).verdict()
-        };
-        against(&of(reset_after))?;
-        assert!(against(&of(!reset_after)).is_err(), "reset_after: {reset_after}");
-    }
-    Ok(())
-}
-
-/// Lengths that are left out, or that stand one row off.
-fn ignored_lengths(gpu: &Gpu) -> Outcome {
-    let case = case();
-    let layer = case.lstm(gpu, Options::default())?;
-    let (y, _) = layer.forward_lengths(case.x.view(), &[5, 2, 4], None)?;
-    let against = |lengths: &[usize]| {
-        let inputs = Inputs { lengths: Some(lengths), ..Inputs::new(case.x.view()) };
-        let expected = reference::forward(&case.weights, &inputs).y.into_dyn();
-        compare("y", &y.clone().into_dyn(), &expected, F32).verdict()
-    };
-    against(&[5, 2, 4])?;
-    for wrong in [[5, 5, 5], [4, 5, 2], [5, 2, 3]] {
-        assert!(against(&wrong).is_err(), "{wrong:?} went unnoticed");
-    }
-    Ok(())
+/// What the reference says of another case.
+fn on(case: &Case, edit: impl FnOnce(&mut Case)) -> Outputs {
+    case.but(edit).expected().clone()
 }
 
 fn on_weights(case: &Case, edit: impl FnMut(&mut LayerWeights)) -> Outputs {
-    reference_of(&edited(&case.weights, edit), case.x.clone(), &case.state)
+    on(case, |case| case.weights = edited(&case.weights, edit))
 }
 
 fn on_state(case: &Case, edit: impl FnMut(&mut LstmState)) -> Outputs {
-    let mut state = case.state.clone();
-    state.iter_mut().for_each(edit);
-    reference_of(&case.weights, case.x.clone(), &state)
+    on(case, |case| case.state.iter_mut().for_each(edit))
 }
 
 fn swap_gates(layer: &mut LayerWeights, a: usize, b: usize) {
@@ -159,21 +137,12 @@ fn swap_gates(layer: &mut LayerWeights, a: usize, b: usize) {
     }
 }
 
-/// Each gate's square matrix for itself.
-fn transpose_w_hh(layer: &mut LayerWeights) {
-    let h = layer.w_hh.ncols();
-    let gates: Vec<Array2<f32>> =
-        (0..4).map(|g| layer.w_hh.slice(s![g * h..(g + 1) * h, ..]).t().to_owned()).collect();
-    let views: Vec<_> = gates.iter().map(|gate| gate.view()).collect();
-    layer.w_hh = concatenate(Axis(0), &views).expect("gates have one shape");
-}
-
 /// x read as `[B, T, I]` where it is `[T, B, I]`.
 fn wrong_row_stride(case: &Case) -> Outputs {
     let (t, b, i) = case.x.dim();
     let mut x = case.x.to_shape((b, t, i)).expect("as many elements").into_owned();
     x.swap_axes(0, 1);
-    reference_of(&case.weights, x, &case.state)
+    on(case, |case| case.x = x)
 }
 
 fn swapped_batch_rows(case: &Case) -> Outputs {
@@ -220,6 +189,6 @@ fn layers_swapped(case: &Case) -> Outputs {
         swapped
     };
     let layers = vec![vec![swapped(0, 0), swapped(0, 1)], vec![swapped(1, 0), swapped(1, 1)]];
-    let weights = Weights::new(case.weights.sizes().cell, layers).expect("shapes are alike");
-    reference_of(&weights, case.x.clone(), &case.state)
+    let weights = Weights::new(Cell::Lstm, layers).expect("shapes are alike");
+    on(case, |case| case.weights = weights)
 }

@@ -27,7 +27,7 @@ pub fn tests() -> Vec<GpuTest> {
 
 /// The error that a call must give, and the words that its text must have.
 #[track_caller]
-fn expect<T: std::fmt::Debug>(call: wgpu_rnn::Result<T>, words: &[&str]) -> Error {
+pub fn expect<T: std::fmt::Debug>(call: wgpu_rnn::Result<T>, words: &[&str]) -> Error {
     let error = call.expect_err("must be refused");
     let text = error.to_string();
     for word in words {

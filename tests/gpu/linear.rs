@@ -19,23 +19,23 @@ pub fn tests() -> Vec<GpuTest> {
 }
 
 /// A layer's weight and bias.
-struct Head {
-    weight: Array2<f32>,
-    bias: Option<Array1<f32>>,
+pub struct Head {
+    pub weight: Array2<f32>,
+    pub bias: Option<Array1<f32>>,
 }
 
 impl Head {
-    fn new(random: &mut Random, inputs: usize, outputs: usize, has_bias: bool) -> Self {
+    pub fn new(random: &mut Random, inputs: usize, outputs: usize, has_bias: bool) -> Self {
         let weight = Array2::from_shape_simple_fn((outputs, inputs), || random.next());
         let bias = has_bias.then(|| Array1::from_shape_simple_fn(outputs, || random.next()));
         Head { weight, bias }
     }
 
-    fn on(&self, gpu: &Gpu) -> wgpu_rnn::Result<Linear> {
+    pub fn on(&self, gpu: &Gpu) -> wgpu_rnn::Result<Linear> {
         Linear::new(gpu, &self.weight, self.bias.as_ref())
     }
 
-    fn expected(&self, x: &ArrayD<f32>) -> ArrayD<f64> {
+    pub fn expected(&self, x: &ArrayD<f32>) -> ArrayD<f64> {
         reference::linear(self.weight.view(), self.bias.as_ref(), &x.mapv(f64::from))
     }
 

@@ -10,6 +10,7 @@ mod futures;
 mod inputs;
 mod linear;
 mod lost;
+mod model;
 mod pytorch;
 mod random;
 mod reuse;
@@ -31,6 +32,7 @@ fn main() {
         futures::tests(),
         inputs::tests(),
         linear::tests(),
+        model::tests(),
         threads::tests(),
         reuse::tests(),
         errors::tests(),

@@ -1,231 +1,236 @@
 //! Random configurations over all options at once, every schedule against the CPU reference. A failure shrinks to the
-//! simplest configuration that still fails, and prints it.
+//! simplest configuration that still fails, and prints the command that runs it again.
+
+use std::fmt;
+use std::str::FromStr;
 
 use proptest::prelude::*;
-use proptest::test_runner::{Config, TestRunner};
-use wgpu_rnn::ndarray::{Array2, Array3};
-use wgpu_rnn::reference::{self, Inputs};
+use proptest::sample::{Select, select};
+use proptest::test_runner::{Config, TestError, TestRng, TestRunner};
+use wgpu_rnn::reference::Outputs;
 use wgpu_rnn::{
-    Activation, Activations, Cell, CellOptions, Direction, Error, Gpu, GruKind, Kind, Layer,
-    LayerConfig, LayerSizes, LayerWeights, LstmKind, Options, RnnKind, Schedule, Weights,
+    Activation, Activations, Cell, CellOptions, Direction, Error, Gpu, LayerSizes, Options,
+    Schedule,
 };
 
 use crate::common::Random;
-use crate::common::compare::{self, Comparison, compare};
+use crate::common::case::{Bias, Case};
 use crate::common::trials::GpuTest;
+use crate::common::variant::{ACTIVATIONS, Variant};
 
 /// Configurations per adapter, unless WGPU_RNN_CASES says otherwise: most of the time goes into compiling kernels.
 const CASES: u32 = 24;
 
+const NAMES: &str = "standard sigmoid tanh relu leaky_relu thresholded_relu scaled_tanh hard_sigmoid elu softsign \
+     softplus affine";
+
+/// The parts of a configuration and the values that each can have, the simplest first; sizes lie around tile edges.
+/// Where the cell has not got a part, its value means nothing; what has the most parts stands there more than once.
+const PARTS: [(&str, &str); 27] = [
+    ("cell", "rnn gru gru_reset_before lstm lstm lstm"),
+    ("direction", "forward reverse bidirectional"),
+    ("num_layers", "1 2 3"),
+    ("input_size", "1 2 3 4 5 15 16 17 33"),
+    ("hidden_size", "1 2 3 4 5 8 15 16 17 31 32 33 64 65"),
+    ("projection", "none one half all_but_one"),
+    ("seq_len", "1 2 3 4 5 8"),
+    ("batch", "1 2 3 4 5 7 8 9 15 16 17"),
+    ("lengths", "none ragged"),
+    ("batch_first", "false true"),
+    ("state", "false true"),
+    ("b_ih", "false true"),
+    ("b_hh", "false true"),
+    // The rest but for the last three counts where this is true: PyTorch's cells have kernels of their own.
+    ("choices", "false true true"),
+    ("peepholes", "false true"),
+    ("coupled", "false true"),
+    ("preact_clip", "none 1.5 0.3"),
+    ("cell_clip", "none 1.5 0.2"),
+    ("f", NAMES),
+    ("g", NAMES),
+    ("h", NAMES),
+    ("reverse_f", NAMES),
+    ("reverse_g", NAMES),
+    ("reverse_h", NAMES),
+    ("rows", "planned 1 2 4 8"),
+    ("chunk", "planned 1 2 3 4"),
+    ("seed", "0 1 2 3 4 5 6 7 8 9"),
+];
+
 pub fn tests() -> Vec<GpuTest> {
     vec![GpuTest::new("random_configurations", |gpu| {
+        if let Ok(text) = std::env::var("WGPU_RNN_CASE") {
+            return text.parse::<Configuration>()?.check(gpu);
+        }
         let cases_given = std::env::var("WGPU_RNN_CASES").ok().and_then(|n| n.parse().ok());
-        let cases_count = cases_given.unwrap_or(CASES);
-        let config = Config { cases: cases_count, failure_persistence: None, ..Config::default() };
+        let cases = cases_given.unwrap_or(CASES);
+        let config = Config { cases, failure_persistence: None, ..Config::default() };
         // The same cases in every run.
-        let rng = proptest::test_runner::TestRng::deterministic_rng(config.rng_algorithm);
-        let mut runner = TestRunner::new_with_rng(config, rng);
-        let run = |case: Case| case.run(gpu).map_err(TestCaseError::fail);
-        runner.run(&cases(), run).map_err(|error| error.to_string())
+        let rng = TestRng::deterministic_rng(config.rng_algorithm);
+        let values: Vec<Select<&str>> = values().map(select).collect();
+        let run = |values| {
+            let configuration = Configuration(values);
+            prop_assume!(configuration.is_bounded());
+            configuration.check(gpu).map_err(TestCaseError::fail)
+        };
+        TestRunner::new_with_rng(config, rng).run(&values, run).map_err(|error| match error {
+            TestError::Fail(problem, values) => format!(
+                "{problem}\nWGPU_RNN_CASE=\"{}\" cargo test --test gpu random",
+                Configuration(values)
+            ),
+            abort => abort.to_string(),
+        })
     })]
 }
 
-/// All that a run depends on; numbers are drawn from the seed.
-#[derive(Clone, Debug)]
-struct Case {
-    sizes: LayerSizes,
-    seq_len: usize,
-    batch: usize,
-    seed: u64,
-    batch_first: bool,
-    has_state: bool,
-    has_lengths: bool,
-    bias: (bool, bool),
-    has_peepholes: bool,
-    cell_options: CellOptions,
-    rows: Option<u32>,
-    chunk: Option<usize>,
+fn values() -> impl Iterator<Item = Vec<&'static str>> {
+    PARTS.iter().map(|(_, values)| values.split_whitespace().collect())
 }
 
-fn cases() -> impl Strategy<Value = Case> {
-    let cell = prop_oneof![
-        Just(Cell::Lstm),
-        Just(Cell::Gru { reset_after: true }),
-        Just(Cell::Gru { reset_after: false }),
-        Just(Cell::Rnn),
-    ];
-    let direction = prop_oneof![
-        Just(Direction::Forward),
-        Just(Direction::Reverse),
-        Just(Direction::Bidirectional),
-    ];
-    let sizes = (cell, 1..20usize, 1..40usize, 1..4usize, direction, any::<prop::sample::Index>());
-    let sizes = sizes.prop_map(|(cell, input_size, hidden_size, num_layers, direction, p)| {
-        // Half of the LSTMs are projected.
-        let p = p.index(2 * hidden_size);
-        let proj_size = if cell == Cell::Lstm && p < hidden_size { p } else { 0 };
-        LayerSizes::new(cell, input_size, hidden_size)
-            .with_layers(num_layers)
-            .with_direction(direction)
-            .with_proj_size(proj_size)
-    });
-    let run = (1..9usize, 1..20usize, any::<u64>(), any::<bool>(), any::<bool>(), any::<bool>());
-    let weights = (any::<(bool, bool)>(), any::<bool>(), cell_options());
-    let forced = (prop::option::of(prop::sample::select(vec![1, 4])), prop::option::of(1..5usize));
-    (sizes, run, weights, forced).prop_map(|(sizes, run, weights, (rows, chunk))| {
-        let (seq_len, batch, seed, batch_first, has_state, has_lengths) = run;
-        let (bias, has_peepholes, mut cell_options) = weights;
-        let is_lstm = sizes.cell == Cell::Lstm;
-        if !is_lstm {
-            (cell_options.coupled, cell_options.cell_clip) = (false, None);
-        }
-        let has_peepholes = has_peepholes && is_lstm;
-        Case {
-            sizes,
-            seq_len,
-            batch,
-            seed,
-            batch_first,
-            has_state,
-            has_lengths,
-            bias,
-            has_peepholes,
-            cell_options,
-            rows,
-            chunk,
-        }
-    })
+/// A value for each part.
+struct Configuration(Vec<&'static str>);
+
+/// As [`FromStr`] reads it: the parts that have not got the simplest value.
+impl fmt::Display for Configuration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let parts = PARTS.iter().zip(&self.0).zip(values());
+        let parts = parts.filter(|((_, value), values)| **value != values[0]);
+        let parts: Vec<_> = parts.map(|((part, value), _)| format!("{}={value}", part.0)).collect();
+        f.write_str(&parts.join(" "))
+    }
 }
 
-fn cell_options() -> impl Strategy<Value = CellOptions> {
-    let activation = prop::sample::select(vec![
-        Activation::Sigmoid,
-        Activation::Tanh,
-        Activation::Relu,
-        Activation::LeakyRelu { alpha: 0.1 },
-        Activation::ThresholdedRelu { alpha: 0.2 },
-        Activation::ScaledTanh { alpha: 1.2, beta: 0.7 },
-        Activation::HardSigmoid { alpha: 0.2, beta: 0.5 },
-        Activation::Elu { alpha: 0.8 },
-        Activation::Softsign,
-        Activation::Softplus,
-        Activation::Affine { alpha: 0.5, beta: 0.1 },
-    ]);
-    let activations = (activation.clone(), activation.clone(), activation)
-        .prop_map(|(f, g, h)| Activations { f, g, h });
-    let activations = prop::option::of(activations);
-    let clip = prop::option::of(0.1f32..2.0);
-    (activations.clone(), activations, any::<bool>(), clip.clone(), clip).prop_map(
-        |(forward, reverse, coupled, preact_clip, cell_clip)| CellOptions {
-            activations: [forward, reverse],
-            coupled,
-            preact_clip,
-            cell_clip,
-        },
-    )
+impl FromStr for Configuration {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut configuration = Configuration(values().map(|values| values[0]).collect());
+        for part in text.split_whitespace() {
+            let (name, given) = part.split_once('=').ok_or(format!("{part}: no ="))?;
+            let at = place(name).ok_or(format!("{name}: no such part"))?;
+            let mut values = PARTS[at].1.split_whitespace();
+            let value = values.find(|value| *value == given);
+            configuration.0[at] = value.ok_or(format!("{part}: one of {}", PARTS[at].1))?;
+        }
+        Ok(configuration)
+    }
 }
 
-impl Case {
-    fn run(&self, gpu: &Gpu) -> Result<(), String> {
-        match self.sizes.cell {
-            Cell::Lstm => self.run_kind::<LstmKind>(gpu),
-            Cell::Gru { .. } => self.run_kind::<GruKind>(gpu),
-            _ => self.run_kind::<RnnKind>(gpu),
-        }
-        .map_err(|problem| format!("{problem}\n  in {self:?}"))
+fn place(name: &str) -> Option<usize> {
+    PARTS.iter().position(|part| part.0 == name)
+}
+
+impl Configuration {
+    fn text(&self, name: &str) -> &'static str {
+        self.0[place(name).unwrap_or_else(|| panic!("no part {name}"))]
     }
 
-    fn run_kind<K: Kind>(&self, gpu: &Gpu) -> Result<(), String> {
-        let mut random = Random::new(self.seed);
-        let weights = self.weights(&mut random);
-        let x = random.array3([self.seq_len, self.batch, self.sizes.input_size]);
-        let states = [self.sizes.recurrent_size(), self.sizes.hidden_size]
-            .map(|features| random.array3([self.sizes.num_states(), self.batch, features]));
-        let lengths: Vec<usize> = (0..self.batch)
-            .map(|_| (random.next().abs() * (self.seq_len + 1) as f32) as usize)
-            .collect();
-        let has_c = self.sizes.cell.has_c();
-        let expected = reference::forward(
-            &weights,
-            &Inputs {
-                h0: self.has_state.then(|| states[0].view()),
-                c0: (self.has_state && has_c).then(|| states[1].view()),
-                lengths: self.has_lengths.then_some(&lengths[..]),
-                ..Inputs::new(x.view())
-            },
-        );
-        let c = has_c.then(|| states[1].clone().into_dyn());
-        let state = K::state(states[0].clone().into_dyn(), c).map_err(|e| e.to_string())?;
-        let state = self.has_state.then_some(&state);
+    fn is(&self, name: &str) -> bool {
+        self.text(name) == "true"
+    }
+
+    /// None where the value is a word.
+    fn number<T: FromStr>(&self, name: &str) -> Option<T> {
+        self.text(name).parse().ok()
+    }
+
+    fn size(&self, name: &str) -> usize {
+        self.number(name).unwrap_or_else(|| panic!("{name} is a number"))
+    }
+
+    fn sizes(&self) -> LayerSizes {
+        let cell = match self.text("cell") {
+            "lstm" => Cell::Lstm,
+            "rnn" => Cell::Rnn,
+            gru => Cell::Gru { reset_after: gru == "gru" },
+        };
+        let hidden_size = self.size("hidden_size");
+        let proj_size = match self.text("projection") {
+            "one" => 1.min(hidden_size - 1),
+            "half" => hidden_size / 2,
+            "all_but_one" => hidden_size - 1,
+            _ => 0,
+        };
+        LayerSizes::new(cell, self.size("input_size"), hidden_size)
+            .with_layers(self.size("num_layers"))
+            .with_direction(match self.text("direction") {
+                "reverse" => Direction::Reverse,
+                direction => Direction::of(direction == "bidirectional"),
+            })
+            .with_proj_size(if cell == Cell::Lstm { proj_size } else { 0 })
+    }
+
+    fn variant(&self, cell: Cell) -> Variant {
+        let plain = Variant::plain("", cell);
+        if !self.is("choices") {
+            return plain;
+        }
+        let activation = |name, standard| {
+            let wanted = self.text(name);
+            let found = ACTIVATIONS.iter().find(|(name, _)| *name == wanted);
+            found.map_or(standard, |(_, activation): &(_, Activation)| *activation)
+        };
+        let standard = cell.standard_activations();
+        let activations = [["f", "g", "h"], ["reverse_f", "reverse_g", "reverse_h"]].map(|names| {
+            let [f, g, h] = names;
+            let [f, g, h] = [(f, standard.f), (g, standard.g), (h, standard.h)]
+                .map(|(name, standard)| activation(name, standard));
+            Some(Activations { f, g, h }).filter(|activations| *activations != standard)
+        });
+        let is_lstm = cell == Cell::Lstm;
+        let options = CellOptions {
+            activations,
+            coupled: is_lstm && self.is("coupled"),
+            preact_clip: self.number("preact_clip"),
+            cell_clip: self.number("cell_clip").filter(|_| is_lstm),
+        };
+        Variant { has_peepholes: is_lstm && self.is("peepholes"), options, ..plain }
+    }
+
+    fn case(&self) -> Case {
+        let (sizes, seed) = (self.sizes(), self.size("seed") as u64);
+        let (seq_len, batch) = (self.size("seq_len"), self.size("batch"));
+        let bias = match (self.is("b_ih"), self.is("b_hh")) {
+            (true, true) => Bias::Both,
+            (true, false) => Bias::InputOnly,
+            (false, true) => Bias::HiddenOnly,
+            (false, false) => Bias::None,
+        };
+        let case = Case::from_sizes(seed, &self.variant(sizes.cell), sizes, [seq_len, batch])
+            .with_bias(bias)
+            .with_batch_first(self.is("batch_first"));
+        let case = if self.is("state") { case.with_state(seed + 1) } else { case };
+        let mut random = Random::new(seed + 2);
+        let mut length = |_| [0, 1, seq_len, 1 + random.below(seq_len)][random.below(4)];
+        let lengths: Vec<usize> = (0..batch).map(&mut length).collect();
+        case.but(|case| case.lengths = (self.text("lengths") == "ragged").then_some(lengths))
+    }
+
+    /// Gates without bounds can make values that double with each step: first errors grow, then f32 overflows.
+    fn is_bounded(&self) -> bool {
+        let case = self.case();
+        let Outputs { y, h_n, c_n } = case.expected();
+        y.iter().chain(h_n).chain(c_n).all(|value| value.abs() < 100.0)
+    }
+
+    fn check(&self, gpu: &Gpu) -> Result<(), String> {
+        let case = self.case();
+        let sizes = case.weights.sizes();
+        let is_wave = sizes.num_layers > 1
+            && sizes.direction == Direction::Forward
+            && sizes.proj_size == 0
+            && sizes.cell != Cell::Gru { reset_after: false };
         for schedule in Schedule::ALL {
-            let options = Options { schedule: Some(schedule), rows: self.rows, chunk: self.chunk };
-            let config = LayerConfig { batch_first: self.batch_first, options };
-            let result = self.forward::<K>(gpu, &weights, config, &x, &lengths, state);
-            let (y, state) = match result {
-                Err(Error::Schedule { .. }) if schedule == Schedule::Wavefront => continue,
-                // Sixteen rows of h may not fit in workgroup memory.
-                Err(Error::Schedule { .. }) if self.rows.is_some() => continue,
-                result => result.map_err(|error| format!("{schedule}: {error}"))?,
-            };
-            let (h, c) = K::parts(&state);
-            let allowed = compare::F32_CHOSEN;
-            let mut comparisons = vec![
-                compare("y", &y.into_dyn(), &expected.y.clone().into_dyn(), allowed),
-                compare("h_n", h, &expected.h_n.clone().into_dyn(), allowed),
-            ];
-            comparisons
-                .extend(c.map(|c| compare("c_n", c, &expected.c_n.clone().into_dyn(), allowed)));
-            let verdict = comparisons.iter().try_for_each(Comparison::verdict);
-            verdict.map_err(|problem| format!("{schedule}: {problem}"))?;
+            let rows = self.number("rows");
+            let chunk = self.number("chunk");
+            match case.run(gpu, Options { schedule: Some(schedule), rows, chunk }) {
+                Err(Error::Schedule { .. }) if schedule == Schedule::Wavefront && !is_wave => {}
+                Err(error) => return Err(format!("{schedule}: {error}")),
+                Ok((y, state)) => {
+                    case.verdict(&y, &state).map_err(|problem| format!("{schedule}: {problem}"))?
+                }
+            }
         }
         Ok(())
-    }
-
-    /// y as `[T, B, features]`.
-    fn forward<K: Kind>(
-        &self,
-        gpu: &Gpu,
-        weights: &Weights,
-        config: LayerConfig,
-        x: &Array3<f32>,
-        lengths: &[usize],
-        state: Option<&K::State>,
-    ) -> Result<(Array3<f32>, K::State), Error> {
-        let layer = Layer::<K>::new(gpu, weights, config)?;
-        let mut x = x.view();
-        if self.batch_first {
-            x.swap_axes(0, 1);
-        }
-        let (mut y, state) = if self.has_lengths {
-            layer.forward_lengths(x, lengths, state)?
-        } else {
-            layer.forward(x, state)?
-        };
-        if self.batch_first {
-            y.swap_axes(0, 1);
-        }
-        Ok((y, state))
-    }
-
-    fn weights(&self, random: &mut Random) -> Weights {
-        let sizes = self.sizes;
-        let all = random.weights_of(sizes);
-        let directions = |l| (0..sizes.num_directions()).map(move |d| (l, d));
-        let mut layer = |(l, d)| {
-            let drawn: &LayerWeights = all.layer(l, d).unwrap();
-            let mut layer = drawn.clone();
-            layer.b_ih = layer.b_ih.filter(|_| self.bias.0);
-            layer.b_hh = layer.b_hh.filter(|_| self.bias.1);
-            if self.has_peepholes {
-                let shape = (3, sizes.hidden_size);
-                let peepholes = Array2::from_shape_simple_fn(shape, || 0.3 * random.next());
-                layer = layer.with_peepholes(peepholes);
-            }
-            layer
-        };
-        let layers = (0..sizes.num_layers).map(|l| directions(l).map(&mut layer).collect());
-        let weights = Weights::new(sizes.cell, layers.collect()).unwrap();
-        let weights = weights.with_options(self.cell_options).unwrap();
-        if sizes.direction == Direction::Reverse { weights.reversed().unwrap() } else { weights }
     }
 }

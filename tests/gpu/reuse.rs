@@ -17,7 +17,7 @@ pub fn tests() -> Vec<GpuTest> {
 }
 
 /// What `work` makes the first time, and when it is done twice more.
-fn made(
+pub fn made(
     gpu: &Gpu,
     mut work: impl FnMut() -> Outcome,
 ) -> Result<[GpuStats; 2], Box<dyn std::error::Error>> {
@@ -29,7 +29,7 @@ fn made(
     Ok([since(first, before), since(gpu.stats(), first)])
 }
 
-fn since(now: GpuStats, then: GpuStats) -> GpuStats {
+pub fn since(now: GpuStats, then: GpuStats) -> GpuStats {
     GpuStats {
         buffers: now.buffers - then.buffers,
         bind_groups: now.bind_groups - then.bind_groups,
@@ -37,10 +37,10 @@ fn since(now: GpuStats, then: GpuStats) -> GpuStats {
     }
 }
 
-const NOTHING: GpuStats = GpuStats { buffers: 0, bind_groups: 0, pipelines: 0 };
+pub const NOTHING: GpuStats = GpuStats { buffers: 0, bind_groups: 0, pipelines: 0 };
 
 /// The first time something, later nothing.
-fn check([first, later]: [GpuStats; 2], what: &str) {
+pub fn check([first, later]: [GpuStats; 2], what: &str) {
     assert!(first.buffers > 0 && first.bind_groups > 0, "{what} at first: {first:?}");
     assert_eq!(later, NOTHING, "{what} again");
 }

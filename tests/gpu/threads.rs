@@ -1,12 +1,14 @@
 //! One layer in many threads, and what may go from thread to thread at all.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use wgpu_rnn::io::safetensors::{FoundLayers, Model};
 use wgpu_rnn::{
-    AdapterReport, Ceilings, DeviceArray, DeviceCaps, Error, Gpu, GpuBuilder, GpuStats, GpuTimer,
-    Gru, GruStream, LayerConfig, LayerIo, Linear, Lstm, LstmState, LstmStream, Options, Plan,
-    Problem, Rnn, RnnStream, Weights,
+    AdapterReport, AnyLayer, AnyState, AnyStream, Ceilings, DeviceArray, DeviceCaps, Error, Gpu,
+    GpuBuilder, GpuStats, GpuTimer, Gru, GruStream, LayerConfig, LayerIo, Linear, Lstm, LstmState,
+    LstmStream, Model as Chain, ModelIo, ModelStream, Options, Plan, Problem, Rnn, RnnStream,
+    Stage, StageState, Weights,
 };
 
 use crate::common::case::{Case, Shape};
@@ -19,11 +21,24 @@ const _: () = {
     );
     is_send_and_sync::<(DeviceArray, DeviceArray<u32>, Lstm, Gru, Rnn, Linear)>();
     is_send_and_sync::<(LstmStream, GruStream, RnnStream, LstmState, LayerConfig, LayerIo<'_>)>();
+    is_send_and_sync::<(
+        AnyLayer,
+        AnyState,
+        AnyStream,
+        Chain,
+        ModelIo<'_>,
+        ModelStream,
+        Stage,
+        StageState<'_>,
+    )>();
     is_send_and_sync::<(Weights, Problem, Options, Plan, Model, FoundLayers, Error)>();
 };
 
 pub fn tests() -> Vec<GpuTest> {
-    vec![GpuTest::new("threads::one_layer", one_layer)]
+    vec![
+        GpuTest::new("threads::one_layer", one_layer),
+        GpuTest::new("threads::forward_and_encode", forward_and_encode),
+    ]
 }
 
 const THREADS: usize = 4;
@@ -50,5 +65,30 @@ fn one_layer(gpu: &Gpu) -> Outcome {
     thread::scope(|scope| {
         let threads: Vec<_> = cases.iter().map(|cases| scope.spawn(move || work(cases))).collect();
         threads.into_iter().try_for_each(|thread| Ok(thread.join().expect("no panic")?))
+    })
+}
+
+/// A submission of somebody else's comes between an upload and the run that it is for.
+fn forward_and_encode(gpu: &Gpu) -> Outcome {
+    let gpu = &another(gpu)?;
+    let case = Case::new(1, Shape::default()).with_state(2);
+    let layer = case.lstm(gpu, Options::default())?;
+    let (x, y) = (gpu.upload(case.x.view())?, gpu.zeros(&[7, 3, 6])?);
+    let is_done = AtomicBool::new(false);
+    let encode = || -> wgpu_rnn::Result<()> {
+        while !is_done.load(Ordering::Relaxed) {
+            let mut encoder = gpu.device().create_command_encoder(&Default::default());
+            layer.encode(&mut encoder, &LayerIo::new(&x, &y))?;
+            gpu.queue().submit([encoder.finish()]);
+            y.download()?;
+        }
+        Ok(())
+    };
+    thread::scope(|scope| {
+        let other = scope.spawn(encode);
+        let result = (0..RUNS).try_for_each(|_| case.check_layer(&layer));
+        is_done.store(true, Ordering::Relaxed);
+        other.join().expect("no panic")?;
+        Ok(result?)
     })
 }

@@ -108,9 +108,14 @@ fn impossible_schedules_name_the_reason() {
     let loops = DeviceCaps { max_loop_iterations: 50, ..default.clone() };
     let grid = DeviceCaps { max_compute_workgroups_per_dimension: 1, ..default.clone() };
     let both = lstm(8, 2).with_direction(Direction::Bidirectional);
+    let backward = lstm(8, 2).with_direction(Direction::Reverse);
+    let reset = LayerSizes::new(Cell::Gru { reset_after: false }, 8, 8).with_layers(2);
     let cases = [
         (Wavefront, lstm(8, 1), None, &default, "num_layers"),
-        (Wavefront, both, None, &default, "reverse"),
+        (Wavefront, both, None, &default, "bidirectional"),
+        (Wavefront, backward, None, &default, "run forward"),
+        (Wavefront, lstm(8, 2).with_proj_size(3), None, &default, "projection"),
+        (Wavefront, reset, None, &default, "reset before"),
         (Wavefront, lstm(8, 17), None, &default, "MAX_SLICES"),
         (Wavefront, lstm(1024, 5), None, &default, "max_storage_buffer_binding_size"),
         (SequenceFused, lstm(1025, 1), None, &default, "MAX_HIDDEN"),

@@ -27,12 +27,12 @@ struct MatmulParams {
     uint reverse;
     uint num_slices;
 };
-typedef metal::float4 type_4[1];
-typedef float type_5[1];
-struct type_6 {
+typedef metal::float4 type_5[1];
+typedef float type_6[1];
+struct type_7 {
     metal::float4 inner[128];
 };
-struct type_7 {
+struct type_8 {
     metal::float4 inner[512];
 };
 struct type_10 {
@@ -71,18 +71,37 @@ uint length_of(
     return _e3;
 }
 
+uint time_of(
+    uint step,
+    uint row_1,
+    uint z,
+    device MatmulParams const& params
+) {
+    bool local_2 = {};
+    uint _e3 = length_of(row_1, params);
+    uint _e6 = params.reverse;
+    bool is_reverse = ((_e6 >> z) & 1u) != 0u;
+    if (is_reverse) {
+        local_2 = step < _e3;
+    } else {
+        local_2 = false;
+    }
+    bool _e19 = local_2;
+    return _e19 ? ((_e3 - 1u) - step) : step;
+}
+
 void store(
     uint m,
     uint n,
-    uint z,
+    uint z_1,
     metal::float4 value,
     device MatmulParams const& params,
-    device type_4& x_proj,
+    device type_5& x_proj,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     uint _e7 = params.num_slices;
     uint _e12 = params.columns;
-    x_proj[(((m * _e7) + z) * _e12) + n] = value;
+    x_proj[(((m * _e7) + z_1) * _e12) + n] = value;
     return;
 }
 
@@ -96,35 +115,25 @@ uint naga_mod(uint lhs, uint rhs) {
 
 uint row_start(
     uint m_1,
-    uint z_1,
+    uint z_2,
     device MatmulParams const& params
 ) {
-    bool local_2 = {};
     uint _e4 = params.first_step;
     uint _e7 = params.batch;
-    uint step = _e4 + naga_div(m_1, _e7);
+    uint step_1 = _e4 + naga_div(m_1, _e7);
     uint _e12 = params.batch;
-    uint row_1 = naga_mod(m_1, _e12);
-    uint _e14 = length_of(row_1, params);
-    uint _e17 = params.reverse;
-    bool is_reverse = ((_e17 >> z_1) & 1u) != 0u;
-    if (is_reverse) {
-        local_2 = step < _e14;
-    } else {
-        local_2 = false;
-    }
-    bool _e30 = local_2;
-    uint t = _e30 ? ((_e14 - 1u) - step) : step;
-    uint _e34 = params.stride_t;
-    uint _e38 = params.stride_b;
-    return (t * _e34) + (row_1 * _e38);
+    uint row_2 = naga_mod(m_1, _e12);
+    uint _e14 = time_of(step_1, row_2, z_2, params);
+    uint _e17 = params.stride_t;
+    uint _e21 = params.stride_b;
+    return (_e14 * _e17) + (row_2 * _e21);
 }
 
 metal::float4 load_a_quad(
     uint start,
     uint k,
     device MatmulParams const& params,
-    device type_5 const& a,
+    device type_6 const& a,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     metal::float4 quad_ = metal::float4 {};
@@ -159,10 +168,10 @@ kernel void main_(
 , uint local [[thread_index_in_threadgroup]]
 , device type_2 const& weights [[user(fake0)]]
 , device MatmulParams const& params [[user(fake0)]]
-, device type_4& x_proj [[user(fake0)]]
-, device type_5 const& a [[user(fake0)]]
-, threadgroup type_6& a_tile
-, threadgroup type_7& w_tile
+, device type_5& x_proj [[user(fake0)]]
+, device type_6 const& a [[user(fake0)]]
+, threadgroup type_7& a_tile
+, threadgroup type_8& w_tile
 , constant _mslBufferSizes& _buffer_sizes [[user(fake0)]]
 ) {
     if (local == 0u) {
@@ -187,12 +196,12 @@ kernel void main_(
     uint j_3 = 0u;
     uint i_4 = {};
     bool local_1 = {};
-    uint z_2 = group.z;
+    uint z_3 = group.z;
     uint first_m = group.y * TILE_M;
     uint first_n = group.x * TILE_N;
     uint _e11 = params.weights;
     uint _e14 = params.weights_stride;
-    uint bias = _e11 + (z_2 * _e14);
+    uint bias = _e11 + (z_3 * _e14);
     uint local_n = naga_mod(local, INVOCATIONS_N);
     uint local_m = naga_div(local, INVOCATIONS_N) * M_PER_INVOCATION;
     uint2 loop_bound = uint2(4294967295u);
@@ -215,7 +224,7 @@ kernel void main_(
             uint m_2 = first_m + naga_div(local + (_e29 * INVOCATIONS), QUADS_K);
             uint _e36 = i;
             uint _e40 = params.rows;
-            uint _e44 = row_start(metal::min(m_2, _e40 - 1u), z_2, params);
+            uint _e44 = row_start(metal::min(m_2, _e40 - 1u), z_3, params);
             starts.inner[_e36] = _e44;
         }
     }
@@ -504,7 +513,7 @@ kernel void main_(
                         uint _e345 = j_3;
                         uint _e348 = i_4;
                         metal::float4 _e351 = acc.inner[(_e345 * M_PER_INVOCATION) + _e348];
-                        store(m_3, n_3, z_2, _e351, params, x_proj, _buffer_sizes);
+                        store(m_3, n_3, z_3, _e351, params, x_proj, _buffer_sizes);
                     }
                 }
             }

@@ -1,0 +1,312 @@
+//! A chain of layers of different sizes and cells, on the device from x to y.
+
+mod run;
+mod stage;
+mod stream;
+
+use std::sync::Arc;
+
+use ndarray::{Array, Array3, ArrayD, ArrayView, Dimension};
+
+use crate::any::{AnyKind, AnyLayer, AnyState};
+use crate::error::{Error, Result};
+use crate::gpu::{DeviceArray, Gpu};
+use crate::layer::Kind;
+use crate::plan::Plan;
+use crate::problem::InputKind;
+use crate::run::{
+    Batching, DeviceInput, LayerInput, Recent, StageState, States, features, run_sizes, typed,
+};
+use run::{Job, Run};
+pub use stage::Stage;
+pub use stream::ModelStream;
+
+/// A chain of stages, each of which takes the output of the one before: recurrent layers of different cells and sizes,
+/// and linear layers. What goes from stage to stage stays on the GPU, and a run is one submission.
+///
+/// ```no_run
+/// use wgpu_rnn::ndarray::Array3;
+/// use wgpu_rnn::{Gpu, Gru, Linear, Lstm, Model, io};
+///
+/// let gpu = Gpu::new()?;
+/// let file = io::safetensors::open("model.safetensors")?;
+/// let model = Model::new(vec![
+///     Lstm::load(&gpu, &file, "encoder")?.into(), // 80 features to 256
+///     Gru::load(&gpu, &file, "decoder")?.into(),  // 256 to 128
+///     Linear::load(&gpu, &file, "head")?.into(),  // 128 to 10
+/// ])?;
+/// let x = Array3::<f32>::zeros((100, 4, model.input_size())); // [seq_len, batch, 80]
+/// let (y, states) = model.forward(x.view(), None)?;           // [seq_len, batch, 10]
+/// assert_eq!(states.len(), 2); // those of the LSTM and of the GRU
+/// # Ok::<(), wgpu_rnn::Error>(())
+/// ```
+///
+/// Shapes are those of [`Layer`](crate::Layer): x `[T, B, I]`, `[B, T, I]` if the recurrent stages are `batch_first`,
+/// without B unbatched. States are one for each recurrent stage, in their order. Lengths hold for the recurrent stages;
+/// beyond a row's length they put out 0, which a linear stage turns into its bias.
+///
+/// Cloning is cheap and shares everything. A model can run from several threads at once. Its first run of a shape makes
+/// what that shape needs; later runs of that shape make no GPU object. The shapes used last stay ready.
+#[derive(Clone, Debug)]
+pub struct Model {
+    inner: Arc<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    stages: Vec<Stage>,
+    batch_first: bool,
+    runs: Recent<RunShape, Run>,
+}
+
+/// What runs must have in common to share their buffers.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct RunShape {
+    seq_len: usize,
+    batch: usize,
+    input: InputKind,
+    has_lengths: bool,
+}
+
+/// The arrays of an encoded run, see [`Model::encode`].
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct ModelIo<'a> {
+    /// Input of the first stage, read in place.
+    pub input: DeviceInput<'a>,
+    /// Output of the last stage, written in place.
+    pub y: &'a DeviceArray,
+    /// The length of each batch row, see [`LayerIo::lengths`](crate::LayerIo::lengths).
+    pub lengths: Option<&'a DeviceArray<u32>>,
+    /// One for each recurrent stage; or none at all: from zero states, the final ones not wanted.
+    pub states: &'a [StageState<'a>],
+}
+
+impl<'a> ModelIo<'a> {
+    /// From zero states, the final ones not wanted, all rows of full length.
+    pub fn new(x: &'a DeviceArray, y: &'a DeviceArray) -> Self {
+        Self::from_input(DeviceInput::Features(x), y)
+    }
+
+    /// As [`ModelIo::new`], from projected rows or token ids.
+    pub fn from_input(input: DeviceInput<'a>, y: &'a DeviceArray) -> Self {
+        ModelIo { input, y, lengths: None, states: &[] }
+    }
+}
+
+impl Model {
+    /// Puts stages into a chain.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] where there is no stage, where one does not take what the one before puts out, or where the
+    /// recurrent stages are not all `batch_first` or all not; [`Error::WrongDevice`] where they are on several devices.
+    pub fn new(stages: Vec<Stage>) -> Result<Self> {
+        let Some(first) = stages.first() else {
+            return Err(Error::argument("stages", "at least one", "empty"));
+        };
+        let mut recurrent = stages.iter().filter_map(Stage::as_recurrent);
+        let batch_first = recurrent.next().is_some_and(|layer| layer.engine.batch_first);
+        for (i, stage) in stages.iter().enumerate() {
+            let name = format!("stages[{i}]");
+            if !stage.gpu().is(first.gpu()) {
+                return Err(Error::WrongDevice { argument: name });
+            }
+            let size = if i == 0 { first.input_size() } else { stages[i - 1].output_size() };
+            if stage.input_size() != size {
+                let expected = format!("one of {size}, the output size of stages[{}]", i - 1);
+                let given = format!("a stage of input size {}", stage.input_size());
+                return Err(Error::argument(&name, expected, given));
+            }
+            if stage.as_recurrent().is_some_and(|layer| layer.engine.batch_first != batch_first) {
+                let expected = format!("{batch_first}, as in the recurrent stages before");
+                let name = format!("{name}.batch_first");
+                return Err(Error::argument(&name, expected, !batch_first));
+            }
+        }
+        let inner = Inner { stages, batch_first, runs: Recent::new() };
+        Ok(Model { inner: Arc::new(inner) })
+    }
+
+    /// The stages, in their order.
+    pub fn stages(&self) -> &[Stage] {
+        &self.inner.stages
+    }
+
+    /// The device that the stages are on.
+    pub fn gpu(&self) -> &Gpu {
+        self.stages()[0].gpu()
+    }
+
+    /// Features of one time step of x.
+    pub fn input_size(&self) -> usize {
+        self.stages()[0].input_size()
+    }
+
+    /// Features of one time step of y.
+    pub fn output_size(&self) -> usize {
+        self.stages()[self.stages().len() - 1].output_size()
+    }
+
+    fn all_but_last(&self) -> &[Stage] {
+        &self.stages()[..self.stages().len() - 1]
+    }
+
+    fn recurrent(&self) -> impl Iterator<Item = &AnyLayer> {
+        self.stages().iter().filter_map(Stage::as_recurrent)
+    }
+
+    /// How each recurrent stage would go in a run of this shape, and why so.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] where a size is 0, [`Error::Limit`] or [`Error::Schedule`] where a stage cannot run.
+    pub fn plan(&self, seq_len: usize, batch: usize) -> Result<Vec<Plan>> {
+        self.plans(&RunShape { seq_len, batch, input: InputKind::Features, has_lengths: false })
+    }
+
+    fn plans(&self, shape: &RunShape) -> Result<Vec<Plan>> {
+        let mut plans = Vec::new();
+        for (i, stage) in self.stages().iter().enumerate() {
+            let input = if i == 0 { shape.input } else { InputKind::Features };
+            plans.extend(stage.plan(&RunShape { input, ..*shape }, &format!("stages[{i}]"))?);
+        }
+        Ok(plans)
+    }
+
+    /// Runs a sequence from host arrays to host arrays and waits for it. y has the rank of x.
+    ///
+    /// # Errors
+    /// [`Error::Shape`] where x or a state does not fit, [`Error::Argument`] where there is not one state for each
+    /// recurrent stage or a cell state is missing or superfluous, those of [`Model::plan`], [`Error::DeviceLost`].
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn forward<D: Dimension>(
+        &self,
+        x: ArrayView<'_, f32, D>,
+        states: Option<&[AnyState]>,
+    ) -> Result<(Array<f32, D>, Vec<AnyState>)> {
+        typed(self.forward_input(features(x), None, states)?)
+    }
+
+    /// The async twin of [`Model::forward`].
+    pub async fn forward_async<D: Dimension>(
+        &self,
+        x: ArrayView<'_, f32, D>,
+        states: Option<&[AnyState]>,
+    ) -> Result<(Array<f32, D>, Vec<AnyState>)> {
+        typed(self.forward_input_async(features(x), None, states).await?)
+    }
+
+    /// As [`Model::forward`], from any kind of input, each batch row with a length of its own where there are lengths;
+    /// see [`Layer::forward_input`](crate::Layer::forward_input) and
+    /// [`Layer::forward_lengths`](crate::Layer::forward_lengths).
+    ///
+    /// # Errors
+    /// [`Error::Argument`] where a token is not in the table, where a length is more than `seq_len`, where the first
+    /// stage is linear and the input no features, or where there are lengths and no recurrent stage; [`Error::Shape`]
+    /// where there are not as many lengths as rows; those of [`Model::forward`].
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn forward_input(
+        &self,
+        input: LayerInput<'_>,
+        lengths: Option<&[usize]>,
+        states: Option<&[AnyState]>,
+    ) -> Result<(ArrayD<f32>, Vec<AnyState>)> {
+        let (batching, job) = self.submit(input, lengths, states)?;
+        Self::finish(&batching, job.wait()?)
+    }
+
+    /// The async twin of [`Model::forward_input`].
+    pub async fn forward_input_async(
+        &self,
+        input: LayerInput<'_>,
+        lengths: Option<&[usize]>,
+        states: Option<&[AnyState]>,
+    ) -> Result<(ArrayD<f32>, Vec<AnyState>)> {
+        let (batching, job) = self.submit(input, lengths, states)?;
+        Self::finish(&batching, job.ready().await?)
+    }
+
+    fn submit(
+        &self,
+        input: LayerInput<'_>,
+        lengths: Option<&[usize]>,
+        states: Option<&[AnyState]>,
+    ) -> Result<(Batching, Job)> {
+        let (batching, input) = Batching::of(input, self.inner.batch_first)?;
+        let shape = self.shape(input.kind(), input.shape(), lengths.is_some())?;
+        let to_states = |states: &[AnyState]| {
+            check_num_states(states.len(), self.recurrent().count())?;
+            let parts = states.iter().enumerate().map(|(k, state)| {
+                let states = batching.states(AnyKind::parts(state));
+                states.map_err(|error| error.within(&format!("states[{k}]")))
+            });
+            parts.collect::<Result<Vec<_>>>()
+        };
+        let states = states.map(to_states).transpose()?;
+        let job =
+            self.scoped(shape, |run| run.forward(self, &input, lengths, states.as_deref()))?;
+        Ok((batching, job))
+    }
+
+    fn finish(
+        batching: &Batching,
+        (y, states): (Array3<f32>, Vec<States>),
+    ) -> Result<(ArrayD<f32>, Vec<AnyState>)> {
+        let state = |states| {
+            let (h, c) = batching.parts(states);
+            AnyState { h, c }
+        };
+        Ok((batching.output(y), states.into_iter().map(state).collect()))
+    }
+
+    /// Records a run into the caller's encoder. It submits nothing and waits for nothing; input and y are used where
+    /// they lie, states and lengths are copied on the GPU, each before or after its stage.
+    ///
+    /// The work of several recorded runs of one shape shares buffers; they run in the order of submission, whatever
+    /// the order of recording.
+    ///
+    /// # Errors
+    /// Those of [`Layer::encode`](crate::Layer::encode) and of [`Model::forward_input`]. Nothing has been recorded then.
+    pub fn encode(&self, encoder: &mut wgpu::CommandEncoder, io: &ModelIo<'_>) -> Result<()> {
+        let shape = self.shape(io.input.kind(), io.input.shape(), io.lengths.is_some())?;
+        self.scoped(shape, |run| run.record(self, encoder, io))
+    }
+
+    /// A stream of single time steps for `batch` sequences, whose states stay on the GPU. It begins at zero.
+    ///
+    /// # Errors
+    /// Those of [`Model::plan`] for one time step.
+    pub fn stream(&self, batch: usize) -> Result<ModelStream> {
+        ModelStream::new(self, batch, None)
+    }
+
+    /// As [`Model::stream`], of token ids that pick rows of `table`, see [`LayerInput::Tokens`].
+    ///
+    /// # Errors
+    /// [`Error::Argument`] where the first stage is linear, [`Error::Shape`] or [`Error::WrongDevice`] where the table
+    /// does not fit, those of [`Model::stream`].
+    pub fn stream_tokens(&self, batch: usize, table: &DeviceArray) -> Result<ModelStream> {
+        ModelStream::new(self, batch, Some(table))
+    }
+
+    fn shape(&self, input: InputKind, shape: &[usize], has_lengths: bool) -> Result<RunShape> {
+        self.stages()[0].check_input(input)?;
+        if has_lengths && self.recurrent().next().is_none() {
+            let expected = "none: no stage is recurrent";
+            return Err(Error::argument("lengths", expected, "given"));
+        }
+        let (seq_len, batch) = run_sizes(input, shape, self.inner.batch_first)?;
+        Ok(RunShape { seq_len, batch, input, has_lengths })
+    }
+
+    fn scoped<T>(&self, shape: RunShape, work: impl FnOnce(&Arc<Run>) -> Result<T>) -> Result<T> {
+        self.inner.runs.scoped(self.gpu(), shape, || Run::new(self, &shape), work)
+    }
+}
+
+fn check_num_states(given: usize, recurrent: usize) -> Result<()> {
+    if given == recurrent {
+        return Ok(());
+    }
+    let expected = format!("one for each of {recurrent} recurrent stages");
+    Err(Error::argument("states", expected, format!("of length {given}")))
+}
