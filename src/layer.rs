@@ -8,10 +8,14 @@ use ndarray::{Array, Array3, ArrayD, ArrayView, Dimension};
 use crate::cell::Cell;
 use crate::error::{Error, Result};
 use crate::gpu::{DeviceArray, Gpu};
-use crate::plan::{Options, Plan};
+use crate::plan::{BackwardPlan, Options, Plan};
 use crate::problem::{InputKind, LayerSizes};
-use crate::run::{Batching, Engine, Job, LayerInput, LayerIo, States, features, tokens_of, typed};
+use crate::run::{
+    BackwardIo, Batching, Engine, Job, LayerInput, LayerIo, Reserve, States, features, tokens_of,
+    typed,
+};
 use crate::stream::Stream;
+use crate::tensors::WeightTensor;
 use crate::weights::Weights;
 
 /// A kind of layer: the cell it takes and the state it has. Implemented for [`LstmKind`](crate::LstmKind),
@@ -67,6 +71,9 @@ pub struct LayerConfig {
     pub batch_first: bool,
     /// What to force instead of leaving it to the planner.
     pub options: Options,
+    /// The same for the backward pass; `chunk` is the distance of its checkpoints, see
+    /// [`BackwardPlan`].
+    pub backward: Options,
 }
 
 impl<K: Kind> Layer<K> {
@@ -79,7 +86,8 @@ impl<K: Kind> Layer<K> {
         if !K::accepts(cell) {
             return Err(Error::argument("weights", format!("those of {}", K::NAME), cell));
         }
-        let engine = Engine::new(gpu, weights, config.batch_first, config.options)?;
+        let LayerConfig { batch_first, options, backward } = config;
+        let engine = Engine::new(gpu, weights, batch_first, options, backward)?;
         Ok(Self::of_engine(Arc::new(engine)))
     }
 
@@ -231,7 +239,58 @@ impl<K: Kind> Layer<K> {
     /// [`Error::Argument`] where a cell state is given to a cell without, those of [`Layer::plan`]. Nothing has been
     /// recorded then.
     pub fn encode(&self, encoder: &mut wgpu::CommandEncoder, io: &LayerIo<'_>) -> Result<()> {
-        self.engine.encode(encoder, io)
+        self.engine.encode(encoder, io, None)
+    }
+
+    /// How the backward pass of a run of this shape would go, and why so.
+    ///
+    /// # Errors
+    /// Those of [`Layer::plan`].
+    pub fn plan_backward(&self, seq_len: usize, batch: usize) -> Result<BackwardPlan> {
+        let problem = self.engine.problem(seq_len, batch, InputKind::Features, false)?;
+        self.engine.plan_backward(&problem)
+    }
+
+    /// The tensors of the weights and their places in a flat array of all of them, in the order of PyTorch's
+    /// `state_dict`: what [`BackwardIo::d_weights`] holds the gradients of.
+    pub fn weight_tensors(&self) -> &[WeightTensor] {
+        &self.engine.tensors
+    }
+
+    /// Room for what a training run of this shape keeps.
+    ///
+    /// # Errors
+    /// Those of [`Layer::plan_backward`].
+    pub fn reserve(&self, seq_len: usize, batch: usize) -> Result<Reserve> {
+        self.engine.reserve(seq_len, batch)
+    }
+
+    /// As [`Layer::encode`], keeping in `reserve` what the backward pass needs.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] where the reserve is for another shape, [`Error::Schedule`] where a schedule is forced that
+    /// cannot keep it, those of [`Layer::encode`].
+    pub fn encode_training(
+        &self,
+        encoder: &mut wgpu::CommandEncoder,
+        io: &LayerIo<'_>,
+        reserve: &Reserve,
+    ) -> Result<()> {
+        self.engine.encode(encoder, io, Some(reserve))
+    }
+
+    /// Records the backward pass of a run that [`Layer::encode_training`] recorded. It submits nothing and waits for
+    /// nothing. The same arrays give the same bits.
+    ///
+    /// # Errors
+    /// As [`Layer::encode_training`]; [`Error::Argument`] where a gradient has the buffer of another array. Nothing
+    /// has been recorded then.
+    pub fn encode_backward(
+        &self,
+        encoder: &mut wgpu::CommandEncoder,
+        io: &BackwardIo<'_>,
+    ) -> Result<()> {
+        self.engine.encode_backward(encoder, io)
     }
 
     /// A stream of single time steps for `batch` sequences, whose state stays on the GPU. It begins at zero.

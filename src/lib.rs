@@ -44,6 +44,8 @@ mod rnn;
 #[allow(missing_docs, reason = "for this crate's tests")]
 pub mod run;
 mod stream;
+mod tape;
+mod tensors;
 mod weights;
 
 pub use any::{AnyKind, AnyLayer, AnyState, AnyStream};
@@ -58,11 +60,15 @@ pub use layer::{Kind, Layer, LayerConfig};
 pub use linear::Linear;
 pub use lstm::{Lstm, LstmKind, LstmState, LstmStream};
 pub use model::{Model, ModelIo, ModelStream, Stage};
-pub use plan::{Memory, Options, Plan, Schedule, plan};
+pub use plan::{
+    BackwardMemory, BackwardPlan, Memory, Options, Plan, Schedule, plan, plan_backward,
+};
 pub use problem::{Direction, InputKind, LayerSizes, Problem};
 pub use rnn::{Rnn, RnnKind, RnnStream};
-pub use run::{DeviceInput, LayerInput, LayerIo, StageState};
+pub use run::{BackwardIo, DeviceInput, LayerInput, LayerIo, Reserve, StageState};
 pub use stream::Stream;
+pub use tape::{Gradients, Tape};
+pub use tensors::WeightTensor;
 pub use weights::{LayerWeights, Weights};
 
 // The types of these crates are part of the interface.

@@ -9,6 +9,7 @@ use ndarray::{ArrayView1, ArrayView2};
 
 use crate::cell::Cell;
 use crate::problem::LayerSizes;
+use crate::tensors::TensorKind;
 use crate::weights::{LayerWeights, Weights};
 
 /// Sections begin at a multiple of this, the largest offset alignment that WebGPU allows a device.
@@ -40,6 +41,9 @@ fn lane(cell: Cell, gate: usize, part: Part) -> usize {
         _ => gate,
     }
 }
+
+/// The lanes of the peephole weights, which go to the gates i, f and o.
+const PEEPHOLE_LANES: [u32; 4] = [0, 1, 3, 0];
 
 /// Where the words of each layer and direction lie in the packed buffer: a section for each layer, one behind the
 /// other. All layers above the first are of one size. Places are counted in words.
@@ -97,6 +101,34 @@ impl WeightLayout {
         self.peepholes(layer, direction) + self.row_words()
     }
 
+    /// Where a tensor of a direction lies, from the start of its layer's section.
+    pub fn place(&self, tensor: TensorKind, layer: usize, direction: usize) -> Place {
+        let cell = self.sizes.cell;
+        let unit_stride = lanes(cell) as u64;
+        let (part, first) = match tensor {
+            TensorKind::WeightIh => (Part::Input, self.bias(layer, direction) + self.row_words()),
+            TensorKind::WeightHh => (Part::Recurrent, self.w_hh(layer, direction)),
+            TensorKind::BiasIh => (Part::Input, self.bias(layer, direction)),
+            TensorKind::BiasHh => (Part::Recurrent, self.bias(layer, direction)),
+            TensorKind::Peepholes => {
+                let first = unit_stride * self.peepholes(layer, direction);
+                return Place { first, row_stride: 0, unit_stride, lanes: PEEPHOLE_LANES };
+            }
+            TensorKind::WeightHr => {
+                let first = unit_stride * self.w_hr(layer, direction);
+                let row_stride = round_up(self.sizes.proj_size as u64, 4);
+                return Place { first, row_stride, unit_stride: 1, lanes: [0; 4] };
+            }
+        };
+        let lane = |gate| if gate < cell.num_gates() { lane(cell, gate, part) } else { 0 };
+        Place {
+            first: unit_stride * first,
+            row_stride: unit_stride * self.row_words(),
+            unit_stride,
+            lanes: [0, 1, 2, 3].map(|gate| lane(gate) as u32),
+        }
+    }
+
     /// Bytes in all.
     pub fn bytes(&self) -> u64 {
         self.section(self.sizes.num_layers).0 * self.word_bytes()
@@ -110,6 +142,16 @@ impl WeightLayout {
         let [h, p] = [self.sizes.hidden_size, self.sizes.proj_size].map(|n| n as u64);
         rows * self.row_words() + round_up(h, 4) * p.div_ceil(4)
     }
+}
+
+/// Where a tensor lies: element `[gate * H + unit, k]` is at
+/// `first + k * row_stride + unit * unit_stride + lanes[gate]`, counted in f32.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    pub first: u64,
+    pub row_stride: u64,
+    pub unit_stride: u64,
+    pub lanes: [u32; 4],
 }
 
 /// All weights in one buffer, as [`WeightLayout`] says.
@@ -176,9 +218,8 @@ impl Rows {
 
     /// `peepholes`: `[3, H]` to the gates i, f and o.
     fn put_peepholes(&self, peepholes: ArrayView2<'_, f32>, packed: &mut [f32]) {
-        const LANES: [usize; 3] = [0, 1, 3];
         for ((row, unit), value) in peepholes.indexed_iter() {
-            packed[self.at(0, unit, LANES[row])] = *value;
+            packed[self.at(0, unit, PEEPHOLE_LANES[row] as usize)] = *value;
         }
     }
 }

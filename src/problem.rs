@@ -150,6 +150,8 @@ pub struct Problem {
     pub flavour: Flavour,
     /// What the run takes in.
     pub input: InputKind,
+    /// Whether the run keeps the output of every layer, as a backward pass needs it.
+    pub is_training: bool,
 }
 
 impl Problem {
@@ -170,6 +172,7 @@ impl Problem {
             has_lengths: false,
             flavour: Flavour::Standard,
             input: InputKind::Features,
+            is_training: false,
         };
         // The largest products of each kind; every other size of a run is a part of one of these.
         let [t, b, i, h] = [seq_len, batch, sizes.input_size, sizes.hidden_size].map(|n| n as u64);

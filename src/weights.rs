@@ -102,6 +102,15 @@ impl Weights {
         Ok(Weights { sizes, layers, options: CellOptions::default() })
     }
 
+    /// From parts that are known to fit.
+    pub(crate) fn from_parts(
+        sizes: LayerSizes,
+        options: CellOptions,
+        layers: Vec<Vec<LayerWeights>>,
+    ) -> Self {
+        Weights { sizes, options, layers }
+    }
+
     /// The same weights for a cell with choices.
     ///
     /// # Errors

@@ -6,6 +6,7 @@ pub mod gather;
 pub mod gradient;
 pub mod matmul;
 pub mod recurrence;
+pub mod unpack;
 
 pub use backward::{BackwardParams, BackwardSlice, CellStates, SequenceBackward, StepBackward};
 pub use gather::{Gather, GatherParams};
@@ -14,6 +15,7 @@ pub use matmul::{Matmul, MatmulParams, Operand, Store, Tile};
 pub use recurrence::{
     CellKernel, Choice, Input, Phase, Phases, RecurrenceParams, Sequence, Slice, Step,
 };
+pub use unpack::{Unpack, UnpackParams};
 
 /// A kernel with all its constants: one WGSL module, one pipeline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -27,6 +29,7 @@ pub enum Kernel {
     StepBackward(StepBackward),
     SequenceBackward(SequenceBackward),
     Gradient(Gradient),
+    Unpack(Unpack),
 }
 
 /// Steps that one chunk can have at most: the clock has one entry for each.
@@ -54,6 +57,7 @@ impl Kernel {
             Kernel::StepBackward(kernel) => kernel.name(),
             Kernel::SequenceBackward(kernel) => kernel.name(),
             Kernel::Gradient(kernel) => kernel.name(),
+            Kernel::Unpack(kernel) => kernel.name(),
         }
     }
 
@@ -69,6 +73,7 @@ impl Kernel {
             Kernel::StepBackward(kernel) => kernel.source(),
             Kernel::SequenceBackward(kernel) => kernel.source(),
             Kernel::Gradient(kernel) => kernel.source(),
+            Kernel::Unpack(kernel) => kernel.source(),
         }
     }
 
@@ -89,7 +94,7 @@ impl Kernel {
                 let all = &[(1, Read), (2, Read), (3, ReadWrite), (4, ReadWrite)];
                 (&all[..], cell.has_lengths)
             }
-            Kernel::Transpose(_) => (&[(1, Read), (2, ReadWrite)][..], false),
+            Kernel::Transpose(_) | Kernel::Unpack(_) => (&[(1, Read), (2, ReadWrite)][..], false),
             Kernel::CellStates(_) => (&[(1, Read), (2, Read), (3, ReadWrite)][..], false),
             Kernel::StepBackward(StepBackward { cell, .. })
             | Kernel::SequenceBackward(SequenceBackward { cell, .. }) => {
@@ -116,6 +121,7 @@ impl Kernel {
             Kernel::Step(_) | Kernel::Sequence(_) => size_of::<RecurrenceParams>() as u32,
             Kernel::Transpose(_) => size_of::<TransposeParams>() as u32,
             Kernel::Gradient(_) => size_of::<GradientParams>() as u32,
+            Kernel::Unpack(_) => size_of::<UnpackParams>() as u32,
             _ => size_of::<BackwardParams>() as u32,
         }
     }
@@ -134,7 +140,10 @@ impl Kernel {
             Kernel::Sequence(kernel) => kernel.rows,
             Kernel::StepBackward(kernel) => kernel.rows,
             Kernel::SequenceBackward(kernel) => kernel.rows,
-            Kernel::Transpose(_) | Kernel::CellStates(_) | Kernel::Gradient(_) => 1,
+            Kernel::Transpose(_)
+            | Kernel::CellStates(_)
+            | Kernel::Gradient(_)
+            | Kernel::Unpack(_) => 1,
         }
     }
 
@@ -150,13 +159,17 @@ impl Kernel {
             Kernel::Transpose(_) => Transpose::INVOCATIONS,
             Kernel::CellStates(_) => CellStates::UNITS,
             Kernel::Gradient(kernel) => kernel.invocations(),
+            Kernel::Unpack(_) => Unpack::INVOCATIONS,
         }
     }
 
     /// Bytes of workgroup memory.
     pub fn workgroup_bytes(&self) -> u32 {
         match self {
-            Kernel::Gather(_) | Kernel::Transpose(_) | Kernel::CellStates(_) => 0,
+            Kernel::Gather(_)
+            | Kernel::Transpose(_)
+            | Kernel::CellStates(_)
+            | Kernel::Unpack(_) => 0,
             Kernel::Matmul(kernel) => kernel.workgroup_bytes(),
             Kernel::Step(kernel) => kernel.workgroup_bytes(),
             Kernel::Sequence(kernel) => kernel.workgroup_bytes(),
@@ -178,7 +191,8 @@ pub fn all() -> Vec<Kernel> {
         .chain(CellStates::all().map(Kernel::CellStates))
         .chain(StepBackward::all().map(Kernel::StepBackward))
         .chain(SequenceBackward::all().map(Kernel::SequenceBackward))
-        .chain(Gradient::all().map(Kernel::Gradient));
+        .chain(Gradient::all().map(Kernel::Gradient))
+        .chain([Kernel::Unpack(Unpack)]);
     gathers.chain(matmuls).chain(steps).chain(sequences).chain(backward).collect()
 }
 

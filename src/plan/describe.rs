@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Plan, Schedule};
+use super::{Plan, Schedule, section_bytes};
 use crate::kernels::{Input, Kernel, Phases};
 use crate::pack::WeightLayout;
 use crate::problem::{Direction, Problem};
@@ -53,15 +53,16 @@ impl Plan {
         Memory {
             weights_bytes: WeightLayout::new(*sizes).bytes(),
             x_proj_bytes: x_proj_step_bytes(&self.problem) * chunk,
-            between_bytes: self.num_between() * 4 * elements(self.problem.y_shape()),
+            between_bytes: self.num_between() * section_bytes(4 * elements(self.problem.y_shape())),
             state_bytes: state_bytes(&self.problem),
         }
     }
 
-    /// Sequences on their way between layers: two take turns.
+    /// Sequences on their way between layers: two take turns, but for a backward pass all are kept.
     pub(crate) fn num_between(&self) -> u64 {
         match self.schedule {
             Schedule::Wavefront => 0,
+            _ if self.problem.is_training => self.problem.sizes.num_layers as u64 - 1,
             _ => (self.problem.sizes.num_layers - 1).min(2) as u64,
         }
     }
@@ -97,19 +98,24 @@ impl fmt::Display for Bytes {
     }
 }
 
+/// The problem, in one line.
+pub(super) fn of(problem: &Problem) -> String {
+    let Problem { sizes, seq_len, batch, .. } = problem;
+    let directions = match sizes.direction {
+        Direction::Forward => "",
+        Direction::Reverse => ", reverse",
+        Direction::Bidirectional => ", bidirectional",
+    };
+    format!(
+        "{} T={seq_len} B={batch} I={} H={} L={}{directions}",
+        sizes.cell, sizes.input_size, sizes.hidden_size, sizes.num_layers
+    )
+}
+
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Problem { sizes, seq_len, batch, .. } = &self.problem;
-        let directions = match sizes.direction {
-            Direction::Forward => "",
-            Direction::Reverse => ", reverse",
-            Direction::Bidirectional => ", bidirectional",
-        };
-        writeln!(
-            f,
-            "{} T={seq_len} B={batch} I={} H={} L={}{directions}",
-            sizes.cell, sizes.input_size, sizes.hidden_size, sizes.num_layers
-        )?;
+        let seq_len = self.problem.seq_len;
+        writeln!(f, "{}", of(&self.problem))?;
         writeln!(f, "  schedule  {}: {}", self.schedule, self.reasons[0])?;
         writeln!(f, "  kernel    {}, {} dispatches", self.kernel.name(), self.dispatches)?;
         for reason in &self.reasons[1..] {
@@ -129,7 +135,7 @@ impl fmt::Display for Plan {
             f,
             "  work      {:.3} GFLOP in all, {:.1} KFLOP a step; at least {} of traffic",
             flops as f64 / 1e9,
-            flops as f64 / 1e3 / *seq_len as f64,
+            flops as f64 / 1e3 / seq_len as f64,
             Bytes(self.traffic()),
         )
     }

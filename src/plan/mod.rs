@@ -1,12 +1,15 @@
 //! Which schedule runs a problem on a device, with which tiles, and why: a pure function of numbers.
 
+mod backward;
 mod describe;
 
+pub use backward::{BackwardMemory, BackwardPlan, plan_backward};
 pub use describe::Memory;
 
 use std::fmt;
 use std::str::FromStr;
 
+pub(crate) use backward::{Carry, section_bytes, transposed_words};
 pub(crate) use describe::exchange_elements;
 use describe::{Bytes, elements, state_bytes, x_proj_step_bytes};
 
@@ -111,16 +114,7 @@ const WORKGROUP_FLOPS: u64 = 1 << 30;
 /// [`Error::Limit`] where no schedule can run the problem, [`Error::Schedule`] where the forced one cannot,
 /// [`Error::Argument`] where an option makes no sense.
 pub fn plan(problem: &Problem, caps: &DeviceCaps, options: &Options) -> Result<Plan> {
-    if let Some(rows) = options.rows.filter(|rows| !ROWS.contains(rows)) {
-        return Err(Error::argument("rows", "1, 2, 4, 8 or 16", rows));
-    }
-    if options.chunk == Some(0) {
-        return Err(Error::argument("chunk", "at least 1", 0));
-    }
-    Problem::new(problem.sizes, problem.seq_len, problem.batch, problem.batch_first)?;
-    if problem.input == (InputKind::Tokens { vocabulary: 0 }) {
-        return Err(Error::argument("vocabulary", "at least 1", 0));
-    }
+    check_request(problem, options)?;
     let planner = Planner { problem, caps, options, sizes: &problem.sizes };
     planner.check_buffers()?;
     match options.schedule {
@@ -136,6 +130,21 @@ pub fn plan(problem: &Problem, caps: &DeviceCaps, options: &Options) -> Result<P
             })
         }
     }
+}
+
+/// Checks what has nothing to do with the device.
+fn check_request(problem: &Problem, options: &Options) -> Result<()> {
+    if let Some(rows) = options.rows.filter(|rows| !ROWS.contains(rows)) {
+        return Err(Error::argument("rows", "1, 2, 4, 8 or 16", rows));
+    }
+    if options.chunk == Some(0) {
+        return Err(Error::argument("chunk", "at least 1", 0));
+    }
+    Problem::new(problem.sizes, problem.seq_len, problem.batch, problem.batch_first)?;
+    if problem.input == (InputKind::Tokens { vocabulary: 0 }) {
+        return Err(Error::argument("vocabulary", "at least 1", 0));
+    }
+    Ok(())
 }
 
 /// Checks that a device can hold the packed weights of a stack.
@@ -178,6 +187,7 @@ impl Planner<'_> {
             && self.sizes.direction == Direction::Forward
             && Phases::of(self.sizes) == Phases::Whole
             && self.problem.input == InputKind::Features
+            && !self.problem.is_training
             && !self.caps.is_software
         {
             let reason = format!("{l} layers take {} dispatches instead of {}", t + l - 1, t * l);
@@ -202,7 +212,7 @@ impl Planner<'_> {
         let input = if is_fused { Input::Fused } else { Input::Hoisted };
         let (step, rows_reason) = self.step_kernel(input, self.sizes.num_directions())?;
         let (chunk, chunk_reason) = match input {
-            Input::Hoisted => self.chunk(MAX_CHUNK)?,
+            Input::Hoisted => self.chunk(MAX_CHUNK, X_PROJ_BYTES, "x_proj")?,
             Input::Fused => (1, "one pass over [x, h], no x_proj".into()),
         };
         let phases = if Phases::of(self.sizes) == Phases::Whole { 1 } else { 2 };
@@ -253,6 +263,11 @@ impl Planner<'_> {
                 ));
             }
         }
+        if self.problem.is_training {
+            return Err(impossible(
+                "it keeps only the output of the last layer, a backward pass needs them all",
+            ));
+        }
         check_limit("the layers of a wavefront", layers as u64, "MAX_SLICES", MAX_SLICES as u64)?;
         let weights = WeightLayout::new(*self.sizes).bytes();
         self.caps.check_binding("the weights of all layers", weights)?;
@@ -263,11 +278,12 @@ impl Planner<'_> {
         Ok(self.plan(Schedule::Wavefront, Kernel::Step(step), chunk, dispatches, reasons))
     }
 
-    fn sequence_fused(&self) -> Result<Plan> {
+    /// Invocations, and units of each, of a workgroup that owns all units.
+    fn sequence_shape(&self) -> Result<(u32, u32)> {
         let h = self.sizes.hidden_size as u64;
         // A software adapter runs few invocations at once, so each may as well own more units per load.
         let least_units_each = if self.caps.is_software { 4 } else { 1 };
-        let (units, units_per_invocation) = Sequence::SHAPES
+        let shape = Sequence::SHAPES
             .into_iter()
             .find(|(units, each)| *each >= least_units_each && u64::from(units * each) >= h)
             .ok_or_else(|| Error::Limit {
@@ -278,10 +294,16 @@ impl Planner<'_> {
             })?;
         check_limit(
             "a workgroup that owns all units",
-            units.into(),
+            shape.0.into(),
             "max_compute_invocations_per_workgroup",
             self.caps.max_compute_invocations_per_workgroup.into(),
         )?;
+        Ok(shape)
+    }
+
+    fn sequence_fused(&self) -> Result<Plan> {
+        let h = self.sizes.hidden_size as u64;
+        let (units, units_per_invocation) = self.sequence_shape()?;
         let cell = self.cell_kernel();
         let kernel = |rows| Sequence { cell, rows, units, units_per_invocation };
         let memory = self.caps.max_compute_workgroup_storage_size;
@@ -300,7 +322,8 @@ impl Planner<'_> {
         self.caps.check_iterations("the loops of one time step", 2 * iterations)?;
         let by_iterations = self.caps.max_loop_iterations / iterations - 1;
         let longest = (WORKGROUP_FLOPS / (8 * u64::from(rows) * h * h)).min(by_iterations);
-        let (chunk, chunk_reason) = self.chunk((longest as usize).clamp(1, MAX_CHUNK))?;
+        let longest = (longest as usize).clamp(1, MAX_CHUNK);
+        let (chunk, chunk_reason) = self.chunk(longest, X_PROJ_BYTES, "x_proj")?;
         let dispatches = self.problem.seq_len.div_ceil(chunk) * self.sizes.num_layers;
         let reasons = vec![rows_reason, chunk_reason];
         Ok(self.plan(Schedule::SequenceFused, Kernel::Sequence(kernel), chunk, dispatches, reasons))
@@ -326,14 +349,19 @@ impl Planner<'_> {
         CellKernel { cell: sizes.cell, flavour, phases, has_lengths }
     }
 
-    fn step_kernel(&self, input: Input, slices: usize) -> Result<(Step, String)> {
-        let (h, batch, slices) =
-            (self.sizes.hidden_size as u64, self.problem.batch as u64, slices as u64);
-        let (units, units_per_invocation) = match (h <= 32, self.caps.is_software) {
+    /// Invocations of a workgroup of a single step, and units of each.
+    fn step_shape(&self) -> (u32, u32) {
+        match (self.sizes.hidden_size <= 32, self.caps.is_software) {
             (true, _) => (32, 1),
             (false, false) => (64, 1),
             (false, true) => (32, 4),
-        };
+        }
+    }
+
+    fn step_kernel(&self, input: Input, slices: usize) -> Result<(Step, String)> {
+        let (h, batch, slices) =
+            (self.sizes.hidden_size as u64, self.problem.batch as u64, slices as u64);
+        let (units, units_per_invocation) = self.step_shape();
         let memory = self.caps.max_compute_workgroup_storage_size;
         let kernel = |rows| Step {
             cell: self.cell_kernel(),
@@ -389,14 +417,14 @@ impl Planner<'_> {
         (rows, format!("a load of weights serves {rows} of {batch} rows, {workgroups} workgroups"))
     }
 
-    /// Time steps of a chunk, bounded by `longest` and by the memory of its x_proj.
-    fn chunk(&self, longest: usize) -> Result<(usize, String)> {
+    /// Time steps of a chunk, bounded by `longest` and by the memory of `what` it holds: x_proj, or the gates.
+    fn chunk(&self, longest: usize, most_bytes: u64, what: &str) -> Result<(usize, String)> {
         let batch = self.problem.batch as u64;
         let step_bytes = x_proj_step_bytes(self.problem);
-        self.caps.check_binding("x_proj of one time step", step_bytes)?;
+        self.caps.check_binding(&format!("{what} of one time step"), step_bytes)?;
         let iterations = self.projection().iterations(self.widest_input() as u64);
         self.caps.check_iterations("the loops of the input projection", iterations)?;
-        let most_bytes = X_PROJ_BYTES.min(self.caps.max_storage_buffer_binding_size);
+        let most_bytes = most_bytes.min(self.caps.max_storage_buffer_binding_size);
         let by_memory = (most_bytes / step_bytes).max(1);
         let most_rows = u64::from(self.caps.max_compute_workgroups_per_dimension)
             * u64::from(Tile::of(self.caps).m.min(Gather::ROWS));
@@ -415,7 +443,7 @@ impl Planner<'_> {
             .min((most_rows / batch) as usize);
         let chunks = self.problem.seq_len.div_ceil(chunk);
         let bytes = Bytes(chunk as u64 * step_bytes);
-        Ok((chunk, format!("{chunks} chunks of {chunk} steps, x_proj {bytes} each")))
+        Ok((chunk, format!("{chunks} chunks of {chunk} steps, {what} {bytes} each")))
     }
 
     fn check_buffers(&self) -> Result<()> {

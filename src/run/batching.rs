@@ -1,6 +1,8 @@
 //! The batch axis, which callers may leave out.
 
-use ndarray::{Array, Array3, ArrayD, ArrayView, ArrayViewD, Axis, Dimension, Ix2, Ix3};
+use ndarray::{
+    Array, Array3, ArrayD, ArrayView, ArrayView3, ArrayViewD, Axis, Dimension, Ix2, Ix3,
+};
 
 use super::io::{HostInput, LayerInput, States};
 use crate::error::{Error, Result};
@@ -41,7 +43,16 @@ impl Batching {
     }
 
     /// Brings initial states to three axes.
-    pub fn states(&self, (h, c): (&ArrayD<f32>, Option<&ArrayD<f32>>)) -> Result<States> {
+    pub fn states(&self, state: (&ArrayD<f32>, Option<&ArrayD<f32>>)) -> Result<States> {
+        self.named_states(["h0", "c0"], state)
+    }
+
+    /// The same, of gradients of states.
+    pub fn named_states(
+        &self,
+        [h_name, c_name]: [&str; 2],
+        (h, c): (&ArrayD<f32>, Option<&ArrayD<f32>>),
+    ) -> Result<States> {
         let rank = if self.missing.is_some() { 2 } else { 3 };
         let part = |argument, array: &ArrayD<f32>| {
             if array.ndim() != rank {
@@ -51,7 +62,21 @@ impl Batching {
             let axis = self.missing.map(|_| Axis(1));
             with_axes::<_, Ix3>(argument, array.view(), axis).map(|array| array.to_owned())
         };
-        Ok(States { h: part("h0", h)?, c: c.map(|c| part("c0", c)).transpose()? })
+        Ok(States { h: part(h_name, h)?, c: c.map(|c| part(c_name, c)).transpose()? })
+    }
+
+    /// A sequence with the axes of the input, brought to three axes.
+    pub fn sequence<'a>(
+        &self,
+        name: &str,
+        array: ArrayViewD<'a, f32>,
+    ) -> Result<ArrayView3<'a, f32>> {
+        let rank = if self.missing.is_some() { 2 } else { 3 };
+        if array.ndim() != rank {
+            let expected = format!("{rank} axes, as {}", self.name);
+            return Err(Error::shape(name, expected, array.shape()));
+        }
+        with_axes(name, array, self.missing)
     }
 
     /// y with the axes of x.

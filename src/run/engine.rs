@@ -6,6 +6,7 @@ use ndarray::Array3;
 
 use super::io::{HostInput, LayerIo, States, check_apart, check_shape, run_sizes};
 use super::recent::Recent;
+use super::training::{BackwardShape, BackwardWorkspace, Reserve};
 use super::workspace::Workspace;
 use crate::cell::{CellOptions, Flavour};
 use crate::error::{Error, Result};
@@ -13,6 +14,7 @@ use crate::gpu::{DeviceArray, Gpu, Pending, lock};
 use crate::pack::pack_weights;
 use crate::plan::{Options, Plan, check_weights, plan};
 use crate::problem::{InputKind, LayerSizes, Problem};
+use crate::tensors::{WeightTensor, tensors_of, unflatten};
 use crate::weights::Weights;
 
 #[derive(Debug)]
@@ -21,10 +23,14 @@ pub(crate) struct Engine {
     pub sizes: LayerSizes,
     pub batch_first: bool,
     pub weights: wgpu::Buffer,
-    options: Options,
-    cell_options: CellOptions,
+    pub(super) options: Options,
+    /// What to force in the backward pass.
+    pub(super) backward: Options,
+    pub(super) cell_options: CellOptions,
+    pub tensors: Vec<WeightTensor>,
     flavour: Flavour,
     workspaces: Recent<Shape, Workspace>,
+    pub(super) backward_workspaces: Recent<BackwardShape, BackwardWorkspace>,
 }
 
 /// What runs must have in common to share a workspace.
@@ -35,7 +41,13 @@ struct Shape {
 }
 
 impl Engine {
-    pub fn new(gpu: &Gpu, weights: &Weights, batch_first: bool, options: Options) -> Result<Self> {
+    pub fn new(
+        gpu: &Gpu,
+        weights: &Weights,
+        batch_first: bool,
+        options: Options,
+        backward: Options,
+    ) -> Result<Self> {
         let sizes = weights.sizes();
         // One step of one row is the least that anybody runs: what it refuses can never run.
         Problem::new(sizes, 1, 1, batch_first)?;
@@ -51,9 +63,12 @@ impl Engine {
             batch_first,
             weights: buffer,
             options,
+            backward,
             cell_options: *weights.options(),
+            tensors: tensors_of(weights),
             flavour: weights.flavour(),
             workspaces: Recent::new(),
+            backward_workspaces: Recent::new(),
         })
     }
 
@@ -99,7 +114,12 @@ impl Engine {
     }
 
     /// The problem of a run over an input of a shape; whether the input fits is still to be seen.
-    fn problem_of(&self, input: InputKind, shape: &[usize], has_lengths: bool) -> Result<Problem> {
+    pub fn problem_of(
+        &self,
+        input: InputKind,
+        shape: &[usize],
+        has_lengths: bool,
+    ) -> Result<Problem> {
         let (seq_len, batch) = run_sizes(input, shape, self.batch_first)?;
         self.problem(seq_len, batch, input, has_lengths)
     }
@@ -147,13 +167,25 @@ impl Engine {
     }
 
     /// Records a run on the caller's buffers.
-    pub fn encode(&self, encoder: &mut wgpu::CommandEncoder, io: &LayerIo<'_>) -> Result<()> {
-        let problem = self.check(io)?;
+    ///
+    /// `reserve`: where a training run keeps what the backward pass needs.
+    pub fn encode(
+        &self,
+        encoder: &mut wgpu::CommandEncoder,
+        io: &LayerIo<'_>,
+        reserve: Option<&Reserve>,
+    ) -> Result<()> {
+        let mut problem = self.check(io)?;
+        if let Some(reserve) = reserve {
+            reserve.check(&self.gpu, &problem)?;
+            problem.is_training = true;
+        }
         io.state().check(&self.gpu, &problem)?;
         let (x, table) = (io.input.buffer(), io.input.table().map(DeviceArray::buffer));
         let shape = Shape { problem, table: table.cloned() };
         self.with_workspace(shape, |workspace| {
-            let bound = workspace.bind_cached(self, 0, x, io.y.buffer())?;
+            let bound =
+                workspace.bind_cached(self, 0, x, io.y.buffer(), reserve.map(Reserve::buffer))?;
             if let Some(lengths) = io.lengths {
                 workspace.load_lengths(encoder, lengths);
             }
@@ -162,6 +194,11 @@ impl Engine {
             workspace.store_state(encoder, 0, io.h_n, io.c_n);
             Ok(())
         })
+    }
+
+    /// Weights, or gradients of them, from a flat array.
+    pub fn unflatten(&self, values: &[f32]) -> Result<Weights> {
+        unflatten(&self.tensors, self.sizes, self.cell_options, values)
     }
 
     pub fn encoder(&self) -> wgpu::CommandEncoder {

@@ -1,13 +1,15 @@
 //! A program on a device: its pipelines and parameters, ready to be bound to buffers and recorded.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 
-use super::program::{Program, Role};
+use super::forward::Role;
+use super::program::Program;
 use crate::gpu::{Gpu, Pipeline};
 
 #[derive(Debug)]
-pub(crate) struct Executable {
-    program: Program,
+pub(crate) struct Executable<R = Role> {
+    program: Program<R>,
     params: wgpu::Buffer,
     /// Of each dispatch, and of its second phase where it has one.
     pipelines: Vec<(Pipeline, Option<Pipeline>)>,
@@ -19,8 +21,8 @@ pub(crate) struct Bound {
     groups: Vec<wgpu::BindGroup>,
 }
 
-impl Executable {
-    pub fn new(gpu: &Gpu, program: Program) -> Self {
+impl<R: Copy + Eq + Hash> Executable<R> {
+    pub fn new(gpu: &Gpu, program: Program<R>) -> Self {
         let params = gpu.create_buffer_with("params", &program.params, wgpu::BufferUsages::STORAGE);
         let pipelines = program.dispatches.iter().map(|dispatch| {
             let second = dispatch.second.map(|(kernel, _)| gpu.pipeline(kernel));
@@ -30,16 +32,12 @@ impl Executable {
         Executable { program, params, pipelines }
     }
 
-    pub fn program(&self) -> &Program {
+    pub fn program(&self) -> &Program<R> {
         &self.program
     }
 
     /// Binds each role to what `binding_of` says.
-    pub fn bind<'a>(
-        &self,
-        gpu: &Gpu,
-        binding_of: impl Fn(Role) -> wgpu::BufferBinding<'a>,
-    ) -> Bound {
+    pub fn bind<'a>(&self, gpu: &Gpu, binding_of: impl Fn(R) -> wgpu::BufferBinding<'a>) -> Bound {
         let mut made = HashMap::new();
         let groups =
             self.program.dispatches.iter().zip(&self.pipelines).map(|(dispatch, (pipeline, _))| {

@@ -79,23 +79,35 @@ impl StageState<'_> {
     pub(crate) fn check(&self, gpu: &Gpu, problem: &Problem) -> Result<()> {
         use wgpu::BufferUsages as Usage;
         let arrays = [
-            ("h0", self.h0, Usage::COPY_SRC),
-            ("c0", self.c0, Usage::COPY_SRC),
-            ("h_n", self.h_n, Usage::COPY_DST),
-            ("c_n", self.c_n, Usage::COPY_DST),
+            ("h0", Part::H, self.h0, Usage::COPY_SRC),
+            ("c0", Part::C, self.c0, Usage::COPY_SRC),
+            ("h_n", Part::H, self.h_n, Usage::COPY_DST),
+            ("c_n", Part::C, self.c_n, Usage::COPY_DST),
         ];
-        for (name, array, usage) in arrays {
-            let Some(array) = array else { continue };
-            let is_c = name.starts_with('c');
-            if is_c && !problem.sizes.cell.has_c() {
-                return Err(superfluous(name, problem));
-            }
-            let shape = if is_c { problem.c_shape() } else { problem.h_shape() };
-            array.check(name, gpu, &shape)?;
-            array.check_usage(name, usage)?;
-        }
-        Ok(())
+        arrays.into_iter().try_for_each(|array| check_state_array(gpu, problem, array))
     }
+}
+
+/// Which part of a state.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Part {
+    H,
+    C,
+}
+
+/// Whether h or c, or a gradient of one, fits where there is one.
+pub(crate) fn check_state_array(
+    gpu: &Gpu,
+    problem: &Problem,
+    (name, part, array, usage): (&str, Part, Option<&DeviceArray>, wgpu::BufferUsages),
+) -> Result<()> {
+    let Some(array) = array else { return Ok(()) };
+    if part == Part::C && !problem.sizes.cell.has_c() {
+        return Err(superfluous(name, problem));
+    }
+    let shape = if part == Part::C { problem.c_shape() } else { problem.h_shape() };
+    array.check(name, gpu, &shape)?;
+    array.check_usage(name, usage)
 }
 
 impl<'a> LayerIo<'a> {

@@ -1,23 +1,29 @@
 //! From a plan to a command encoder.
 
+mod backward;
 mod batching;
 mod engine;
 mod executable;
+mod forward;
 mod host;
 mod io;
 mod program;
 mod recent;
+mod training;
 mod workspace;
 
+pub use backward::{BackwardRole, Wanted};
 pub(crate) use batching::{Batching, features, typed};
 pub(crate) use engine::{Engine, Job, check_lengths};
 pub(crate) use executable::{Bound, Executable};
+pub use forward::Role;
 pub(crate) use host::HostSide;
 pub use io::{DeviceInput, LayerInput, LayerIo, StageState};
 pub(crate) use io::{
     HostInput, States, check_apart, check_ids, check_shape, check_states, check_table, run_sizes,
     to_array, tokens_of,
 };
-pub use program::{Dispatch, Program, Role};
+pub use program::{Dispatch, Program};
 pub(crate) use recent::Recent;
+pub use training::{BackwardIo, Reserve};
 pub(crate) use workspace::Workspace;

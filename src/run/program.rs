@@ -1,45 +1,20 @@
 //! A plan written out as dispatches: pure data, made without a device.
 
+use super::forward::Role;
 use crate::cell::CellOptions;
-use crate::kernels::recurrence::NONE;
-use crate::kernels::{
-    Choice, Gather, GatherParams, Kernel, MatmulParams, Phases, RecurrenceParams, Slice,
-};
+use crate::kernels::{Choice, Kernel};
 use crate::pack::{WeightLayout, round_up};
-use crate::plan::{Plan, Schedule, exchange_elements};
-use crate::problem::{InputKind, Problem};
-
-/// What a binding shows to a kernel. Offsets and sizes are in bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Role {
-    Weights {
-        offset: u64,
-        size: u64,
-    },
-    /// The caller's x, or what stands for it: projected rows, or token ids.
-    X,
-    /// The projected rows that token ids pick.
-    Table,
-    /// The caller's y.
-    Y,
-    /// The projected input of a chunk.
-    XProj,
-    /// A layer's output on the way to the next layer; two take turns.
-    Between(usize),
-    State,
-    /// The length of each batch row.
-    Lengths,
-}
+use crate::problem::Problem;
 
 /// One kernel, launched once, or once for each tick of the clock.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Dispatch {
+pub struct Dispatch<R = Role> {
     pub kernel: Kernel,
     pub grid: [u32; 3],
     /// The second phase of a step: a kernel of the same bindings, launched after each launch of the first.
     pub second: Option<(Kernel, [u32; 3])>,
     /// Storage bindings 1, 2, ...
-    pub roles: Vec<Role>,
+    pub roles: Vec<R>,
     /// Where its parameters begin in [`Program::params`].
     pub params_offset: u32,
     /// Launches; more than one only for a kernel with a clock.
@@ -48,352 +23,133 @@ pub struct Dispatch {
 
 /// All dispatches of a run, and their parameters.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Program {
-    pub dispatches: Vec<Dispatch>,
+pub struct Program<R = Role> {
+    pub dispatches: Vec<Dispatch<R>>,
     /// The parameters of all dispatches, each at an offset that a storage binding may have.
     pub params: Vec<u8>,
     /// The half of the h ring that holds h_n at the end.
     pub final_half: u64,
 }
 
+impl<R> Program<R> {
+    pub(super) fn empty() -> Self {
+        Program { dispatches: Vec::new(), params: Vec::new(), final_half: 0 }
+    }
+
+    /// Adds a dispatch; the params begin at a multiple of `params_alignment`.
+    pub(super) fn push(
+        &mut self,
+        params_alignment: u32,
+        kernel: Kernel,
+        grid: [u64; 3],
+        roles: Vec<R>,
+        params: &[u8],
+    ) -> &mut Dispatch<R> {
+        let params_offset = self.params.len() as u32;
+        self.params.extend_from_slice(params);
+        let end = round_up(self.params.len() as u64, params_alignment.into());
+        self.params.resize(end as usize, 0);
+        let grid = grid.map(|side| side as u32);
+        let at = self.dispatches.len();
+        let dispatch = Dispatch { kernel, grid, second: None, roles, params_offset, repeat: 1 };
+        self.dispatches.push(dispatch);
+        &mut self.dispatches[at]
+    }
+}
+
 /// Strides of x or y along time and batch, in elements.
 #[derive(Clone, Copy)]
-struct Strides {
-    t: u32,
-    b: u32,
+pub(super) struct Strides {
+    pub t: u32,
+    pub b: u32,
 }
 
-struct Builder<'a> {
-    plan: &'a Plan,
-    options: &'a CellOptions,
-    layout: WeightLayout,
-    params_alignment: u64,
-    phase: u32,
-    program: Program,
+/// Some time steps of one layer.
+#[derive(Clone, Copy)]
+pub(super) struct Chunk {
+    pub layer: usize,
+    pub first_step: usize,
+    pub num_steps: usize,
 }
 
-impl Program {
-    /// `phase`: the half of the h ring that holds h0. Grids and offsets fit in 32 bits: the plan has checked them
-    /// against the device's limits.
-    pub fn new(plan: &Plan, options: &CellOptions, params_alignment: u32, phase: u32) -> Self {
-        let problem = &plan.problem;
-        let program = Program { dispatches: Vec::new(), params: Vec::new(), final_half: 0 };
-        let layout = WeightLayout::new(problem.sizes);
-        let params_alignment = params_alignment.into();
-        let mut builder = Builder { plan, options, layout, params_alignment, phase, program };
-        let steps = match plan.schedule {
-            Schedule::Stepwise => builder.layer_by_layer(Builder::steps),
-            Schedule::SequenceFused => {
-                builder.layer_by_layer(Builder::sequence);
-                0
-            }
-            Schedule::Wavefront => builder.wavefront(),
-        };
-        builder.program.final_half = (u64::from(phase) + steps) % 2;
-        builder.program
+impl Chunk {
+    /// The chunk in parts of at most `steps`, from the first on.
+    pub fn ranges(self, steps: usize) -> impl Chunks {
+        let end = self.first_step + self.num_steps;
+        (0..self.num_steps.div_ceil(steps)).map(move |at| {
+            let first_step = self.first_step + at * steps;
+            Chunk { first_step, num_steps: steps.min(end - first_step), ..self }
+        })
     }
 }
 
-impl Builder<'_> {
-    /// Each layer after the one below; per chunk the projection, then the recurrence. Returns the steps of a layer.
-    fn layer_by_layer(&mut self, recurrence: fn(&mut Self, &Chunk)) -> u64 {
-        let problem = self.plan.problem;
-        for layer in 0..problem.sizes.num_layers {
-            for first_step in (0..problem.seq_len).step_by(self.plan.chunk) {
-                let num_steps = self.plan.chunk.min(problem.seq_len - first_step);
-                let chunk = Chunk { layer, first_step, num_steps };
-                match problem.input {
-                    InputKind::Features if !self.plan.is_hoisted() => {}
-                    InputKind::Projected | InputKind::Tokens { .. } if layer == 0 => {
-                        self.gather(&chunk);
-                    }
-                    _ => self.project(&chunk),
-                }
-                recurrence(self, &chunk);
-            }
-        }
-        problem.seq_len as u64
+/// Chunks that can be gone through either way.
+pub(super) trait Chunks:
+    DoubleEndedIterator<Item = Chunk> + ExactSizeIterator + Clone
+{
+}
+
+impl<I: DoubleEndedIterator<Item = Chunk> + ExactSizeIterator + Clone> Chunks for I {}
+
+/// Where the parts of a problem lie: what programs in either direction have in common.
+pub(super) struct Places<'a> {
+    pub problem: &'a Problem,
+    pub options: &'a CellOptions,
+    pub layout: WeightLayout,
+}
+
+impl<'a> Places<'a> {
+    pub fn new(problem: &'a Problem, options: &'a CellOptions) -> Self {
+        Places { problem, options, layout: WeightLayout::new(problem.sizes) }
     }
 
-    fn project(&mut self, chunk: &Chunk) {
-        let Problem { sizes, batch, seq_len, .. } = self.plan.problem;
-        let (source, strides) = self.input_of(chunk.layer);
-        let directions = sizes.num_directions();
-        let rows = chunk.num_steps * batch;
-        // The kernel takes four columns as one: a unit's gates, or four units of an RNN.
-        let groups = |words: u64| words * self.layout.word_bytes() / 16;
-        let columns = groups(self.layout.row_words());
-        let params = MatmulParams {
-            rows: rows as u32,
-            inner: sizes.layer_input_size(chunk.layer) as u32,
-            columns: columns as u32,
-            features: 4 * columns as u32,
-            batch: batch as u32,
-            first_step: chunk.first_step as u32,
-            seq_len: seq_len as u32,
-            stride_t: strides.t,
-            stride_b: strides.b,
-            weights: 0,
-            weights_stride: groups(self.layout.bias(chunk.layer, 1)) as u32,
-            reverse: self.reverse_bits(),
-            num_slices: directions as u32,
-            h0: 0,
-        };
-        let projection = self.plan.projection;
-        let grid = projection.grid(rows as u64, columns, directions as u64);
-        let kernel = Kernel::Matmul(projection);
-        let roles = self.roles([self.layer_weights(chunk.layer), source, Role::XProj]);
-        self.push(kernel, grid, roles, bytemuck::bytes_of(&params));
-    }
-
-    /// The first layer's x_proj from rows that are projected already.
-    fn gather(&mut self, chunk: &Chunk) {
-        let Problem { sizes, batch, seq_len, has_lengths, input, .. } = self.plan.problem;
-        let lanes = self.layout.word_bytes() / 4;
-        let row_size = self.layout.row_words() * lanes;
-        let rows = chunk.num_steps * batch;
-        let directions = sizes.num_directions();
-        let strides = self.strides(1);
-        let table_rows = match input {
-            InputKind::Tokens { vocabulary } => vocabulary,
-            _ => seq_len * batch,
-        };
-        let params = GatherParams {
-            rows: rows as u32,
-            batch: batch as u32,
-            first_step: chunk.first_step as u32,
-            seq_len: seq_len as u32,
-            stride_t: strides.t,
-            stride_b: strides.b,
-            table_rows: table_rows as u32,
-            hidden_size: sizes.hidden_size as u32,
-            gates: sizes.cell.num_gates() as u32,
-            lanes: lanes as u32,
-            row_size: row_size as u32,
-            bias: 0,
-            bias_stride: (lanes * self.layout.bias(0, 1)) as u32,
-            reverse: self.reverse_bits(),
-            num_slices: directions as u32,
-        };
-        let is_by_token = matches!(input, InputKind::Tokens { .. });
-        let weights = self.layer_weights(0);
-        let roles = match is_by_token {
-            true => self.roles([weights, Role::Table, Role::XProj, Role::X]),
-            false => self.roles([weights, Role::X, Role::XProj]),
-        };
-        let grid = Gather::grid(rows as u64, row_size, directions as u64);
-        let kernel = Kernel::Gather(Gather { is_by_token, has_lengths });
-        self.push(kernel, grid, roles, bytemuck::bytes_of(&params));
+    /// Products take four columns as one: a unit's gates, or four units of an RNN.
+    pub fn groups(&self, words: u64) -> u64 {
+        words * self.layout.word_bytes() / 16
     }
 
     /// Bit d: direction d runs from the last time step to the first.
-    fn reverse_bits(&self) -> u32 {
-        let sizes = self.plan.problem.sizes;
+    pub fn reverse_bits(&self) -> u32 {
+        let sizes = self.problem.sizes;
         (0..sizes.num_directions()).map(|d| u32::from(sizes.is_reverse(d)) << d).sum()
     }
 
-    fn steps(&mut self, chunk: &Chunk) {
-        self.recur(chunk, chunk.num_steps as u32);
+    pub fn choice(&self, direction: usize, peepholes: u32) -> Choice {
+        Choice::new(self.problem.sizes.cell, self.options, direction, peepholes)
     }
 
-    fn sequence(&mut self, chunk: &Chunk) {
-        self.recur(chunk, 1);
-    }
-
-    /// One layer's recurrence over a chunk, both directions as slices.
-    fn recur(&mut self, chunk: &Chunk, repeat: u32) {
-        let sizes = self.plan.problem.sizes;
-        let (source, input) = self.input_of(chunk.layer);
-        let (target, output) = self.output_of(chunk.layer);
-        let mut params = self.params(chunk.first_step, chunk.num_steps, input, output);
-        for direction in 0..sizes.num_directions() {
-            let peepholes = self.layout.peepholes(chunk.layer, direction) as u32;
-            params.slices[direction] = Slice {
-                bias: self.layout.bias(chunk.layer, direction) as u32,
-                w_hh: self.layout.w_hh(chunk.layer, direction) as u32,
-                input_size: sizes.layer_input_size(chunk.layer) as u32,
-                w_hr: self.layout.w_hr(chunk.layer, direction) as u32,
-                h: self.h_of(chunk.layer, direction),
-                c: self.c_of(chunk.layer, direction),
-                exchange: self.exchange_of(direction),
-                below: NONE,
-                delay: 0,
-                reverse: sizes.is_reverse(direction).into(),
-                output: (direction * sizes.recurrent_size()) as u32,
-                padding: 0,
-                choice: self.choice(direction, peepholes),
-            };
-        }
-        params.num_slices = sizes.num_directions() as u32;
-        let source = if self.plan.is_hoisted() { Role::XProj } else { source };
-        let roles = self.roles([self.layer_weights(chunk.layer), source, Role::State, target]);
-        self.push_recurrence(roles, &params, repeat);
-    }
-
-    /// All layers as slices, each a dispatch behind the one below. Returns the dispatches.
-    fn wavefront(&mut self) -> u64 {
-        let problem = self.plan.problem;
-        let sizes = problem.sizes;
-        let (source, input) = self.input_of(0);
-        let (target, output) = self.output_of(sizes.num_layers - 1);
-        let waves = problem.seq_len + sizes.num_layers - 1;
-        for first in (0..waves).step_by(self.plan.chunk) {
-            let num_steps = self.plan.chunk.min(waves - first);
-            let mut params = self.params(first, num_steps, input, output);
-            params.num_slices = sizes.num_layers as u32;
-            for layer in 0..sizes.num_layers {
-                let section = self.layout.section(layer).0;
-                let is_last = layer + 1 == sizes.num_layers;
-                params.slices[layer] = Slice {
-                    bias: (section + self.layout.bias(layer, 0)) as u32,
-                    w_hh: (section + self.layout.w_hh(layer, 0)) as u32,
-                    input_size: sizes.layer_input_size(layer) as u32,
-                    w_hr: NONE,
-                    h: self.h_of(layer, 0),
-                    c: self.c_of(layer, 0),
-                    exchange: NONE,
-                    below: layer.checked_sub(1).map_or(NONE, |below| self.h_of(below, 0)),
-                    delay: layer as u32,
-                    reverse: 0,
-                    output: if is_last { 0 } else { NONE },
-                    padding: 0,
-                    choice: self.choice(0, (section + self.layout.peepholes(layer, 0)) as u32),
-                };
-            }
-            let weights = Role::Weights { offset: 0, size: self.layout.bytes() };
-            let roles = self.roles([weights, source, Role::State, target]);
-            self.push_recurrence(roles, &params, num_steps as u32);
-        }
-        waves as u64
-    }
-
-    fn params(
-        &self,
-        first_step: usize,
-        num_steps: usize,
-        input: Strides,
-        output: Strides,
-    ) -> RecurrenceParams {
-        let problem = &self.plan.problem;
-        RecurrenceParams {
-            hidden_size: problem.sizes.hidden_size as u32,
-            recurrent_size: problem.sizes.recurrent_size() as u32,
-            row_words: self.layout.row_words() as u32,
-            batch: problem.batch as u32,
-            seq_len: problem.seq_len as u32,
-            first_step: first_step as u32,
-            num_steps: num_steps as u32,
-            phase: self.phase,
-            state_size: problem.h_shape().iter().product::<usize>() as u32,
-            exchange_size: exchange_elements(problem) as u32,
-            input_stride_t: input.t,
-            input_stride_b: input.b,
-            output_stride_t: output.t,
-            output_stride_b: output.b,
-            ..Default::default()
-        }
-    }
-
-    fn choice(&self, direction: usize, peepholes: u32) -> Choice {
-        Choice::new(self.plan.problem.sizes.cell, self.options, direction, peepholes)
-    }
-
-    /// The roles of a kernel's bindings, and the lengths where there are any.
-    fn roles<const N: usize>(&self, roles: [Role; N]) -> Vec<Role> {
-        let lengths = self.plan.problem.has_lengths.then_some(Role::Lengths);
-        roles.into_iter().chain(lengths).collect()
-    }
-
-    fn recurrence_grid(&self, kernel: Kernel, slices: u32) -> [u64; 3] {
-        let Problem { sizes, batch, .. } = &self.plan.problem;
-        match kernel {
-            Kernel::Step(kernel) => kernel.grid(sizes, *batch as u64, slices.into()),
-            Kernel::Sequence(kernel) => kernel.grid(*batch as u64, slices.into()),
-            // Not kernels of a recurrence.
-            _ => [0; 3],
-        }
-    }
-
-    fn layer_weights(&self, layer: usize) -> Role {
+    /// Offset and size in bytes of a layer's weights.
+    pub fn layer_weights(&self, layer: usize) -> (u64, u64) {
         let (first, words) = self.layout.section(layer);
         let bytes = self.layout.word_bytes();
-        Role::Weights { offset: bytes * first, size: bytes * words }
+        (bytes * first, bytes * words)
     }
 
     /// The rows of [L*D,B,..] before those of a layer and direction.
-    fn rows_before(&self, layer: usize, direction: usize) -> usize {
-        let Problem { sizes, batch, .. } = self.plan.problem;
+    pub fn rows_before(&self, layer: usize, direction: usize) -> usize {
+        let Problem { sizes, batch, .. } = self.problem;
         (layer * sizes.num_directions() + direction) * batch
     }
 
-    fn h_of(&self, layer: usize, direction: usize) -> u32 {
-        (self.rows_before(layer, direction) * self.plan.problem.sizes.recurrent_size()) as u32
-    }
-
-    fn c_of(&self, layer: usize, direction: usize) -> u32 {
-        let problem = &self.plan.problem;
-        let ring = 2 * problem.h_shape().iter().product::<usize>();
-        (ring + self.rows_before(layer, direction) * problem.sizes.hidden_size) as u32
-    }
-
-    /// Behind c, where the cell has it; all layers share it.
-    fn exchange_of(&self, direction: usize) -> u32 {
-        let Problem { sizes, .. } = self.plan.problem;
-        let layers = if sizes.cell.has_c() { sizes.num_layers } else { 0 };
-        self.c_of(layers, 0) + (self.rows_before(0, direction) * sizes.hidden_size) as u32
-    }
-
     /// Between layers sequences lie as in y, so both ends have the caller's layout.
-    fn input_of(&self, layer: usize) -> (Role, Strides) {
-        let role = if layer == 0 { Role::X } else { Role::Between((layer - 1) % 2) };
-        (role, self.strides(self.plan.problem.sizes.layer_input_size(layer)))
-    }
-
-    fn output_of(&self, layer: usize) -> (Role, Strides) {
-        let sizes = &self.plan.problem.sizes;
-        let is_last = layer + 1 == sizes.num_layers;
-        let role = if is_last { Role::Y } else { Role::Between(layer % 2) };
-        (role, self.strides(sizes.output_size()))
-    }
-
-    fn strides(&self, features: usize) -> Strides {
-        let Problem { seq_len, batch, batch_first, .. } = self.plan.problem;
+    pub fn strides(&self, features: usize) -> Strides {
+        let Problem { seq_len, batch, batch_first, .. } = *self.problem;
         let (t, b) = if batch_first { (1, seq_len) } else { (batch, 1) };
         Strides { t: (t * features) as u32, b: (b * features) as u32 }
     }
 
-    fn push_recurrence(&mut self, roles: Vec<Role>, params: &RecurrenceParams, repeat: u32) {
-        let kernel = self.plan.kernel;
-        let grid = self.recurrence_grid(kernel, params.num_slices);
-        let second = match kernel {
-            Kernel::Step(step) if step.cell.phases != Phases::Whole => {
-                let second = Kernel::Step(step.second());
-                let grid = self.recurrence_grid(second, params.num_slices);
-                Some((second, grid.map(|side| side as u32)))
-            }
-            _ => None,
-        };
-        self.push(kernel, grid, roles, bytemuck::bytes_of(params));
-        if let Some(dispatch) = self.program.dispatches.last_mut() {
-            (dispatch.second, dispatch.repeat) = (second, repeat);
-        }
+    /// How the sequence lies that a layer reads.
+    pub fn input_strides(&self, layer: usize) -> Strides {
+        self.strides(self.problem.sizes.layer_input_size(layer))
     }
 
-    fn push(&mut self, kernel: Kernel, grid: [u64; 3], roles: Vec<Role>, params: &[u8]) {
-        let bytes = &mut self.program.params;
-        let params_offset = bytes.len() as u32;
-        bytes.extend_from_slice(params);
-        bytes.resize(round_up(bytes.len() as u64, self.params_alignment) as usize, 0);
-        let grid = grid.map(|side| side as u32);
-        let (second, repeat) = (None, 1);
-        let dispatch = Dispatch { kernel, grid, second, roles, params_offset, repeat };
-        self.program.dispatches.push(dispatch);
+    /// How the sequence lies that a layer writes.
+    pub fn output_strides(&self) -> Strides {
+        self.strides(self.problem.sizes.output_size())
     }
-}
 
-/// Some time steps of one layer.
-struct Chunk {
-    layer: usize,
-    first_step: usize,
-    num_steps: usize,
+    /// The chunks of a layer, from the first on.
+    pub fn chunks(&self, layer: usize, steps: usize) -> impl Chunks + use<> {
+        Chunk { layer, first_step: 0, num_steps: self.problem.seq_len }.ranges(steps)
+    }
 }

@@ -6,14 +6,15 @@ use ndarray::{Array3, ArrayView1};
 
 use super::engine::Engine;
 use super::executable::{Bound, Executable};
+use super::forward::Role;
 use super::host::HostSide;
 use super::io::{States, to_array};
-use super::program::{Program, Role};
+use super::program::Program;
 use super::recent::Recent;
 use crate::cell::CellOptions;
 use crate::error::Result;
 use crate::gpu::{DeviceArray, Gpu, Readback};
-use crate::plan::Plan;
+use crate::plan::{Plan, section_bytes};
 use crate::problem::Problem;
 
 #[derive(Debug)]
@@ -21,14 +22,16 @@ pub(crate) struct Workspace {
     problem: Problem,
     state: wgpu::Buffer,
     x_proj: wgpu::Buffer,
-    between: Vec<wgpu::Buffer>,
+    /// The outputs of layers on their way to the next, one behind the other; a training run has them in its
+    /// [`Reserve`](super::Reserve).
+    between: wgpu::Buffer,
     /// The length of each row, where rows have lengths.
     lengths: wgpu::Buffer,
     /// The projected rows that token ids pick, where the input is token ids.
     table: Option<wgpu::Buffer>,
     /// One for each half of the h ring that h0 can lie in.
     phases: Vec<Executable>,
-    bound: Recent<(usize, wgpu::Buffer, wgpu::Buffer), Bound>,
+    bound: Recent<(usize, [wgpu::Buffer; 3]), Bound>,
     hosts: Vec<OnceLock<HostSide>>,
     /// States and lengths on their way from the host.
     inbox: OnceLock<wgpu::Buffer>,
@@ -47,8 +50,7 @@ impl Workspace {
         let alignment = gpu.caps().min_storage_buffer_offset_alignment;
         let make = |phase| Executable::new(gpu, Program::new(plan, options, alignment, phase));
         let phases: Vec<_> = (0..phases).map(make).collect();
-        let num_between = plan.num_between();
-        let between_bytes = memory.between_bytes / num_between.max(1);
+        let between_bytes = if plan.problem.is_training { 0 } else { memory.between_bytes };
         Workspace {
             problem: plan.problem,
             state: gpu.create_buffer(
@@ -57,9 +59,7 @@ impl Workspace {
                 Usage::STORAGE | Usage::COPY_SRC | Usage::COPY_DST,
             ),
             x_proj: gpu.create_buffer("x_proj", memory.x_proj_bytes, Usage::STORAGE),
-            between: (0..num_between)
-                .map(|_| gpu.create_buffer("between", between_bytes, Usage::STORAGE))
-                .collect(),
+            between: gpu.create_buffer("between", between_bytes, Usage::STORAGE),
             lengths: gpu.create_buffer(
                 "lengths",
                 if plan.problem.has_lengths { 4 * plan.problem.batch as u64 } else { 0 },
@@ -73,16 +73,18 @@ impl Workspace {
         }
     }
 
-    fn bind(&self, engine: &Engine, phase: usize, x: &wgpu::Buffer, y: &wgpu::Buffer) -> Bound {
+    /// `between`: the reserve of a training run, else the workspace's own.
+    fn bind(&self, engine: &Engine, phase: usize, [x, y, between]: [&wgpu::Buffer; 3]) -> Bound {
+        let y_bytes = bytes(self.problem.y_shape());
         self.phases[phase].bind(&engine.gpu, |role| {
             let (buffer, offset, size) = match role {
                 Role::Weights { offset, size } => (&engine.weights, offset, size),
                 Role::X => (x, 0, bytes(self.problem.x_shape())),
                 // Only a program over token ids has this role, and its workspace has a table.
                 Role::Table => (self.table.as_ref().unwrap_or(x), 0, self.table_bytes()),
-                Role::Y => (y, 0, bytes(self.problem.y_shape())),
+                Role::Y => (y, 0, y_bytes),
                 Role::XProj => (&self.x_proj, 0, self.x_proj.size()),
-                Role::Between(at) => (&self.between[at], 0, self.between[at].size()),
+                Role::Between(at) => (between, at as u64 * section_bytes(y_bytes), y_bytes),
                 Role::State => (&self.state, 0, self.state.size()),
                 Role::Lengths => (&self.lengths, 0, self.lengths.size()),
             };
@@ -97,8 +99,11 @@ impl Workspace {
         phase: usize,
         x: &wgpu::Buffer,
         y: &wgpu::Buffer,
+        reserve: Option<&wgpu::Buffer>,
     ) -> Result<Arc<Bound>> {
-        self.bound.get_or_make((phase, x.clone(), y.clone()), || Ok(self.bind(engine, phase, x, y)))
+        let buffers = [x, y, reserve.unwrap_or(&self.between)];
+        let key = (phase, buffers.map(Clone::clone));
+        self.bound.get_or_make(key, || Ok(self.bind(engine, phase, buffers)))
     }
 
     /// The host's buffers for runs from this phase, made at the first.
@@ -107,7 +112,7 @@ impl Workspace {
             let (x_bytes, y_bytes) = (bytes(self.problem.x_shape()), bytes(self.problem.y_shape()));
             let result_bytes = y_bytes + self.state_bytes();
             HostSide::new(&engine.gpu, x_bytes, y_bytes, result_bytes, |x, y| {
-                self.bind(engine, phase, x, y)
+                self.bind(engine, phase, [x, y, &self.between])
             })
         })
     }

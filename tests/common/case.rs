@@ -142,7 +142,11 @@ impl Case {
     }
 
     pub fn layer<K: Kind>(&self, gpu: &Gpu, options: Options) -> wgpu_rnn::Result<Layer<K>> {
-        Layer::new(gpu, &self.weights, LayerConfig { batch_first: self.batch_first, options })
+        Layer::new(
+            gpu,
+            &self.weights,
+            LayerConfig { batch_first: self.batch_first, options, ..Default::default() },
+        )
     }
 
     /// y as `[T, B, D*R]`, and the final states.

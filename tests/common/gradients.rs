@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use wgpu_rnn::Weights;
 use wgpu_rnn::ndarray::{Array3, ArrayD, Ix3};
 use wgpu_rnn::reference::{self, Cotangents, Gradients, Inputs};
+use wgpu_rnn::{
+    Cell, Gpu, GruKind, Kind, Layer, LayerConfig, LayerWeights, LstmKind, RnnKind, Weights,
+};
 
 use super::Random;
 use super::case::Case;
@@ -69,6 +71,67 @@ impl Run {
         };
         let gradients = reference::backward(&self.weights, &self.inputs(), &cotangents);
         named(gradients, self.weights.sizes().cell.has_c())
+    }
+}
+
+impl Run {
+    /// What a layer of the right kind gives on a device.
+    pub fn on_device(&self, gpu: &Gpu, config: LayerConfig) -> wgpu_rnn::Result<Named> {
+        match self.weights.sizes().cell {
+            Cell::Lstm => {
+                self.of_layer::<LstmKind>(&Layer::new(gpu, &self.weights, config)?, config)
+            }
+            Cell::Gru { .. } => {
+                self.of_layer::<GruKind>(&Layer::new(gpu, &self.weights, config)?, config)
+            }
+            _ => self.of_layer::<RnnKind>(&Layer::new(gpu, &self.weights, config)?, config),
+        }
+    }
+
+    fn of_layer<K: Kind>(&self, layer: &Layer<K>, config: LayerConfig) -> wgpu_rnn::Result<Named> {
+        let laid_out = |array: &Array3<f32>| {
+            let mut array = array.clone();
+            if config.batch_first {
+                array.swap_axes(0, 1);
+            }
+            array
+        };
+        let state = |h: &Option<Array3<f32>>, c: &Option<Array3<f32>>| {
+            let part = |part: &Option<Array3<f32>>| part.clone().map(Array3::into_dyn);
+            part(h).map(|h| K::state(h, part(c))).transpose()
+        };
+        let (x, d_y) = (laid_out(&self.x), laid_out(&self.d_y));
+        let (h0, d_state) = (state(&self.h0, &self.c0)?, state(&self.d_h_n, &self.d_c_n)?);
+        let (_, _, tape) = layer.forward_tape(x.view(), self.lengths.as_deref(), h0.as_ref())?;
+        let given = tape.backward(d_y.view(), d_state.as_ref())?;
+        let mut d_x = given.d_x;
+        if config.batch_first {
+            d_x.swap_axes(0, 1);
+        }
+        let (d_h0, d_c0) = K::parts(&given.d_state);
+        let exact = |array: &ArrayD<f32>| array.mapv(f64::from).as_standard_layout().into_owned();
+        let mut named =
+            Named::from([("d_input".into(), exact(&d_x)), ("d_h0".into(), exact(d_h0))]);
+        named.extend(d_c0.map(|d_c0| ("d_c0".into(), exact(d_c0))));
+        let sizes = given.d_weights.sizes();
+        for (l, d) in
+            (0..sizes.num_layers).flat_map(|l| (0..sizes.num_directions()).map(move |d| (l, d)))
+        {
+            let layer = given.d_weights.layer(l, d).unwrap();
+            let LayerWeights { w_ih, w_hh, b_ih, b_hh, w_hr, peepholes, .. } = layer.clone();
+            let parts = [
+                ("weight_ih", Some(w_ih.into_dyn())),
+                ("weight_hh", Some(w_hh.into_dyn())),
+                ("bias_ih", b_ih.map(|b| b.into_dyn())),
+                ("bias_hh", b_hh.map(|b| b.into_dyn())),
+                ("weight_hr", w_hr.map(|w| w.into_dyn())),
+                ("peepholes", peepholes.map(|p| p.into_dyn())),
+            ];
+            for (tensor, gradient) in parts {
+                named.extend(gradient.map(|gradient| (name_of(tensor, l, d), exact(&gradient))));
+            }
+        }
+        Ok(named)
     }
 }
 

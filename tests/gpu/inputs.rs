@@ -116,7 +116,7 @@ fn all<K: Kind>(gpu: &Gpu, cell: Cell, proj_size: usize) -> Outcome {
             for schedule in [Schedule::Stepwise, Schedule::SequenceFused] {
                 let options =
                     Options { schedule: Some(schedule), chunk: Some(3), ..Default::default() };
-                let config = LayerConfig { batch_first, options };
+                let config = LayerConfig { batch_first, options, ..Default::default() };
                 let layer = Layer::<K>::new(gpu, &case.weights, config)?;
                 let what = |problem| {
                     format!("{direction:?} {batch_first} {has_lengths} {schedule}: {problem}")

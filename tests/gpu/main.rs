@@ -3,6 +3,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod backward;
 mod controls;
 mod encode;
 mod errors;
@@ -25,6 +26,7 @@ fn main() {
     let tests = [
         pytorch::tests(),
         schedules::tests(),
+        backward::tests(),
         random::tests(),
         rows::tests(),
         stream::tests(),

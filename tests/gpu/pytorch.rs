@@ -30,7 +30,8 @@ pub fn tests() -> Vec<GpuTest> {
 
 fn case<K: Kind>(gpu: &Gpu, fixture: &Fixture, schedule: Schedule) -> Outcome {
     let options = Options { schedule: Some(schedule), ..Default::default() };
-    let config = LayerConfig { batch_first: fixture.flag("batch_first"), options };
+    let config =
+        LayerConfig { batch_first: fixture.flag("batch_first"), options, ..Default::default() };
     let layer = Layer::<K>::new(gpu, &fixture.weights(), config)?;
     let (x, state) = (fixture.array("input"), fixture.state::<K>());
     let result = match fixture.lengths() {

@@ -128,7 +128,8 @@ fn on_reference(case: &Case) -> Outcome {
 /// None where a schedule that nobody asked for by name cannot run the case.
 fn on_gpu(gpu: &Gpu, case: &Case, schedule: Schedule, choice: Choice) -> Option<Outcome> {
     let options = Options { schedule: Some(schedule), ..Default::default() };
-    let config = LayerConfig { batch_first: case.layout.batch_first, options };
+    let config =
+        LayerConfig { batch_first: case.layout.batch_first, options, ..Default::default() };
     Some(match by_kind!(case.weights.sizes().cell, forward(gpu, case, config)) {
         Ok((y, h_n, c_n)) => {
             let wide = |array: ArrayD<f32>| array.mapv(f64::from);

@@ -97,7 +97,7 @@ impl Chain {
     }
 
     pub fn stages(&self, gpu: &Gpu, options: Options) -> wgpu_rnn::Result<Vec<Stage>> {
-        let config = LayerConfig { batch_first: self.batch_first, options };
+        let config = LayerConfig { batch_first: self.batch_first, options, ..Default::default() };
         let stage = |part: &Part| match part {
             Part::Recurrent(weights) => Ok(AnyLayer::new(gpu, weights, config)?.into()),
             Part::Linear(head) => Ok(head.on(gpu)?.into()),

@@ -1,0 +1,313 @@
+//! How the backward pass of a problem runs.
+
+use std::fmt;
+
+use super::describe::{Bytes, elements, of, x_proj_step_bytes};
+use super::{MAX_CHUNK, Options, Planner, Schedule, WORKGROUP_FLOPS, check_request};
+use crate::caps::{DeviceCaps, check_limit};
+use crate::error::{Error, Result};
+use crate::kernels::{Gradient, Kernel, Of, Operand, Phases, SequenceBackward, StepBackward, Tile};
+use crate::pack::{WeightLayout, round_up};
+use crate::problem::{InputKind, Problem};
+
+/// The pre-activations of a chunk should stay below this, to bound memory.
+const GATES_BYTES: u64 = 256 << 20;
+
+/// How the backward pass of a problem will run, and why so. `Display` tells it in words.
+///
+/// The forward pass keeps the outputs of all layers. From them the backward pass makes the gates and c again, for a
+/// chunk of time steps at once, the last chunk first; where there are several, c is kept at their edges. So `chunk` is
+/// the distance of checkpoints: a larger one takes more memory, and one for the whole sequence saves making c twice.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BackwardPlan {
+    /// What was computed.
+    pub problem: Problem,
+    /// How time steps become dispatches.
+    pub schedule: Schedule,
+    /// Batch rows that one load of weights serves.
+    pub rows: u32,
+    /// Time steps whose gates are in memory at once: the distance of checkpoints.
+    pub chunk: usize,
+    /// Dispatches of the recurrence, all layers.
+    pub dispatches: u64,
+    /// Why this schedule, these rows, this chunk.
+    pub reasons: Vec<String>,
+    pub(crate) kernel: Kernel,
+    pub(crate) tile: Tile,
+    /// The most time steps that a run of the kernel over a part of a chunk is about.
+    pub(crate) range: usize,
+    /// The most time steps that one dispatch sums the weights' gradients over.
+    pub(crate) gradient_steps: usize,
+}
+
+/// Bytes of the buffers that a backward pass needs beside the caller's arrays.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BackwardMemory {
+    /// The outputs of the lower layers, kept by the forward pass.
+    pub reserve_bytes: u64,
+    /// The gates of one chunk, and their gradients in the same place.
+    pub gates_bytes: u64,
+    /// States and their gradients, c of one chunk and at the chunks' edges.
+    pub carry_bytes: u64,
+    /// w_hh of one layer, transposed.
+    pub weights_t_bytes: u64,
+    /// The gradients of layers' outputs on their way down; two take turns.
+    pub d_between_bytes: u64,
+    /// The gradients of one layer's weights, packed.
+    pub d_packed_bytes: u64,
+}
+
+/// Makes the plan for the backward pass of a problem on a device; `options.chunk` bounds the distance of checkpoints.
+///
+/// ```
+/// use wgpu_rnn::{Cell, DeviceCaps, LayerSizes, Options, Problem, plan_backward};
+///
+/// let problem = Problem::new(LayerSizes::new(Cell::Lstm, 64, 64), 1000, 1, false)?;
+/// let options = Options { chunk: Some(100), ..Default::default() };
+/// let plan = plan_backward(&problem, &DeviceCaps::webgpu_defaults(), &options)?;
+/// assert_eq!(plan.chunk, 100);
+/// println!("{plan}");
+/// # Ok::<(), wgpu_rnn::Error>(())
+/// ```
+///
+/// # Errors
+/// As [`plan`](super::plan); [`Error::Unsupported`] for inputs that are not features.
+pub fn plan_backward(
+    problem: &Problem,
+    caps: &DeviceCaps,
+    options: &Options,
+) -> Result<BackwardPlan> {
+    check_request(problem, options)?;
+    if problem.input != InputKind::Features {
+        return Err(Error::Unsupported {
+            what: "the backward pass of projected or token input".into(),
+            reason: "the gradient of a projection belongs to whoever made it".into(),
+        });
+    }
+    if Phases::of(&problem.sizes) != Phases::Whole {
+        return Err(Error::Unsupported {
+            what: "the backward pass of a projection or of reset before".into(),
+            reason: "its steps have two phases".into(),
+        });
+    }
+    let planner = Planner { problem, caps, options, sizes: &problem.sizes };
+    planner.check_buffers()?;
+    match options.schedule {
+        Some(schedule) => {
+            planner.make_backward(schedule, "forced".into()).map_err(|error| match error {
+                Error::Limit { .. } => Error::Schedule { schedule, reason: error.to_string() },
+                other => other,
+            })
+        }
+        None => {
+            let (schedule, reason) = planner.preferred_backward();
+            planner.make_backward(schedule, reason).or_else(|error| match schedule {
+                Schedule::Stepwise => Err(error),
+                _ => planner.make_backward(Schedule::Stepwise, error.to_string()),
+            })
+        }
+    }
+}
+
+/// A schedule's kernel, the most steps that it takes at once, and why its rows are as many.
+type Recurrence = (Kernel, usize, String);
+
+impl Planner<'_> {
+    fn preferred_backward(&self) -> (Schedule, String) {
+        match self.preferred() {
+            (Schedule::SequenceFused, reason) => (Schedule::SequenceFused, reason),
+            (_, reason) => (Schedule::Stepwise, reason),
+        }
+    }
+
+    fn make_backward(&self, schedule: Schedule, reason: String) -> Result<BackwardPlan> {
+        let problem = *self.problem;
+        let (kernel, range, rows_reason) = match schedule {
+            Schedule::Stepwise => self.step_backward(),
+            Schedule::SequenceFused => self.sequence_backward(),
+            Schedule::Wavefront => {
+                let reason = "the backward pass has no wavefront".into();
+                return Err(Error::Schedule { schedule, reason });
+            }
+        }?;
+        let gradient_steps = self.gradient_steps()?;
+        let (chunk, chunk_reason) = self.chunk(problem.seq_len, GATES_BYTES, "gates and c")?;
+        let range = range.min(chunk);
+        let carry = 4 * Carry::new(&problem, chunk).elements;
+        self.caps.check_binding("the states and c of a chunk", carry)?;
+        let layers = problem.sizes.num_layers as u64;
+        let ranges = problem.seq_len.div_ceil(chunk) * chunk.div_ceil(range);
+        let dispatches = layers
+            * match kernel {
+                Kernel::StepBackward(_) => (problem.seq_len + ranges) as u64,
+                _ => ranges as u64,
+            };
+        Ok(BackwardPlan {
+            problem,
+            schedule,
+            rows: kernel.rows(),
+            chunk,
+            dispatches,
+            reasons: vec![reason, rows_reason, chunk_reason],
+            kernel,
+            tile: Tile::of(self.caps),
+            range,
+            gradient_steps,
+        })
+    }
+
+    fn step_backward(&self) -> Result<Recurrence> {
+        let (units, units_per_invocation) = self.step_shape();
+        let cell = self.cell_kernel();
+        let kernel = |rows| StepBackward { cell, rows, units, units_per_invocation };
+        let h = self.sizes.hidden_size as u64;
+        let memory = self.caps.max_compute_workgroup_storage_size;
+        let fits = |rows| {
+            let kernel = kernel(rows);
+            kernel.workgroup_bytes() <= memory
+                && kernel.iterations(h) <= self.caps.max_loop_iterations
+        };
+        let directions = self.sizes.num_directions() as u64;
+        let each = u64::from(units * units_per_invocation);
+        let (rows, reason) = self.rows(directions * h.div_ceil(each), fits);
+        let kernel = kernel(rows);
+        self.caps.check_grid(kernel.grid(h, self.problem.batch as u64, directions))?;
+        self.caps.check_iterations("the loops of one time step", kernel.iterations(h))?;
+        // The clock has one more tick than there are steps.
+        Ok((Kernel::StepBackward(kernel), MAX_CHUNK - 1, reason))
+    }
+
+    fn sequence_backward(&self) -> Result<Recurrence> {
+        let h = self.sizes.hidden_size as u64;
+        let (units, units_per_invocation) = self.sequence_shape()?;
+        let cell = self.cell_kernel();
+        let kernel = |rows| SequenceBackward { cell, rows, units, units_per_invocation };
+        let memory = self.caps.max_compute_workgroup_storage_size;
+        let fits = |rows: u32| kernel(rows).workgroup_bytes() <= memory;
+        let directions = self.sizes.num_directions() as u64;
+        let (rows, reason) = self.rows(directions, fits);
+        let kernel = kernel(rows);
+        check_limit(
+            &format!("the gates of {rows} rows"),
+            kernel.workgroup_bytes().into(),
+            "max_compute_workgroup_storage_size",
+            memory.into(),
+        )?;
+        self.caps.check_grid(kernel.grid(self.problem.batch as u64, directions))?;
+        let iterations = kernel.step_iterations(h);
+        self.caps.check_iterations("the loops of one time step", 2 * iterations)?;
+        let by_iterations = self.caps.max_loop_iterations / iterations - 1;
+        let by_time = WORKGROUP_FLOPS / (8 * u64::from(rows) * h * h);
+        let range = (by_time.min(by_iterations) as usize).clamp(1, MAX_CHUNK);
+        Ok((Kernel::SequenceBackward(kernel), range, reason))
+    }
+
+    /// The most time steps that a kernel sums weight gradients over before it runs out of iterations.
+    fn gradient_steps(&self) -> Result<usize> {
+        let kernel =
+            Gradient { of: Of::Weights(Operand::X), has_lengths: self.problem.has_lengths };
+        let batch = self.problem.batch as u64;
+        let what = "the loops of the weights' gradient of one time step";
+        self.caps.check_iterations(what, kernel.iterations(batch))?;
+        let fits = |steps: u64| kernel.iterations(steps * batch) <= self.caps.max_loop_iterations;
+        let halved = std::iter::successors(Some(self.problem.seq_len as u64), |steps| {
+            Some(steps.div_ceil(2))
+        });
+        // One step fits, and halving ends at one.
+        Ok(halved.take(64).find(|steps| fits(*steps)).unwrap_or(1) as usize)
+    }
+}
+
+/// Where the parts lie, in f32, of what the steps of a backward pass hand on. With D directions, L layers, R the size
+/// of h, N chunks:
+#[derive(Debug)]
+pub(crate) struct Carry {
+    /// `[L*D, B, R]`: the gradient of h.
+    pub h: u64,
+    /// `[L*D, B, H]`: the gradient of c, where the cell has it, as all that follows but h0.
+    pub c: u64,
+    /// `[L*D, B, R]`: h before the first step.
+    pub h0: u64,
+    /// `[L*D, B, H]`: c before the first step.
+    pub c0: u64,
+    /// `[N, D, B, H]`: c after each chunk; all layers share it.
+    pub checkpoints: u64,
+    /// `[steps of a chunk, B, D, H]`: c after each step of a chunk.
+    pub c_seq: u64,
+    /// All of them together.
+    pub elements: u64,
+}
+
+impl Carry {
+    pub fn new(problem: &Problem, chunk: usize) -> Self {
+        let has_c = u64::from(problem.sizes.cell.has_c());
+        let (h_size, c_size) = (elements(problem.h_shape()), has_c * elements(problem.c_shape()));
+        let step = c_size / problem.sizes.num_layers as u64;
+        let chunks = problem.seq_len.div_ceil(chunk) as u64;
+        let c = h_size;
+        let h0 = c + c_size;
+        let c0 = h0 + h_size;
+        let checkpoints = c0 + c_size;
+        let c_seq = checkpoints + chunks * step;
+        let elements = c_seq + chunk as u64 * step;
+        Carry { h: 0, c, h0, c0, checkpoints, c_seq, elements }
+    }
+}
+
+/// Words of a row of a layer's transposed w_hh, and of one direction of it: `[H][t_words]`, then a row of peepholes.
+pub(crate) fn transposed_words(problem: &Problem) -> (u64, u64) {
+    let sizes = &problem.sizes;
+    let word_bytes = WeightLayout::new(*sizes).word_bytes();
+    let t_words = round_up(sizes.recurrent_size() as u64, 16 / word_bytes);
+    let h = sizes.hidden_size as u64;
+    (t_words, h * t_words + round_up(h, 16 / word_bytes))
+}
+
+impl BackwardPlan {
+    /// Bytes of the buffers that the backward pass needs beside the caller's arrays.
+    pub fn memory(&self) -> BackwardMemory {
+        let sizes = &self.problem.sizes;
+        let layout = WeightLayout::new(*sizes);
+        let y_bytes = 4 * elements(self.problem.y_shape());
+        let between = sizes.num_layers as u64 - 1;
+        let sections = (0..sizes.num_layers.min(2)).map(|layer| layout.section(layer).1);
+        BackwardMemory {
+            reserve_bytes: between * section_bytes(y_bytes),
+            gates_bytes: x_proj_step_bytes(&self.problem) * self.chunk as u64,
+            carry_bytes: 4 * Carry::new(&self.problem, self.chunk).elements,
+            weights_t_bytes: sizes.num_directions() as u64
+                * transposed_words(&self.problem).1
+                * layout.word_bytes(),
+            d_between_bytes: between.min(2) * y_bytes,
+            d_packed_bytes: sections.max().unwrap_or(0) * layout.word_bytes(),
+        }
+    }
+}
+
+/// The sequences in one buffer begin at a multiple of what any device may demand of a binding.
+pub(crate) fn section_bytes(bytes: u64) -> u64 {
+    round_up(bytes, 256)
+}
+
+impl fmt::Display for BackwardPlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "backward of {}", of(&self.problem))?;
+        writeln!(f, "  schedule  {}: {}", self.schedule, self.reasons[0])?;
+        writeln!(f, "  kernel    {}, {} dispatches", self.kernel.name(), self.dispatches)?;
+        for reason in &self.reasons[1..] {
+            writeln!(f, "            {reason}")?;
+        }
+        let memory = self.memory();
+        write!(
+            f,
+            "  memory    kept by forward {}, gates {}, states and c {}, w_hh transposed {}, between layers {}, \
+             gradients of a layer's weights {}",
+            Bytes(memory.reserve_bytes),
+            Bytes(memory.gates_bytes),
+            Bytes(memory.carry_bytes),
+            Bytes(memory.weights_t_bytes),
+            Bytes(memory.d_between_bytes),
+            Bytes(memory.d_packed_bytes),
+        )
+    }
+}

@@ -1,0 +1,334 @@
+//! Runs that a backward pass follows, and that pass.
+
+use super::backward::{BackwardRole, Wanted};
+use super::engine::Engine;
+use super::executable::{Bound, Executable};
+use super::io::{Part, check_state_array, run_sizes};
+use super::program::Program;
+use super::recent::Recent;
+use crate::caps::check_limit;
+use crate::error::{Error, Result};
+use crate::gpu::{DeviceArray, Gpu};
+use crate::plan::{BackwardPlan, Carry, plan_backward, section_bytes};
+use crate::problem::{InputKind, Problem};
+use crate::tensors::flat_len;
+
+/// What a training run keeps for its backward pass beside x, y and the initial states: the outputs of the lower layers
+/// (cuDNN's reserve space). It can serve one run after the other; from a run to its backward pass it belongs to them.
+#[derive(Clone, Debug)]
+pub struct Reserve {
+    gpu: Gpu,
+    problem: Problem,
+    buffer: wgpu::Buffer,
+}
+
+/// The arrays of an encoded backward pass, see [`Layer::encode_backward`](crate::Layer::encode_backward). Those of the
+/// run before it must be as they were after it; shapes as there, a gradient has the shape of what it is of.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct BackwardIo<'a> {
+    /// The run's input.
+    pub x: &'a DeviceArray,
+    /// The run's output.
+    pub y: &'a DeviceArray,
+    /// What the run kept.
+    pub reserve: &'a Reserve,
+    /// The run's initial hidden state; none is zero.
+    pub h0: Option<&'a DeviceArray>,
+    /// The run's initial cell state (LSTM); none is zero.
+    pub c0: Option<&'a DeviceArray>,
+    /// The run's lengths, `[B]`.
+    pub lengths: Option<&'a DeviceArray<u32>>,
+    /// The gradient of y; nothing beyond a row's length has an effect.
+    pub d_y: &'a DeviceArray,
+    /// The gradient of the final hidden state; none is zero.
+    pub d_h_n: Option<&'a DeviceArray>,
+    /// The gradient of the final cell state (LSTM); none is zero.
+    pub d_c_n: Option<&'a DeviceArray>,
+    /// Where to put the gradient of x.
+    pub d_x: Option<&'a DeviceArray>,
+    /// Where to put the gradient of the initial hidden state.
+    pub d_h0: Option<&'a DeviceArray>,
+    /// Where to put the gradient of the initial cell state (LSTM).
+    pub d_c0: Option<&'a DeviceArray>,
+    /// Where to put the gradients of all weights, one tensor behind the other: see
+    /// [`Layer::weight_tensors`](crate::Layer::weight_tensors).
+    pub d_weights: Option<&'a DeviceArray>,
+    /// The gradients of the weights are added to what is in `d_weights`, instead of taking its place.
+    pub accumulate: bool,
+}
+
+impl<'a> BackwardIo<'a> {
+    /// Of a run from zero states with rows of full length, of whose outputs only y has a gradient; none wanted yet.
+    pub fn new(
+        x: &'a DeviceArray,
+        y: &'a DeviceArray,
+        reserve: &'a Reserve,
+        d_y: &'a DeviceArray,
+    ) -> Self {
+        BackwardIo {
+            x,
+            y,
+            reserve,
+            h0: None,
+            c0: None,
+            lengths: None,
+            d_y,
+            d_h_n: None,
+            d_c_n: None,
+            d_x: None,
+            d_h0: None,
+            d_c0: None,
+            d_weights: None,
+            accumulate: false,
+        }
+    }
+
+    fn wanted(&self) -> Wanted {
+        Wanted {
+            d_x: self.d_x.is_some(),
+            d_weights: self.d_weights.is_some(),
+            accumulate: self.accumulate,
+        }
+    }
+
+    /// The arrays that kernels use, a buffer for each role or what stands in for one that is not used.
+    fn buffers(&self) -> [&'a wgpu::Buffer; 7] {
+        [
+            self.x.buffer(),
+            self.y.buffer(),
+            self.reserve.buffer(),
+            self.lengths.map_or(self.reserve.buffer(), DeviceArray::buffer),
+            self.d_y.buffer(),
+            self.d_x.map_or(self.reserve.buffer(), DeviceArray::buffer),
+            self.d_weights.map_or(self.reserve.buffer(), DeviceArray::buffer),
+        ]
+    }
+}
+
+impl Reserve {
+    pub(super) fn buffer(&self) -> &wgpu::Buffer {
+        &self.buffer
+    }
+
+    pub(super) fn check(&self, gpu: &Gpu, problem: &Problem) -> Result<()> {
+        if !self.gpu.is(gpu) {
+            return Err(Error::WrongDevice { argument: "reserve".into() });
+        }
+        let sizes = |problem: &Problem| {
+            let Problem { sizes, seq_len, batch, .. } = problem;
+            format!("one of seq_len {seq_len} and batch {batch} of {sizes:?}")
+        };
+        let (expected, given) = (sizes(problem), sizes(&self.problem));
+        if expected == given {
+            return Ok(());
+        }
+        Err(Error::argument("reserve", expected, given))
+    }
+}
+
+/// What backward passes must have in common to share a workspace.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct BackwardShape {
+    problem: Problem,
+    wanted: Wanted,
+}
+
+/// What a backward pass of one shape needs on the device.
+#[derive(Debug)]
+pub(super) struct BackwardWorkspace {
+    problem: Problem,
+    offsets: Carry,
+    executable: Executable<BackwardRole>,
+    gates: wgpu::Buffer,
+    carry: wgpu::Buffer,
+    weights_t: wgpu::Buffer,
+    d_between: [wgpu::Buffer; 2],
+    d_packed: wgpu::Buffer,
+    bound: Recent<[wgpu::Buffer; 7], Bound>,
+}
+
+impl BackwardWorkspace {
+    fn new(engine: &Engine, plan: &BackwardPlan, wanted: Wanted) -> Self {
+        use wgpu::BufferUsages as Usage;
+        let gpu = &engine.gpu;
+        let memory = plan.memory();
+        let alignment = gpu.caps().min_storage_buffer_offset_alignment;
+        let program =
+            Program::backward(plan, &engine.cell_options, &engine.tensors, wanted, alignment);
+        let between = plan.problem.sizes.num_layers - 1;
+        let d_between = |at: usize| {
+            let is_used = at < between;
+            let bytes = if is_used { memory.d_between_bytes / between.min(2) as u64 } else { 0 };
+            gpu.create_buffer("d_between", bytes, Usage::STORAGE)
+        };
+        BackwardWorkspace {
+            problem: plan.problem,
+            offsets: Carry::new(&plan.problem, plan.chunk),
+            executable: Executable::new(gpu, program),
+            gates: gpu.create_buffer("gates", memory.gates_bytes, Usage::STORAGE),
+            carry: gpu.create_buffer(
+                "carry",
+                memory.carry_bytes,
+                Usage::STORAGE | Usage::COPY_SRC | Usage::COPY_DST,
+            ),
+            weights_t: gpu.create_buffer("weights_t", memory.weights_t_bytes, Usage::STORAGE),
+            d_between: [0, 1].map(d_between),
+            d_packed: gpu.create_buffer("d_packed", memory.d_packed_bytes, Usage::STORAGE),
+            bound: Recent::new(),
+        }
+    }
+
+    fn bind(&self, engine: &Engine, buffers: &[wgpu::Buffer; 7]) -> Bound {
+        let [x, y, between, lengths, d_y, d_x, d_weights] = buffers;
+        let bytes = |shape: [usize; 3]| 4 * shape.iter().map(|n| *n as u64).product::<u64>();
+        let (x_bytes, y_bytes) = (bytes(self.problem.x_shape()), bytes(self.problem.y_shape()));
+        let whole = |buffer| (buffer, 0, wgpu::Buffer::size(buffer));
+        self.executable.bind(&engine.gpu, |role| {
+            let (buffer, offset, size) = match role {
+                BackwardRole::Weights { offset, size } => (&engine.weights, offset, size),
+                BackwardRole::X => (x, 0, x_bytes),
+                BackwardRole::Y => (y, 0, y_bytes),
+                BackwardRole::Between(at) => (between, at as u64 * section_bytes(y_bytes), y_bytes),
+                BackwardRole::Lengths => (lengths, 0, 4 * self.problem.batch as u64),
+                BackwardRole::WeightsT => whole(&self.weights_t),
+                BackwardRole::Gates => whole(&self.gates),
+                BackwardRole::Carry => whole(&self.carry),
+                BackwardRole::DY => (d_y, 0, y_bytes),
+                BackwardRole::DX => (d_x, 0, x_bytes),
+                BackwardRole::DBetween(at) => whole(&self.d_between[at]),
+                BackwardRole::DPacked => whole(&self.d_packed),
+                BackwardRole::DWeights => (d_weights, 0, 4 * flat_len(&engine.tensors) as u64),
+            };
+            wgpu::BufferBinding { buffer, offset, size: wgpu::BufferSize::new(size) }
+        })
+    }
+
+    /// The parts of `carry` that states are copied to or from: first element and bytes of h, and of c where there is one.
+    fn part(&self, first: u64, is_c: bool) -> (u64, u64) {
+        let (shape, exists) = match is_c {
+            true => (self.problem.c_shape(), self.problem.sizes.cell.has_c()),
+            false => (self.problem.h_shape(), true),
+        };
+        let elements: u64 = shape.iter().map(|n| *n as u64).product();
+        (4 * first, if exists { 4 * elements } else { 0 })
+    }
+
+    fn record(
+        &self,
+        gpu: &Gpu,
+        encoder: &mut wgpu::CommandEncoder,
+        io: &BackwardIo<'_>,
+        bound: &Bound,
+    ) {
+        let Carry { h, c, h0, c0, .. } = self.offsets;
+        for (first, is_c, array) in
+            [(h, false, io.d_h_n), (c, true, io.d_c_n), (h0, false, io.h0), (c0, true, io.c0)]
+        {
+            let (offset, bytes) = self.part(first, is_c);
+            match array {
+                Some(array) => {
+                    encoder.copy_buffer_to_buffer(array.buffer(), 0, &self.carry, offset, bytes);
+                }
+                None if bytes > 0 => encoder.clear_buffer(&self.carry, offset, Some(bytes)),
+                None => {}
+            }
+        }
+        self.executable.record(gpu, encoder, bound);
+        for (first, is_c, array) in [(h, false, io.d_h0), (c, true, io.d_c0)] {
+            let (offset, bytes) = self.part(first, is_c);
+            if let Some(array) = array {
+                encoder.copy_buffer_to_buffer(&self.carry, offset, array.buffer(), 0, bytes);
+            }
+        }
+    }
+}
+
+impl Engine {
+    pub fn plan_backward(&self, problem: &Problem) -> Result<BackwardPlan> {
+        plan_backward(problem, self.gpu.caps(), &self.backward)
+    }
+
+    pub fn reserve(&self, seq_len: usize, batch: usize) -> Result<Reserve> {
+        let problem = self.problem(seq_len, batch, InputKind::Features, false)?;
+        let problem = Problem { is_training: true, ..problem };
+        let bytes = self.plan_backward(&problem)?.memory().reserve_bytes;
+        let what = "the outputs of the lower layers";
+        check_limit(what, bytes, "max_buffer_size", self.gpu.caps().max_buffer_size)?;
+        let usage = wgpu::BufferUsages::STORAGE;
+        let buffer = self.gpu.scoped(|| Ok(self.gpu.create_buffer("reserve", bytes, usage)))?;
+        Ok(Reserve { gpu: self.gpu.clone(), problem, buffer })
+    }
+
+    /// Records a backward pass on the caller's buffers.
+    pub fn encode_backward(
+        &self,
+        encoder: &mut wgpu::CommandEncoder,
+        io: &BackwardIo<'_>,
+    ) -> Result<()> {
+        let problem = self.check_backward(io)?;
+        let shape = BackwardShape { problem, wanted: io.wanted() };
+        let make = || {
+            let plan = self.plan_backward(&problem)?;
+            Ok(BackwardWorkspace::new(self, &plan, io.wanted()))
+        };
+        self.backward_workspaces.scoped(&self.gpu, shape, make, |workspace| {
+            let key = io.buffers().map(Clone::clone);
+            let bound =
+                workspace.bound.get_or_make(key.clone(), || Ok(workspace.bind(self, &key)))?;
+            workspace.record(&self.gpu, encoder, io, &bound);
+            Ok(())
+        })
+    }
+
+    fn check_backward(&self, io: &BackwardIo<'_>) -> Result<Problem> {
+        let gpu = &self.gpu;
+        let (seq_len, batch) = run_sizes(InputKind::Features, io.x.shape(), self.batch_first)?;
+        let problem = self.problem(seq_len, batch, InputKind::Features, io.lengths.is_some())?;
+        let problem = Problem { is_training: true, ..problem };
+        io.reserve.check(gpu, &problem)?;
+        io.x.check("x", gpu, &problem.x_shape())?;
+        io.y.check("y", gpu, &problem.y_shape())?;
+        io.d_y.check("d_y", gpu, &problem.y_shape())?;
+        if let Some(d_x) = io.d_x {
+            d_x.check("d_x", gpu, &problem.x_shape())?;
+        }
+        if let Some(lengths) = io.lengths {
+            lengths.check("lengths", gpu, &[batch])?;
+        }
+        if let Some(d_weights) = io.d_weights {
+            d_weights.check("d_weights", gpu, &[flat_len(&self.tensors)])?;
+        }
+        self.check_states(io, &problem)?;
+        check_written(io)?;
+        Ok(problem)
+    }
+
+    fn check_states(&self, io: &BackwardIo<'_>, problem: &Problem) -> Result<()> {
+        use wgpu::BufferUsages as Usage;
+        let arrays = [
+            ("h0", Part::H, io.h0, Usage::COPY_SRC),
+            ("c0", Part::C, io.c0, Usage::COPY_SRC),
+            ("d_h_n", Part::H, io.d_h_n, Usage::COPY_SRC),
+            ("d_c_n", Part::C, io.d_c_n, Usage::COPY_SRC),
+            ("d_h0", Part::H, io.d_h0, Usage::COPY_DST),
+            ("d_c0", Part::C, io.d_c0, Usage::COPY_DST),
+        ];
+        arrays.into_iter().try_for_each(|array| check_state_array(&self.gpu, problem, array))
+    }
+}
+
+/// A kernel may not write what another reads.
+fn check_written(io: &BackwardIo<'_>) -> Result<()> {
+    let read = [("x", io.x.buffer()), ("y", io.y.buffer()), ("d_y", io.d_y.buffer())];
+    let lengths = io.lengths.map(|lengths| ("lengths", lengths.buffer()));
+    let d_x = io.d_x.map(|d_x| ("d_x", d_x.buffer()));
+    let d_weights = io.d_weights.map(|d_weights| ("d_weights", d_weights.buffer()));
+    let others: Vec<_> = read.into_iter().chain(lengths).chain(d_x).collect();
+    for (name, buffer) in [d_x, d_weights].into_iter().flatten() {
+        if let Some((other, _)) = others.iter().find(|other| other.0 != name && other.1 == buffer) {
+            return Err(Error::argument(name, "a buffer of its own", format!("that of {other}")));
+        }
+    }
+    Ok(())
+}
