@@ -14,7 +14,7 @@ use naga::{
 use wgpu_rnn::kernels::recurrence::{MAX_SLICES, NONE};
 use wgpu_rnn::kernels::{
     self, Access, BackwardParams, BackwardSlice, Choice, GatherParams, GradientParams, Kernel,
-    MatmulParams, Phases, RecurrenceParams, Slice as SliceParams, TransposeParams,
+    MatmulParams, Phases, RecurrenceParams, Slice as SliceParams, TransposeParams, UnpackParams,
 };
 use wgpu_rnn::{Activation, Activations, Cell, CellOptions, DeviceCaps};
 
@@ -151,13 +151,15 @@ fn host_structs() -> Structs {
         batch,
         first_step,
         seq_len,
+        a_first,
         stride_t,
         stride_b,
+        stride_z,
         weights,
         weights_stride,
         reverse,
         num_slices,
-        h0,
+        out_row,
     });
     let gather = host_struct!(GatherParams {
         rows,
@@ -181,18 +183,19 @@ fn host_structs() -> Structs {
         inner,
         columns,
         batch,
-        chunk_step,
+        d_row,
         first_step,
         seq_len,
+        a_first,
         stride_t,
         stride_b,
+        stride_z,
         weights,
         weights_stride,
         reverse,
         num_slices,
         slice,
         ones,
-        h0,
         accumulate,
     });
     let transpose = host_struct!(TransposeParams {
@@ -205,6 +208,16 @@ fn host_structs() -> Structs {
         weights_stride,
         out_stride,
         has_peepholes,
+    });
+    let unpack = host_struct!(UnpackParams {
+        units,
+        columns,
+        first,
+        row_stride,
+        unit_stride,
+        out,
+        accumulate,
+        lanes,
     });
     let backward = host_struct!(BackwardParams {
         hidden_size,
@@ -292,6 +305,7 @@ fn host_structs() -> Structs {
         ("GatherParams", gather),
         ("GradientParams", gradient),
         ("TransposeParams", transpose),
+        ("UnpackParams", unpack),
         ("BackwardParams", backward),
         ("BackwardSlice", backward_slice),
         ("MatmulParams", matmul),

@@ -11,7 +11,7 @@ pub mod unpack;
 pub use backward::{BackwardParams, BackwardSlice, CellStates, SequenceBackward, StepBackward};
 pub use gather::{Gather, GatherParams};
 pub use gradient::{Gradient, GradientParams, Of, Transpose, TransposeParams};
-pub use matmul::{Matmul, MatmulParams, Operand, Store, Tile};
+pub use matmul::{Matmul, MatmulParams, Store, Tile};
 pub use recurrence::{
     CellKernel, Choice, Input, Phase, Phases, RecurrenceParams, Sequence, Slice, Step,
 };
@@ -85,10 +85,9 @@ impl Kernel {
                 let all = &[(1, Read), (2, Read), (3, ReadWrite), (4, Read)];
                 (if *is_by_token { &all[..] } else { &all[..3] }, *has_lengths)
             }
-            Kernel::Matmul(kernel) => {
-                let all = &[(1, Read), (2, Read), (3, ReadWrite), (4, Read)];
-                let has_h0 = kernel.operand() == Operand::H;
-                (if has_h0 { &all[..] } else { &all[..3] }, kernel.has_lengths)
+            Kernel::Matmul(Matmul { has_lengths, .. })
+            | Kernel::Gradient(Gradient { has_lengths, .. }) => {
+                (&[(1, Read), (2, Read), (3, ReadWrite)][..], *has_lengths)
             }
             Kernel::Step(Step { cell, .. }) | Kernel::Sequence(Sequence { cell, .. }) => {
                 let all = &[(1, Read), (2, Read), (3, ReadWrite), (4, ReadWrite)];
@@ -100,11 +99,6 @@ impl Kernel {
             | Kernel::SequenceBackward(SequenceBackward { cell, .. }) => {
                 let all = &[(1, Read), (2, ReadWrite), (3, ReadWrite), (4, Read), (6, Read)];
                 (&all[..], cell.has_lengths)
-            }
-            Kernel::Gradient(kernel) => {
-                let all = &[(1, Read), (2, Read), (3, ReadWrite), (4, Read)];
-                let has_h0 = kernel.of == Of::Weights(Operand::H);
-                (if has_h0 { &all[..] } else { &all[..3] }, kernel.has_lengths)
             }
         };
         let lengths = has_lengths.then_some((LENGTHS_BINDING, Read));
@@ -203,6 +197,7 @@ fn compose(constants: &[(&str, u32)], files: &[&str]) -> String {
     std::iter::once(prelude.as_str()).chain(files.iter().copied()).collect::<Vec<_>>().join("\n")
 }
 
+const OPERAND: &str = include_str!("../../shaders/operand.wgsl");
 const TIME_OF: &str = include_str!("../../shaders/time_of.wgsl");
 /// For products that take any four neighbouring columns as one.
 const QUADS_AS_GATES: &str = "alias Gates = vec4<f32>;\n";

@@ -6,7 +6,7 @@ use super::describe::{Bytes, elements, of, x_proj_step_bytes};
 use super::{MAX_CHUNK, Options, Planner, Schedule, WORKGROUP_FLOPS, check_request};
 use crate::caps::{DeviceCaps, check_limit};
 use crate::error::{Error, Result};
-use crate::kernels::{Gradient, Kernel, Of, Operand, Phases, SequenceBackward, StepBackward, Tile};
+use crate::kernels::{Gradient, Kernel, Of, Phases, SequenceBackward, StepBackward, Tile};
 use crate::pack::{WeightLayout, round_up};
 use crate::problem::{InputKind, Problem};
 
@@ -34,6 +34,8 @@ pub struct BackwardPlan {
     pub reasons: Vec<String>,
     pub(crate) kernel: Kernel,
     pub(crate) tile: Tile,
+    pub(crate) weight_gradient: Gradient,
+    pub(crate) input_gradient: Gradient,
     /// The most time steps that a run of the kernel over a part of a chunk is about.
     pub(crate) range: usize,
     /// The most time steps that one dispatch sums the weights' gradients over.
@@ -151,6 +153,8 @@ impl Planner<'_> {
             reasons: vec![reason, rows_reason, chunk_reason],
             kernel,
             tile: Tile::of(self.caps),
+            weight_gradient: Gradient::new(Of::Weights, self.caps, problem.has_lengths),
+            input_gradient: Gradient::new(Of::Input, self.caps, problem.has_lengths),
             range,
             gradient_steps,
         })
@@ -204,8 +208,7 @@ impl Planner<'_> {
 
     /// The most time steps that a kernel sums weight gradients over before it runs out of iterations.
     fn gradient_steps(&self) -> Result<usize> {
-        let kernel =
-            Gradient { of: Of::Weights(Operand::X), has_lengths: self.problem.has_lengths };
+        let kernel = Gradient::new(Of::Weights, self.caps, self.problem.has_lengths);
         let batch = self.problem.batch as u64;
         let what = "the loops of the weights' gradient of one time step";
         self.caps.check_iterations(what, kernel.iterations(batch))?;

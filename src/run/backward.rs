@@ -1,11 +1,10 @@
 //! The program of a backward pass.
 
-use super::program::{Chunk, Dispatch, Places, Program};
+use super::program::{Chunk, Dispatch, Places, Program, Strides};
 use crate::cell::{CellOptions, Flavour};
 use crate::kernels::{
-    BackwardParams, BackwardSlice, CellKernel, CellStates, Gradient, GradientParams, Kernel,
-    Matmul, MatmulParams, Of, Operand, Phases, Store, Transpose, TransposeParams, Unpack,
-    UnpackParams,
+    BackwardParams, BackwardSlice, CellKernel, CellStates, GradientParams, Kernel, Matmul,
+    MatmulParams, Phases, Store, Transpose, TransposeParams, Unpack, UnpackParams,
 };
 use crate::pack::Place;
 use crate::plan::{BackwardPlan, Carry, transposed_words};
@@ -50,6 +49,24 @@ pub struct Wanted {
     pub d_weights: bool,
     /// The gradients of the weights are added to what is there.
     pub accumulate: bool,
+}
+
+/// The rows that some steps of a chunk multiply with weights.
+struct Operand {
+    role: BackwardRole,
+    steps: Chunk,
+    /// How many steps before those that use them the rows were made.
+    delay: usize,
+    /// Elements of a row.
+    inner: u32,
+    /// Their first row of weights, in groups of four columns.
+    weights: u32,
+    /// Whether that is the bias, and rows begin with a 1.
+    has_bias: bool,
+    /// The first element of all.
+    first: u32,
+    /// From step to step, row to row, direction to direction.
+    strides: [u32; 3],
 }
 
 struct Builder<'a> {
@@ -135,8 +152,10 @@ impl Builder<'_> {
 
     /// The pre-activations of a chunk, and c of an LSTM.
     fn recompute(&mut self, chunk: Chunk) {
-        self.multiply(chunk, Store::Gates);
-        self.multiply(chunk, Store::MoreGates);
+        self.multiply(chunk, self.x_of(chunk));
+        for h in self.h_of(chunk) {
+            self.multiply(chunk, h);
+        }
         let Problem { sizes, batch, .. } = self.plan.problem;
         if sizes.cell.has_c() {
             let cell = CellKernel { has_lengths: false, ..self.cell };
@@ -149,46 +168,86 @@ impl Builder<'_> {
         }
     }
 
-    /// A product of a whole chunk: with x, or with h of the step before.
-    fn multiply(&mut self, chunk: Chunk, store: Store) {
+    /// The rows of x that some steps multiply with w_ih.
+    fn x_of(&self, range: Chunk) -> Operand {
+        let Strides { t, b } = self.places.input_strides(range.layer);
+        Operand {
+            role: self.input_of(range.layer),
+            steps: range,
+            delay: 0,
+            inner: self.plan.problem.sizes.layer_input_size(range.layer) as u32,
+            weights: 0,
+            has_bias: true,
+            first: 0,
+            strides: [t, b, 0],
+        }
+    }
+
+    /// The rows of h that some steps multiply with w_hh: h0 where they are the first, then what the steps before them
+    /// put out.
+    fn h_of(&self, range: Chunk) -> Vec<Operand> {
+        let Problem { sizes, batch, .. } = self.plan.problem;
+        let r = sizes.recurrent_size() as u32;
+        let weights = self.places.groups(self.places.layout.w_hh(range.layer, 0)) as u32;
+        let Chunk { first_step, num_steps, .. } = range;
+        let h0 = (first_step == 0).then(|| Operand {
+            role: BackwardRole::Carry,
+            steps: Chunk { num_steps: 1, ..range },
+            delay: 0,
+            inner: r,
+            weights,
+            has_bias: false,
+            first: self.h0_of(range.layer, 0),
+            strides: [0, r, batch as u32 * r],
+        });
+        let given = usize::from(first_step == 0);
+        let steps = Chunk { first_step: first_step + given, num_steps: num_steps - given, ..range };
+        let Strides { t, b } = self.places.output_strides();
+        let h = (steps.num_steps > 0).then(|| Operand {
+            role: self.output_of(range.layer),
+            steps,
+            delay: 1,
+            inner: r,
+            weights,
+            has_bias: false,
+            first: 0,
+            strides: [t, b, r],
+        });
+        h0.into_iter().chain(h).collect()
+    }
+
+    /// The product of an operand and its weights, for steps of a chunk.
+    fn multiply(&mut self, chunk: Chunk, operand: Operand) {
         let Problem { sizes, batch, seq_len, has_lengths, .. } = self.plan.problem;
-        let kernel = Matmul { store, tile: self.plan.tile, has_lengths };
-        let rows = (chunk.num_steps * batch) as u64;
+        let Operand { role, steps, delay, inner, weights, has_bias, first, strides } = operand;
+        let rows = (steps.num_steps * batch) as u64;
         let columns = self.places.groups(self.places.layout.row_words());
-        let (source, strides, inner, weights) = match kernel.operand() {
-            Operand::X => (
-                self.input_of(chunk.layer),
-                self.places.input_strides(chunk.layer),
-                sizes.layer_input_size(chunk.layer),
-                0,
-            ),
-            // The kernel takes the row before the first for the bias.
-            Operand::H => (
-                self.output_of(chunk.layer),
-                self.places.output_strides(),
-                sizes.recurrent_size(),
-                self.places.groups(self.places.layout.w_hh(chunk.layer, 0)) - columns,
-            ),
+        // The kernel takes weights to lie behind a bias.
+        let (store, weights) = match has_bias {
+            true => (Store::Gates, weights),
+            false => (Store::MoreGates, weights - columns as u32),
         };
+        let kernel = Matmul { store, tile: self.plan.tile, has_lengths };
         let params = MatmulParams {
             rows: rows as u32,
-            inner: inner as u32,
+            inner,
             columns: columns as u32,
             features: 4 * columns as u32,
             batch: batch as u32,
-            first_step: chunk.first_step as u32,
+            first_step: (steps.first_step - delay) as u32,
             seq_len: seq_len as u32,
-            stride_t: strides.t,
-            stride_b: strides.b,
-            weights: weights as u32,
+            a_first: first,
+            stride_t: strides[0],
+            stride_b: strides[1],
+            stride_z: strides[2],
+            weights,
             weights_stride: self.places.groups(self.places.layout.bias(chunk.layer, 1)) as u32,
             reverse: self.places.reverse_bits(),
             num_slices: sizes.num_directions() as u32,
-            h0: self.h0_of(chunk.layer, 0),
+            out_row: ((steps.first_step - chunk.first_step) * batch) as u32,
         };
         let grid = kernel.grid(rows, columns, sizes.num_directions() as u64);
-        let mut roles = vec![self.layer_weights(chunk.layer), source, BackwardRole::Gates];
-        roles.extend((kernel.operand() == Operand::H).then_some(BackwardRole::Carry));
+        let mut roles = vec![self.layer_weights(chunk.layer), role, BackwardRole::Gates];
         roles.extend(has_lengths.then_some(BackwardRole::Lengths));
         self.push(Kernel::Matmul(kernel), grid, roles, bytemuck::bytes_of(&params));
     }
@@ -271,49 +330,45 @@ impl Builder<'_> {
 
     /// The bias and w_ih, then w_hh. `accumulate`: a later chunk has left its share.
     fn weight_gradients(&mut self, chunk: Chunk, accumulate: bool) {
-        let Problem { sizes, has_lengths, .. } = self.plan.problem;
-        let ranges = chunk.ranges(self.plan.gradient_steps);
-        let (input, output) = (self.input_of(chunk.layer), self.output_of(chunk.layer));
-        for (at, range) in ranges.rev().enumerate() {
-            let shared = GradientParams {
-                accumulate: (accumulate || at > 0).into(),
-                ..self.gradient_params(chunk, range)
-            };
-            let strides = self.places.input_strides(chunk.layer);
-            let x = GradientParams {
-                inner: sizes.layer_input_size(chunk.layer) as u32,
-                stride_t: strides.t,
-                stride_b: strides.b,
-                ones: 1,
-                ..shared
-            };
-            let strides = self.places.output_strides();
-            let h = GradientParams {
-                inner: sizes.recurrent_size() as u32,
-                stride_t: strides.t,
-                stride_b: strides.b,
-                weights: self.places.groups(self.places.layout.w_hh(chunk.layer, 0)) as u32,
-                h0: self.h0_of(chunk.layer, 0),
-                ..shared
-            };
-            for (operand, source, params) in [(Operand::X, input, x), (Operand::H, output, h)] {
-                let kernel = Gradient { of: Of::Weights(operand), has_lengths };
-                let rows = (params.ones + params.inner).into();
-                let directions = sizes.num_directions() as u64;
-                let grid = Gradient::grid(rows, params.columns.into(), directions);
-                let mut roles = vec![BackwardRole::Gates, source, BackwardRole::DPacked];
-                roles.extend((operand == Operand::H).then_some(BackwardRole::Carry));
-                roles.extend(has_lengths.then_some(BackwardRole::Lengths));
-                self.push(Kernel::Gradient(kernel), grid, roles, bytemuck::bytes_of(&params));
+        let ranges = chunk.ranges(self.plan.gradient_steps).rev();
+        let x = ranges.clone().map(|range| self.x_of(range)).collect();
+        let h = ranges.flat_map(|range| self.h_of(range).into_iter().rev()).collect();
+        for operands in [x, h] as [Vec<_>; 2] {
+            for (at, operand) in operands.into_iter().enumerate() {
+                self.weight_gradient(chunk, operand, accumulate || at > 0);
             }
         }
+    }
+
+    fn weight_gradient(&mut self, chunk: Chunk, operand: Operand, accumulate: bool) {
+        let Operand { role, steps, delay, inner, weights, has_bias, first, strides } = operand;
+        let shared = self.gradient_params(chunk, steps);
+        let params = GradientParams {
+            inner,
+            first_step: shared.first_step - delay as u32,
+            a_first: first,
+            stride_t: strides[0],
+            stride_b: strides[1],
+            stride_z: strides[2],
+            weights,
+            ones: has_bias.into(),
+            accumulate: accumulate.into(),
+            ..shared
+        };
+        let Problem { sizes, has_lengths, .. } = self.plan.problem;
+        let kernel = self.plan.weight_gradient;
+        let (rows, directions) = (u64::from(params.ones + inner), sizes.num_directions() as u64);
+        let grid = kernel.grid(rows, params.columns.into(), directions);
+        let mut roles = vec![BackwardRole::Gates, role, BackwardRole::DPacked];
+        roles.extend(has_lengths.then_some(BackwardRole::Lengths));
+        self.push(Kernel::Gradient(kernel), grid, roles, bytemuck::bytes_of(&params));
     }
 
     /// Both directions into one, the first in place of what is there.
     fn input_gradients(&mut self, chunk: Chunk) {
         let Problem { sizes, has_lengths, .. } = self.plan.problem;
         let strides = self.places.input_strides(chunk.layer);
-        let kernel = Gradient { of: Of::Input, has_lengths };
+        let kernel = self.plan.input_gradient;
         for direction in 0..sizes.num_directions() {
             let shared = self.gradient_params(chunk, chunk);
             let params = GradientParams {
@@ -326,7 +381,7 @@ impl Builder<'_> {
                 accumulate: (direction > 0).into(),
                 ..shared
             };
-            let grid = Gradient::grid(params.rows.into(), params.inner.into(), 1);
+            let grid = kernel.grid(params.rows.into(), params.inner.into(), 1);
             let d_input = match chunk.layer.checked_sub(1) {
                 None => BackwardRole::DX,
                 Some(below) => BackwardRole::DBetween(below % 2),
@@ -344,7 +399,7 @@ impl Builder<'_> {
             rows: (range.num_steps * batch) as u32,
             columns: self.places.groups(layout.row_words()) as u32,
             batch: batch as u32,
-            chunk_step: chunk.first_step as u32,
+            d_row: ((range.first_step - chunk.first_step) * batch) as u32,
             first_step: range.first_step as u32,
             seq_len: seq_len as u32,
             weights_stride: self.places.groups(layout.bias(chunk.layer, 1)) as u32,
