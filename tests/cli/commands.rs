@@ -18,6 +18,7 @@ pub fn tests() -> Vec<CliTest> {
         bare_test("inspect::unusable_files", inspect_unusable),
         bare_test("plan::webgpu", plan_webgpu),
         bare_test("plan::cells", plan_cells),
+        bare_test("plan::backward", plan_backward),
         test("plan::adapter", plan_adapter),
         bare_test("plan::impossible", plan_impossible),
         test("bench::every_schedule", bench),
@@ -125,6 +126,28 @@ fn plan_cells() {
         assert_eq!(problem["hidden_size"], hidden_size, "{arguments}");
         assert_eq!(problem["bidirectional"], bidirectional, "{arguments}");
     }
+}
+
+fn plan_backward() {
+    let forward = "plan --shape 10,4,3,5,2 --cell gru --caps webgpu";
+    let both = call(&format!("{forward} --backward --checkpoint 3")).expect(0);
+    both.says("gru")
+        .says("backward of GRU T=10 B=4")
+        .says("4 chunks of 3 steps")
+        .says("transposed");
+    assert!(!call(forward).expect(0).out.contains("backward"));
+    let value = call(&format!("{forward} --backward --schedule stepwise --json")).expect(0).json();
+    let backward = &value["backward"];
+    assert_eq!((&backward["schedule"], &backward["chunk"]), (&"stepwise".into(), &10.into()));
+    assert!(backward["memory"]["reserve_bytes"].as_u64().unwrap() >= 4 * 10 * 4 * 5);
+    assert!(call(&format!("{forward} --json")).expect(0).json()["backward"].is_null());
+
+    let refused = |options: &str, reason: &str| {
+        call(&format!("{forward} {options}")).expect(2).complains(reason);
+    };
+    refused("--checkpoint 3", "--backward");
+    refused("--backward --checkpoint 0", "`chunk` is 0");
+    refused("--backward --schedule wavefront", "backward");
 }
 
 fn plan_adapter() {
