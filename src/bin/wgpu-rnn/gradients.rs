@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use wgpu_rnn::ndarray::ArrayD;
-use wgpu_rnn::{Gradients, Kind, LayerWeights, reference};
+use wgpu_rnn::{Gradients, Kind, LayerWeights, WeightTensor, reference};
 
 use crate::cases::Layout;
 use crate::compare::Deviation;
@@ -58,6 +58,18 @@ pub fn of_reference(gradients: reference::Gradients, layout: Layout, has_c: bool
         }
     }
     named
+}
+
+/// Those of the weights, one behind the other as a backward pass leaves them.
+pub fn of_flat(tensors: &[WeightTensor], values: &ArrayD<f32>) -> Named {
+    let mut values = values.iter();
+    // What is not there fails every comparison.
+    let mut next = || values.next().map_or(f64::NAN, |value| f64::from(*value));
+    let gradient = |tensor: &WeightTensor| {
+        let shape = tensor.shape.as_slice();
+        (of_weight(&tensor.name), ArrayD::from_shape_simple_fn(shape, &mut next))
+    };
+    tensors.iter().map(gradient).collect()
 }
 
 /// The worst of them; one that only one side has is infinitely wrong.
