@@ -17,6 +17,9 @@ struct GradientParams {
     slice: u32,          // the direction, where a dispatch has only one
     ones: u32,           // 1: the operand begins with a 1, for the bias (weight_gradient.wgsl)
     h0: u32,             // index of slice 0's first row in h0 (operand/h.wgsl)
+    a_start: u32,        // index of slice 0's row 0 in the operand (operand/chunk.wgsl)
+    d_pre_start: u32,    // index of the chunk's first group in d_pre
+    kept_lanes: u32,     // bit i: element i of each group of the weights' gradients stays as it is
     accumulate: u32,     // 1: the gradient is added to what is there, 0: it takes its place
 }
 
@@ -25,5 +28,5 @@ struct GradientParams {
 // Where d_pre holds the groups of columns of row m, counted from first_step.
 fn d_pre_at(m: u32, z: u32) -> u32 {
     let row = (params.first_step - params.chunk_step) * params.batch + m;
-    return (row * params.num_slices + z) * params.columns;
+    return params.d_pre_start + (row * params.num_slices + z) * params.columns;
 }

@@ -26,6 +26,8 @@ struct MatmulParams {
     reverse: u32,        // bit z: slice z runs from the last time step to the first
     num_slices: u32,
     h0: u32,             // index of slice 0's first row in h0 (operand/h.wgsl)
+    a_start: u32,        // index of slice 0's row 0 in a (operand/chunk.wgsl)
+    kept_lanes: u32,     // bit i: gate i of the pre-activations stays as it is (matmul/more_gates.wgsl)
 }
 
 @group(0) @binding(0) var<storage, read> params: MatmulParams;

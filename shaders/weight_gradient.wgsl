@@ -1,6 +1,7 @@
 // weight_gradient.wgsl: the gradient of a layer's weights over a chunk of time steps, laid out as the packed weights.
 // Math:  d_W[k, j] += sum over steps and rows m of a[m, k] * d_pre[m, j]     j counts groups of four elements of a row
-//        a: 1 and x, for the bias and w_ih; or h before the step, for w_hh (operand/*.wgsl)
+//        a: 1 and x, for the bias and w_ih; h before the step, for w_hh; or what a second product of the step had
+//        (operand/*.wgsl). For w_hr, d_pre is d_h.
 // Grid:  x: columns / TILE_N, y: rows of the weights / TILE_M, z: slices (directions)
 //        one invocation owns M_PER rows of N_PER groups of columns
 // Binds: 0 params (gradient.wgsl) · 1 d_pre [steps of the chunk, B, slices, columns] read · 2 a read (operand/*.wgsl)
@@ -90,7 +91,12 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         for (var j = 0u; j < N_PER; j++) {
             let n = first_n + local_n + j * INVOCATIONS_N;
             if (m < num_rows && n < params.columns) {
-                d_weights[first_weight + m * params.columns + n] = acc[i * N_PER + j];
+                let at = first_weight + m * params.columns + n;
+                var sum = acc[i * N_PER + j];
+                if (params.kept_lanes != 0u) {
+                    sum = keep_lanes(params.kept_lanes, d_weights[at], sum);
+                }
+                d_weights[at] = sum;
             }
         }
     }

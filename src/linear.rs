@@ -230,7 +230,7 @@ impl Linear {
                 weights_stride: 0,
                 reverse: 0,
                 num_slices: 1,
-                h0: 0,
+                ..Default::default()
             };
             let weights = Role::Weights { offset: 0, size: self.inner.weights.size() };
             let dispatch = Dispatch {

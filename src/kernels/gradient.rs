@@ -5,7 +5,7 @@ use bytemuck::{Pod, Zeroable};
 
 use super::matmul::Operand;
 use super::recurrence::lengths_file;
-use super::{QUADS_AS_GATES, TIME_OF, WEIGHTS_F32, compose};
+use super::{LANES, QUADS_AS_GATES, TIME_OF, WEIGHTS_F32, compose};
 use crate::cell::Cell;
 
 /// `struct GradientParams` of gradient.wgsl.
@@ -28,6 +28,9 @@ pub struct GradientParams {
     pub slice: u32,
     pub ones: u32,
     pub h0: u32,
+    pub a_start: u32,
+    pub d_pre_start: u32,
+    pub kept_lanes: u32,
     pub accumulate: u32,
 }
 
@@ -62,8 +65,11 @@ impl Gradient {
     }
 
     pub fn all() -> impl Iterator<Item = Self> {
-        let all = [Of::Input, Of::Weights(Operand::X), Of::Weights(Operand::H)];
-        all.into_iter().flat_map(|of| [false, true].map(|has_lengths| Gradient { of, has_lengths }))
+        let weights = [Operand::X, Operand::H, Operand::Chunk].map(Of::Weights);
+        weights
+            .into_iter()
+            .chain([Of::Input])
+            .flat_map(|of| [false, true].map(|has_lengths| Gradient { of, has_lengths }))
     }
 
     pub fn invocations(&self) -> u32 {
@@ -93,9 +99,8 @@ impl Gradient {
 
     pub fn name(&self) -> String {
         let of = match self.of {
-            Of::Input => "input",
-            Of::Weights(Operand::X) => "weights_x",
-            Of::Weights(Operand::H) => "weights_h",
+            Of::Input => "input".into(),
+            Of::Weights(operand) => format!("weights_{}", operand.name()),
         };
         let lengths = if self.has_lengths { "_lengths" } else { "" };
         format!("gradient_{of}{lengths}")
@@ -119,7 +124,8 @@ impl Gradient {
             }
             Of::Weights(operand) => {
                 let skeleton = include_str!("../../shaders/weight_gradient.wgsl");
-                compose(&constants, &[params, lengths, TIME_OF, operand.file(), skeleton])
+                let files = [params, lengths, TIME_OF, operand.file(), LANES, skeleton];
+                compose(&constants, &files)
             }
         }
     }
@@ -137,6 +143,7 @@ pub struct TransposeParams {
     pub peepholes: u32,
     pub weights_stride: u32,
     pub out_stride: u32,
+    pub out_start: u32,
     pub has_peepholes: u32,
 }
 
@@ -161,7 +168,7 @@ impl Transpose {
         format!("transpose_{}", if self.is_scalar { "f32" } else { "vec4" })
     }
 
-    /// `rows` of w_hh and one more, `units` each, `slices` times.
+    /// `rows` of w_hh, or of w_hr, and one more, `units` each, `slices` times.
     pub fn grid(units: u64, rows: u64, slices: u64) -> [u64; 3] {
         [units.div_ceil(Self::INVOCATIONS.into()), rows + 1, slices]
     }

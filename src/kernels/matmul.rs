@@ -3,7 +3,7 @@
 use bytemuck::{Pod, Zeroable};
 
 use super::recurrence::lengths_file;
-use super::{QUADS_AS_GATES, TIME_OF, WEIGHTS_F32, compose};
+use super::{LANES, QUADS_AS_GATES, TIME_OF, WEIGHTS_F32, compose};
 use crate::caps::DeviceCaps;
 
 /// What becomes of the product.
@@ -11,8 +11,8 @@ use crate::caps::DeviceCaps;
 pub enum Store {
     /// Pre-activations, for the recurrence.
     Gates,
-    /// Pre-activations, added to those that are there.
-    MoreGates,
+    /// Pre-activations, added to those that are there: the product with this operand.
+    MoreGates(Operand),
     /// The features of a linear layer.
     Features,
 }
@@ -47,6 +47,8 @@ pub enum Operand {
     X,
     /// h before each step: of h0, and of the layer's output.
     H,
+    /// Rows that lie as those of the chunk.
+    Chunk,
 }
 
 impl Operand {
@@ -54,6 +56,15 @@ impl Operand {
         match self {
             Operand::X => include_str!("../../shaders/operand/x.wgsl"),
             Operand::H => include_str!("../../shaders/operand/h.wgsl"),
+            Operand::Chunk => include_str!("../../shaders/operand/chunk.wgsl"),
+        }
+    }
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Operand::X => "x",
+            Operand::H => "h",
+            Operand::Chunk => "chunk",
         }
     }
 }
@@ -84,20 +95,24 @@ pub struct MatmulParams {
     pub reverse: u32,
     pub num_slices: u32,
     pub h0: u32,
+    pub a_start: u32,
+    pub kept_lanes: u32,
 }
 
 impl Matmul {
     pub fn all() -> impl Iterator<Item = Self> {
         use Store::{Features, Gates, MoreGates};
-        let stores = [(Gates, false), (Gates, true), (MoreGates, false), (MoreGates, true)];
-        stores.into_iter().chain([(Features, false)]).flat_map(|(store, has_lengths)| {
+        let more = MoreGates(Operand::H);
+        let stores = [(Gates, false), (Gates, true), (more, false), (more, true)];
+        // Rows of a chunk lie in the order of processing: lengths do not matter.
+        let whole = [(MoreGates(Operand::Chunk), false), (Features, false)];
+        stores.into_iter().chain(whole).flat_map(|(store, has_lengths)| {
             [Tile::GPU, Tile::SOFTWARE].map(|tile| Matmul { store, tile, has_lengths })
         })
     }
 
-    /// What is added to pre-activations is the product with h.
     pub fn operand(&self) -> Operand {
-        if self.store == Store::MoreGates { Operand::H } else { Operand::X }
+        if let Store::MoreGates(operand) = self.store { operand } else { Operand::X }
     }
 
     pub fn invocations(&self) -> u32 {
@@ -127,9 +142,9 @@ impl Matmul {
 
     pub fn name(&self) -> String {
         let store = match self.store {
-            Store::Gates => "gates",
-            Store::MoreGates => "more_gates",
-            Store::Features => "features",
+            Store::Gates => "gates".into(),
+            Store::MoreGates(operand) => format!("more_gates_{}", operand.name()),
+            Store::Features => "features".into(),
         };
         let Tile { m, n, k, m_per_invocation, n_per_invocation } = self.tile;
         let lengths = if self.has_lengths { "_lengths" } else { "" };
@@ -144,15 +159,15 @@ impl Matmul {
             ("M_PER_INVOCATION", self.tile.m_per_invocation),
             ("N_PER_INVOCATION", self.tile.n_per_invocation),
         ];
-        let store = match self.store {
-            Store::Gates => include_str!("../../shaders/matmul/gates.wgsl"),
-            Store::MoreGates => include_str!("../../shaders/matmul/more_gates.wgsl"),
-            Store::Features => include_str!("../../shaders/matmul/features.wgsl"),
+        let store: &[_] = match self.store {
+            Store::Gates => &[include_str!("../../shaders/matmul/gates.wgsl")],
+            Store::MoreGates(_) => &[LANES, include_str!("../../shaders/matmul/more_gates.wgsl")],
+            Store::Features => &[include_str!("../../shaders/matmul/features.wgsl")],
         };
         let skeleton = include_str!("../../shaders/matmul.wgsl");
         let lengths = lengths_file(self.has_lengths);
         let operand = self.operand().file();
-        let files = [QUADS_AS_GATES, WEIGHTS_F32, lengths, TIME_OF, operand, store, skeleton];
-        compose(&constants, &files)
+        let shared = [QUADS_AS_GATES, WEIGHTS_F32, lengths, TIME_OF, operand];
+        compose(&constants, &[&shared, store, &[skeleton]].concat())
     }
 }

@@ -6,14 +6,16 @@ pub mod gather;
 pub mod gradient;
 pub mod matmul;
 pub mod recurrence;
+pub mod states;
 
-pub use backward::{BackwardParams, BackwardSlice, CellStates, SequenceBackward, StepBackward};
+pub use backward::{BackwardParams, BackwardSlice, SequenceBackward, StepBackward};
 pub use gather::{Gather, GatherParams};
 pub use gradient::{Gradient, GradientParams, Of, Transpose, TransposeParams};
 pub use matmul::{Matmul, MatmulParams, Operand, Store, Tile};
 pub use recurrence::{
     CellKernel, Choice, Input, Phase, Phases, RecurrenceParams, Sequence, Slice, Step,
 };
+pub use states::{CellStates, PeepholeGradient, ResetStates};
 
 /// A kernel with all its constants: one WGSL module, one pipeline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -24,6 +26,8 @@ pub enum Kernel {
     Sequence(Sequence),
     Transpose(Transpose),
     CellStates(CellStates),
+    ResetStates(ResetStates),
+    PeepholeGradient(PeepholeGradient),
     StepBackward(StepBackward),
     SequenceBackward(SequenceBackward),
     Gradient(Gradient),
@@ -51,6 +55,8 @@ impl Kernel {
             Kernel::Sequence(kernel) => kernel.name(),
             Kernel::Transpose(kernel) => kernel.name(),
             Kernel::CellStates(kernel) => kernel.name(),
+            Kernel::ResetStates(kernel) => kernel.name(),
+            Kernel::PeepholeGradient(kernel) => kernel.name(),
             Kernel::StepBackward(kernel) => kernel.name(),
             Kernel::SequenceBackward(kernel) => kernel.name(),
             Kernel::Gradient(kernel) => kernel.name(),
@@ -66,6 +72,8 @@ impl Kernel {
             Kernel::Sequence(kernel) => kernel.source(),
             Kernel::Transpose(kernel) => kernel.source(),
             Kernel::CellStates(kernel) => kernel.source(),
+            Kernel::ResetStates(kernel) => kernel.source(),
+            Kernel::PeepholeGradient(kernel) => kernel.source(),
             Kernel::StepBackward(kernel) => kernel.source(),
             Kernel::SequenceBackward(kernel) => kernel.source(),
             Kernel::Gradient(kernel) => kernel.source(),
@@ -91,6 +99,12 @@ impl Kernel {
             }
             Kernel::Transpose(_) => (&[(1, Read), (2, ReadWrite)][..], false),
             Kernel::CellStates(_) => (&[(1, Read), (2, Read), (3, ReadWrite)][..], false),
+            Kernel::ResetStates(ResetStates { cell }) => {
+                (&[(2, Read), (3, ReadWrite), (6, Read)][..], cell.has_lengths)
+            }
+            Kernel::PeepholeGradient(kernel) => {
+                (&[(2, Read), (3, ReadWrite), (4, ReadWrite)][..], kernel.has_lengths)
+            }
             Kernel::StepBackward(StepBackward { cell, .. })
             | Kernel::SequenceBackward(SequenceBackward { cell, .. }) => {
                 let all = &[(1, Read), (2, ReadWrite), (3, ReadWrite), (4, Read), (6, Read)];
@@ -134,7 +148,11 @@ impl Kernel {
             Kernel::Sequence(kernel) => kernel.rows,
             Kernel::StepBackward(kernel) => kernel.rows,
             Kernel::SequenceBackward(kernel) => kernel.rows,
-            Kernel::Transpose(_) | Kernel::CellStates(_) | Kernel::Gradient(_) => 1,
+            Kernel::ResetStates(_) => ResetStates::ROWS,
+            Kernel::Transpose(_)
+            | Kernel::CellStates(_)
+            | Kernel::PeepholeGradient(_)
+            | Kernel::Gradient(_) => 1,
         }
     }
 
@@ -149,6 +167,8 @@ impl Kernel {
             Kernel::SequenceBackward(kernel) => kernel.units,
             Kernel::Transpose(_) => Transpose::INVOCATIONS,
             Kernel::CellStates(_) => CellStates::UNITS,
+            Kernel::ResetStates(_) => ResetStates::UNITS,
+            Kernel::PeepholeGradient(_) => PeepholeGradient::UNITS,
             Kernel::Gradient(kernel) => kernel.invocations(),
         }
     }
@@ -156,7 +176,11 @@ impl Kernel {
     /// Bytes of workgroup memory.
     pub fn workgroup_bytes(&self) -> u32 {
         match self {
-            Kernel::Gather(_) | Kernel::Transpose(_) | Kernel::CellStates(_) => 0,
+            Kernel::Gather(_)
+            | Kernel::Transpose(_)
+            | Kernel::CellStates(_)
+            | Kernel::ResetStates(_)
+            | Kernel::PeepholeGradient(_) => 0,
             Kernel::Matmul(kernel) => kernel.workgroup_bytes(),
             Kernel::Step(kernel) => kernel.workgroup_bytes(),
             Kernel::Sequence(kernel) => kernel.workgroup_bytes(),
@@ -176,6 +200,8 @@ pub fn all() -> Vec<Kernel> {
     let backward = Transpose::all()
         .map(Kernel::Transpose)
         .chain(CellStates::all().map(Kernel::CellStates))
+        .chain(ResetStates::all().map(Kernel::ResetStates))
+        .chain(PeepholeGradient::all().map(Kernel::PeepholeGradient))
         .chain(StepBackward::all().map(Kernel::StepBackward))
         .chain(SequenceBackward::all().map(Kernel::SequenceBackward))
         .chain(Gradient::all().map(Kernel::Gradient));
@@ -189,6 +215,9 @@ fn compose(constants: &[(&str, u32)], files: &[&str]) -> String {
     std::iter::once(prelude.as_str()).chain(files.iter().copied()).collect::<Vec<_>>().join("\n")
 }
 
+const BACKWARD_PARAMS: &str = include_str!("../../shaders/backward_params.wgsl");
+const H_BEFORE: &str = include_str!("../../shaders/h_before.wgsl");
+const LANES: &str = include_str!("../../shaders/lanes.wgsl");
 const TIME_OF: &str = include_str!("../../shaders/time_of.wgsl");
 /// For products that take any four neighbouring columns as one.
 const QUADS_AS_GATES: &str = "alias Gates = vec4<f32>;\n";

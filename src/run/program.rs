@@ -137,7 +137,7 @@ impl Builder<'_> {
             weights_stride: groups(self.layout.bias(chunk.layer, 1)) as u32,
             reverse: self.reverse_bits(),
             num_slices: directions as u32,
-            h0: 0,
+            ..Default::default()
         };
         let projection = self.plan.projection;
         let grid = projection.grid(rows as u64, columns, directions as u64);
