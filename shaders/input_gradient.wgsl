@@ -65,13 +65,16 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     for (var i = 0u; i < M_PER; i++) {
         let m = first_m + local_m + i;
         let row = m % params.batch;
-        let t = time_of(params.first_step + m / params.batch, row, z);
+        let step = params.first_step + m / params.batch;
+        // Where the words of a row are padded, d_pre may be anything in the padding beyond a row's length.
+        let is_active = step < length_of(row);
+        let t = time_of(step, row, z);
         let start = t * params.stride_t + row * params.stride_b;
         for (var j = 0u; j < N_PER; j++) {
             let n = first_n + local_n + j * INVOCATIONS_N;
             if (m < params.rows && n < params.inner) {
                 let before = select(0.0, d_x[start + n], params.accumulate == 1u);
-                d_x[start + n] = before + acc[i * N_PER + j];
+                d_x[start + n] = before + select(0.0, acc[i * N_PER + j], is_active);
             }
         }
     }
