@@ -70,6 +70,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
 
 // What the step that follows gives back through w_hh.
 fn add_product(next: ptr<function, Carries>, z: u32, local: u32) {
+    if (local >= params.recurrent_size) {
+        return; // none of its units is one of h
+    }
     var sums: Sums;
     multiply(&sums, z, local);
     for (var i = 0u; i < UNITS_PER_INVOCATION * ROWS; i++) {
