@@ -5,8 +5,8 @@
 //        5 lengths (lengths/*.wgsl)
 // Consts: TILE_M, TILE_N, TILE_K, M_PER_INVOCATION, N_PER_INVOCATION (kernels/gradient.rs)     Needs: WebGPU defaults
 // Floor: 8·M·N·K flops (K in groups)
-// Why this shape: both operands lie along j, so whole groups of four are multiplied and summed at once. The two
-//      directions add to the same d_x one after the other, whatever the chunks.
+// Why this shape: both operands lie along j, so whole groups of four are multiplied and summed at once. The first of two
+//      directions puts its share down, the second adds to it: which is which does not change a bit of the sum.
 
 @group(0) @binding(2) var<storage, read> d_pre: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read_write> d_x: array<f32>;
@@ -16,6 +16,16 @@ const INVOCATIONS = INVOCATIONS_N * (TILE_M / M_PER_INVOCATION);
 
 var<workgroup> d_tile: array<vec4<f32>, TILE_M * TILE_K>;
 var<workgroup> w_tile: array<vec4<f32>, TILE_N * TILE_K>;
+
+// Whether the other direction has left its share at the time of a step. Each goes through chunks of its own steps, the
+// last chunk first, and of a chunk direction 0 first.
+fn other_was_here(step: u32, row: u32) -> bool {
+    let length = length_of(row);
+    let own_chunk = step / params.chunk;
+    let other_chunk = select(step, length - 1u - step, step < length) / params.chunk;
+    return params.num_slices == 2u
+        && (other_chunk > own_chunk || (other_chunk == own_chunk && params.slice == 1u));
+}
 
 @compute @workgroup_size(INVOCATIONS)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
@@ -65,13 +75,17 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     for (var i = 0u; i < M_PER_INVOCATION; i++) {
         let m = first_m + local_m + i;
         let row = m % params.batch;
-        let t = time_of(params.first_step + m / params.batch, row, z);
+        let step = params.first_step + m / params.batch;
+        // Where the words of a row are padded, d_pre may be anything in the padding beyond a row's length.
+        let is_active = step < length_of(row);
+        let has_other = other_was_here(step, row);
+        let t = time_of(step, row, z);
         let start = t * params.stride_t + row * params.stride_b;
         for (var j = 0u; j < N_PER_INVOCATION; j++) {
             let n = first_n + local_n + j * INVOCATIONS_N;
             if (m < params.rows && n < params.inner) {
-                let before = select(0.0, d_x[start + n], params.accumulate == 1u);
-                d_x[start + n] = before + acc[i * N_PER_INVOCATION + j];
+                let before = select(0.0, d_x[start + n], has_other);
+                d_x[start + n] = before + select(0.0, acc[i * N_PER_INVOCATION + j], is_active);
             }
         }
     }

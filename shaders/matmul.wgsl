@@ -28,6 +28,7 @@ struct MatmulParams {
     reverse: u32,        // bit z: slice z runs from the last time step to the first
     num_slices: u32,
     out_row: u32,        // the row of out that row 0 belongs to
+    kept_lanes: u32,     // bit i: gate i of the pre-activations stays as it is (matmul/more_gates.wgsl)
 }
 
 @group(0) @binding(0) var<storage, read> params: MatmulParams;

@@ -1,6 +1,7 @@
 // weight_gradient.wgsl: the gradient of a layer's weights over some time steps, laid out as the packed weights.
 // Math:  d_W[m, n] += sum over steps and rows k of a[k, m] * d_pre[k, n]     n counts groups of four elements of a row
-//        a: 1 and x, for the bias and w_ih; or h before the step, for w_hh
+//        a: 1 and x, for the bias and w_ih; h before the step, for w_hh; or what a second product of the step had. For
+//        w_hr, d_pre is d_h.
 // Grid:  x: columns / TILE_N, y: rows of the weights / TILE_M, z: slices (directions)
 //        one invocation owns M_PER_INVOCATION rows of N_PER_INVOCATION groups of columns
 // Binds: 0 params (gradient.wgsl) · 1 d_pre [steps of the chunk, B, slices, columns] read · 2 a read (operand.wgsl)
@@ -104,7 +105,12 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         for (var i = 0u; i < M_PER_INVOCATION; i++) {
             let m = first_m + local_m + i;
             if (m < num_rows && n < params.columns) {
-                d_weights[first_weight + m * params.columns + n] = acc[j * M_PER_INVOCATION + i];
+                let at = first_weight + m * params.columns + n;
+                var sum = acc[j * M_PER_INVOCATION + i];
+                if (params.kept_lanes != 0u) {
+                    sum = keep_lanes(params.kept_lanes, d_weights[at], sum);
+                }
+                d_weights[at] = sum;
             }
         }
     }

@@ -232,7 +232,7 @@ impl Linear {
                 weights_stride: 0,
                 reverse: 0,
                 num_slices: 1,
-                out_row: 0,
+                ..Default::default()
             };
             let weights = Role::Weights { offset: 0, size: self.inner.weights.size() };
             let dispatch = Dispatch {

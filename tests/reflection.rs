@@ -160,6 +160,7 @@ fn host_structs() -> Structs {
         reverse,
         num_slices,
         out_row,
+        kept_lanes,
     });
     let gather = host_struct!(GatherParams {
         rows,
@@ -186,6 +187,7 @@ fn host_structs() -> Structs {
         d_row,
         first_step,
         seq_len,
+        chunk,
         a_first,
         stride_t,
         stride_b,
@@ -196,6 +198,8 @@ fn host_structs() -> Structs {
         num_slices,
         slice,
         ones,
+        d_first,
+        kept_lanes,
         accumulate,
     });
     let transpose = host_struct!(TransposeParams {
@@ -207,6 +211,7 @@ fn host_structs() -> Structs {
         peepholes,
         weights_stride,
         out_stride,
+        out_start,
         has_peepholes,
     });
     let unpack = host_struct!(UnpackParams {
@@ -232,11 +237,15 @@ fn host_structs() -> Structs {
         output_stride_t,
         output_stride_b,
         c_seq,
+        h_inner,
+        exchange,
+        accumulate,
         num_slices,
         slices,
     });
     let backward_slice = host_struct!(BackwardSlice {
         w_t,
+        w_hr_t,
         carry_h,
         carry_c,
         h0,
@@ -244,6 +253,7 @@ fn host_structs() -> Structs {
         c_after,
         output,
         reverse,
+        d_peepholes,
         choice,
     });
     let recurrence = host_struct!(RecurrenceParams {
@@ -379,10 +389,17 @@ fn bindings_are_those_that_the_pipelines_get() {
 #[test]
 fn constants_are_equal() {
     for parsed in PARSED.iter() {
-        use Kernel::{CellStates, Sequence, SequenceBackward, Step, StepBackward};
+        use Kernel::{CellStates, PeepholeGradient, ResetStates};
+        use Kernel::{Sequence, SequenceBackward, Step, StepBackward};
         let is_recurrence = matches!(parsed.kernel, Step(_) | Sequence(_));
-        let is_backward =
-            matches!(parsed.kernel, CellStates(_) | StepBackward(_) | SequenceBackward(_));
+        let is_backward = matches!(
+            parsed.kernel,
+            CellStates(_)
+                | ResetStates(_)
+                | PeepholeGradient(_)
+                | StepBackward(_)
+                | SequenceBackward(_)
+        );
         let (none, max) = (parsed.constant("NONE"), parsed.constant("MAX_SLICES"));
         assert_eq!(none, is_recurrence.then_some(NONE), "{}: NONE", parsed.name());
         let slices = (is_recurrence || is_backward).then_some(MAX_SLICES as u32);
@@ -408,9 +425,12 @@ fn workgroups_are_as_the_planner_counts_them() {
 fn nothing_is_declared_in_vain() {
     for parsed in PARSED.iter() {
         let entry = parsed.info.get_entry_point(0);
-        // The phases of a step share a bind group, of which each uses a part.
+        // The phases of a step share a bind group, of which each uses a part. Backwards through a projection, nobody
+        // needs y.
         let shares = match parsed.kernel {
             Kernel::Step(step) => step.cell.phases != Phases::Whole,
+            Kernel::StepBackward(step) => step.cell.phases != Phases::Whole,
+            Kernel::SequenceBackward(sequence) => sequence.cell.phases == Phases::Projection,
             _ => false,
         };
         for (handle, global) in parsed.module.global_variables.iter() {

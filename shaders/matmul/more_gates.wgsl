@@ -7,5 +7,10 @@ fn start_value(m: u32, n: u32, z: u32, bias: u32) -> vec4<f32> {
 }
 
 fn store(m: u32, n: u32, z: u32, value: vec4<f32>) {
-    x_proj[((params.out_row + m) * params.num_slices + z) * params.columns + n] = value;
+    let at = ((params.out_row + m) * params.num_slices + z) * params.columns + n;
+    var sum = value;
+    if (params.kept_lanes != 0u) {
+        sum = keep_lanes(params.kept_lanes, x_proj[at], value);
+    }
+    x_proj[at] = sum;
 }

@@ -5,7 +5,7 @@ use bytemuck::{Pod, Zeroable};
 
 use super::matmul::Tile;
 use super::recurrence::lengths_file;
-use super::{OPERAND, QUADS_AS_GATES, TIME_OF, WEIGHTS_F32, compose};
+use super::{LANES, OPERAND, QUADS_AS_GATES, TIME_OF, WEIGHTS_F32, compose};
 use crate::caps::DeviceCaps;
 use crate::cell::Cell;
 
@@ -20,6 +20,7 @@ pub struct GradientParams {
     pub d_row: u32,
     pub first_step: u32,
     pub seq_len: u32,
+    pub chunk: u32,
     pub a_first: u32,
     pub stride_t: u32,
     pub stride_b: u32,
@@ -30,6 +31,8 @@ pub struct GradientParams {
     pub num_slices: u32,
     pub slice: u32,
     pub ones: u32,
+    pub d_first: u32,
+    pub kept_lanes: u32,
     pub accumulate: u32,
 }
 
@@ -126,7 +129,7 @@ impl Gradient {
             }
             Of::Weights => {
                 let skeleton = include_str!("../../shaders/weight_gradient.wgsl");
-                compose(&constants, &[params, lengths, TIME_OF, OPERAND, skeleton])
+                compose(&constants, &[params, lengths, TIME_OF, OPERAND, LANES, skeleton])
             }
         }
     }
@@ -144,6 +147,7 @@ pub struct TransposeParams {
     pub peepholes: u32,
     pub weights_stride: u32,
     pub out_stride: u32,
+    pub out_start: u32,
     pub has_peepholes: u32,
 }
 
@@ -168,7 +172,7 @@ impl Transpose {
         format!("transpose_{}", if self.is_scalar { "f32" } else { "vec4" })
     }
 
-    /// `rows` of w_hh and one more, `units` each, `slices` times.
+    /// `rows` of w_hh, or of w_hr, and one more, `units` each, `slices` times.
     pub fn grid(units: u64, rows: u64, slices: u64) -> [u64; 3] {
         [units.div_ceil(Self::INVOCATIONS.into()), rows + 1, slices]
     }

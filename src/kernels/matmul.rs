@@ -3,7 +3,7 @@
 use bytemuck::{Pod, Zeroable};
 
 use super::recurrence::lengths_file;
-use super::{OPERAND, QUADS_AS_GATES, TIME_OF, WEIGHTS_F32, compose};
+use super::{LANES, OPERAND, QUADS_AS_GATES, TIME_OF, WEIGHTS_F32, compose};
 use crate::caps::DeviceCaps;
 
 /// What becomes of the product.
@@ -88,6 +88,7 @@ pub struct MatmulParams {
     pub reverse: u32,
     pub num_slices: u32,
     pub out_row: u32,
+    pub kept_lanes: u32,
 }
 
 impl Matmul {
@@ -135,14 +136,14 @@ impl Matmul {
 
     pub fn source(&self) -> String {
         let constants = self.tile.constants();
-        let store = match self.store {
-            Store::Gates => include_str!("../../shaders/matmul/gates.wgsl"),
-            Store::MoreGates => include_str!("../../shaders/matmul/more_gates.wgsl"),
-            Store::Features => include_str!("../../shaders/matmul/features.wgsl"),
+        let store: &[_] = match self.store {
+            Store::Gates => &[include_str!("../../shaders/matmul/gates.wgsl")],
+            Store::MoreGates => &[LANES, include_str!("../../shaders/matmul/more_gates.wgsl")],
+            Store::Features => &[include_str!("../../shaders/matmul/features.wgsl")],
         };
         let skeleton = include_str!("../../shaders/matmul.wgsl");
         let lengths = lengths_file(self.has_lengths);
-        let files = [QUADS_AS_GATES, WEIGHTS_F32, lengths, TIME_OF, OPERAND, store, skeleton];
-        compose(&constants, &files)
+        let shared = [QUADS_AS_GATES, WEIGHTS_F32, lengths, TIME_OF, OPERAND];
+        compose(&constants, &[&shared, store, &[skeleton]].concat())
     }
 }

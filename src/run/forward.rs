@@ -98,7 +98,7 @@ impl Builder<'_> {
             weights_stride: self.places.groups(self.places.layout.bias(chunk.layer, 1)) as u32,
             reverse: self.places.reverse_bits(),
             num_slices: directions as u32,
-            out_row: 0,
+            ..Default::default()
         };
         let projection = self.plan.projection;
         let grid = projection.grid(rows as u64, columns, directions as u64);
