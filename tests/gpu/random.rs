@@ -16,7 +16,7 @@ use wgpu_rnn::{
 use crate::common::Random;
 use crate::common::case::{Bias, Case};
 use crate::common::trials::GpuTest;
-use crate::common::variant::{ACTIVATIONS, Variant};
+use crate::common::variant::{ACTIVATIONS, Variant, that_count};
 
 /// Configurations per adapter, unless WGPU_RNN_CASES says otherwise: most of the time goes into compiling kernels.
 const CASES: u32 = 24;
@@ -160,7 +160,8 @@ impl Configuration {
             .with_proj_size(if cell == Cell::Lstm { proj_size } else { 0 })
     }
 
-    fn variant(&self, cell: Cell) -> Variant {
+    fn variant(&self, sizes: &LayerSizes) -> Variant {
+        let cell = sizes.cell;
         let plain = Variant::plain("", cell);
         if !self.is("choices") {
             return plain;
@@ -175,8 +176,10 @@ impl Configuration {
             let [f, g, h] = names;
             let [f, g, h] = [(f, standard.f), (g, standard.g), (h, standard.h)]
                 .map(|(name, standard)| activation(name, standard));
-            Some(Activations { f, g, h }).filter(|activations| *activations != standard)
+            Some(Activations { f, g, h })
         });
+        let activations = that_count(sizes, activations)
+            .map(|activations| activations.filter(|activations| *activations != standard));
         let is_lstm = cell == Cell::Lstm;
         let options = CellOptions {
             activations,
@@ -196,7 +199,7 @@ impl Configuration {
             (false, true) => Bias::HiddenOnly,
             (false, false) => Bias::None,
         };
-        let case = Case::from_sizes(seed, &self.variant(sizes.cell), sizes, [seq_len, batch])
+        let case = Case::from_sizes(seed, &self.variant(&sizes), sizes, [seq_len, batch])
             .with_bias(bias)
             .with_batch_first(self.is("batch_first"));
         let case = if self.is("state") { case.with_state(seed + 1) } else { case };
