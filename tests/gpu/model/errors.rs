@@ -288,7 +288,13 @@ fn stream(gpu: &Gpu) -> Outcome {
     let refused = tokens.encode_step_tokens(&mut super::encoder(gpu), &ids, &in_table);
     expect(refused, &["`y_t`", "another buffer"]);
 
+    let mut projected = model.stream_projected(BATCH)?;
+    expect(projected.step(Array2::zeros((3, 4)).view()), &["`x_t`", "[3, 4]", "[3, 24]"]);
+    expect(projected.step_tokens(Array1::zeros(3).view()), &["`ids`", "token ids", "features"]);
+    expect(model.stream_projected(0), &["`batch`", "0", "at least 1"]);
+
     let linear = Model::new(vec![head(gpu, 4, 3)?.into()])?;
+    expect(linear.stream_projected(BATCH), &["`x_proj`", "projected", "stages[0] is linear"]);
     expect(linear.stream_tokens(BATCH, &table), &["`ids`", "stages[0] is linear"]);
     let mut linear = linear.stream(BATCH)?;
     expect(linear.step(Array2::zeros((3, 5)).view()), &["`x_t`", "[3, 5]", "[3, 4]"]);
