@@ -170,6 +170,7 @@ impl Error {
             | Error::WrongDevice { argument }
             | Error::BufferUsage { argument, .. } => *argument = format!("{part}.{argument}"),
             Error::Limit { what, .. } => *what = format!("{part}: {what}"),
+            Error::Overflow { what } => *what = format!("{what} of {part}"),
             Error::Schedule { reason, .. } => *reason = format!("{part}: {reason}"),
             _ => {}
         }

@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 use crate::gpu::{DeviceArray, Gpu};
 use crate::layer::Kind;
 use crate::plan::Plan;
-use crate::problem::InputKind;
+use crate::problem::{InputKind, at_least_one};
 use crate::run::{
     Batching, DeviceInput, LayerInput, Recent, StageState, States, features, run_sizes, tokens_of,
     typed,
@@ -165,6 +165,9 @@ impl Model {
     }
 
     fn plans(&self, shape: &RunShape) -> Result<Vec<Plan>> {
+        // These are the caller's, whatever stage would be the first to miss them.
+        at_least_one("seq_len", shape.seq_len)?;
+        at_least_one("batch", shape.batch)?;
         let mut plans = Vec::new();
         for (i, stage) in self.stages().iter().enumerate() {
             let input = if i == 0 { shape.input } else { InputKind::Features };

@@ -105,6 +105,8 @@ fn sizes(gpu: &Gpu) -> Outcome {
         let x = one.broadcast((1 << 30, 1 << 20, 4)).ok_or("as many features")?;
         assert!(matches!(model.forward(x, None), Err(Error::Limit { .. })));
     }
+    let error = expect(model.plan(usize::MAX, 1), &["the size of x of stages[0] overflows"]);
+    assert!(matches!(error, Error::Overflow { .. }), "{error:?}");
     let wavefront = Options { schedule: Some(Schedule::Wavefront), ..Default::default() };
     let forced = Model::new(Chain::mixed(1, FORWARD).stages(gpu, wavefront)?)?;
     expect(forced.plan(SEQ_LEN, BATCH), &["wavefront", "stages[1]", "num_layers is 1"]);
