@@ -253,7 +253,10 @@ impl Planner<'_> {
                 ));
             }
         }
-        check_limit("the layers of a wavefront", layers as u64, "MAX_SLICES", MAX_SLICES as u64)?;
+        if layers > MAX_SLICES {
+            let most = format!("this crate has kernels for up to {MAX_SLICES}");
+            return Err(impossible(&format!("num_layers is {layers}, {most}")));
+        }
         let weights = WeightLayout::new(*self.sizes).bytes();
         self.caps.check_binding("the weights of all layers", weights)?;
         let (step, rows_reason) = self.step_kernel(Input::Fused, layers)?;
@@ -270,11 +273,10 @@ impl Planner<'_> {
         let (units, units_per_invocation) = Sequence::SHAPES
             .into_iter()
             .find(|(units, each)| *each >= least_units_each && u64::from(units * each) >= h)
-            .ok_or_else(|| Error::Limit {
-                limit: "Sequence::MAX_HIDDEN",
-                what: "hidden_size".into(),
-                needed: h,
-                available: Sequence::MAX_HIDDEN.into(),
+            .ok_or_else(|| {
+                let most = Sequence::MAX_HIDDEN;
+                let reason = format!("hidden_size is {h}, this crate has kernels for up to {most}");
+                Error::Schedule { schedule: Schedule::SequenceFused, reason }
             })?;
         check_limit(
             "a workgroup that owns all units",
