@@ -4,7 +4,7 @@ use wgpu_rnn::ndarray::{Array1, Array2, Array3, ArrayD};
 use wgpu_rnn::{
     AnyKind, AnyLayer, AnyState, Cell, DeviceArray, DeviceInput, Direction, Error, Gpu, Gru,
     LayerConfig, LayerInput, LayerSizes, Linear, Lstm, LstmState, Model, ModelIo, Options, Result,
-    Rnn, Schedule, Stage, StageState, Stream, wgpu,
+    Rnn, Schedule, Stage, Stream, wgpu,
 };
 
 use super::chain::{Arrays, BATCH, Chain, FORWARD, GRU, INPUT_SIZE, SEQ_LEN, VOCABULARY, encoder};
@@ -205,15 +205,16 @@ fn encode(gpu: &Gpu) -> Outcome {
         wgpu::BufferDescriptor { label: None, size: 1024, usage, mapped_at_creation: false };
     let plain = gpu.device().create_buffer(&descriptor);
     let plain = DeviceArray::from_buffer(gpu, plain, &[1, 3, 5])?;
-    let (flat, c) = (gpu.zeros(&[3, 5])?, gpu.zeros(&[1, 3, 5])?);
+    let [h, c] = [gpu.zeros(&[1, 3, 5])?, gpu.zeros(&[1, 3, 5])?];
+    let flat = gpu.zeros(&[3, 5])?;
     // The last recurrent stage is at fault: those before it have not been recorded either.
     let last = states[2];
     for (state, words) in [
-        (StageState { h0: Some(&flat), ..last }, &["`states[2].h0`", "[3, 5]", "[1, 3, 5]"][..]),
-        (StageState { h0: Some(&plain), ..last }, &["`states[2].h0`", "COPY_SRC"]),
-        (StageState { h_n: Some(&plain), ..last }, &["`states[2].h_n`", "COPY_DST"]),
-        (StageState { c0: Some(&c), ..last }, &["`states[2].c0`", "RNN has no cell state"]),
-        (StageState { c_n: Some(&c), ..last }, &["`states[2].c_n`", "RNN has no cell state"]),
+        (last.with_initial(&flat, None), &["`states[2].h0`", "[3, 5]", "[1, 3, 5]"][..]),
+        (last.with_initial(&plain, None), &["`states[2].h0`", "COPY_SRC"]),
+        (last.with_final(&plain, None), &["`states[2].h_n`", "COPY_DST"]),
+        (last.with_initial(&h, Some(&c)), &["`states[2].c0`", "RNN has no cell state"]),
+        (last.with_final(&h, Some(&c)), &["`states[2].c_n`", "RNN has no cell state"]),
     ] {
         let states = [states[0], states[1], state];
         refuse(with(right, |io| io.states = &states), words);
