@@ -125,14 +125,22 @@ impl Activation {
     }
 }
 
-/// The activations of one direction, by ONNX' letters.
+/// The activations of one direction, by ONNX' letters. One that the cell has not got stays the standard one, anything
+/// else there is refused:
+///
+/// ```
+/// use wgpu_rnn::{Activation, Activations, Cell};
+///
+/// let gru = Cell::Gru { reset_after: true };
+/// let softsign = Activations { g: Activation::Softsign, ..gru.standard_activations() };
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Activations {
     /// Of the gates i, f, o (LSTM) or z, r (GRU); of the only one (RNN).
     pub f: Activation,
-    /// Of the candidate: g (LSTM) or n (GRU).
+    /// Of the candidate: g (LSTM) or n (GRU). An RNN has none.
     pub g: Activation,
-    /// Of c on its way to h (LSTM).
+    /// Of c on its way to h (LSTM). A GRU or RNN has none.
     pub h: Activation,
 }
 
@@ -140,7 +148,7 @@ pub struct Activations {
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct CellOptions {
     /// The activations of a layer's first and second direction; none are the standard ones. A layer of one direction,
-    /// forward or reverse, has only the first.
+    /// forward or reverse, has only the first: the second must be none there, or say the same as the first.
     pub activations: [Option<Activations>; 2],
     /// LSTM: the forget gate is `1 - i` (ONNX `input_forget`); its own weights are ignored.
     pub coupled: bool,
@@ -168,10 +176,16 @@ impl CellOptions {
         self.activations.get(direction).copied().flatten().unwrap_or(cell.standard_activations())
     }
 
-    pub(crate) fn flavour(&self, cell: Cell, has_peepholes: bool) -> Flavour {
+    pub(crate) fn flavour(
+        &self,
+        cell: Cell,
+        num_directions: usize,
+        has_peepholes: bool,
+    ) -> Flavour {
         let plain = CellOptions { activations: self.activations, ..Default::default() };
-        let all =
-            |wanted: Activations| [0, 1].iter().all(|d| self.activations_of(cell, *d) == wanted);
+        let all = |wanted: Activations| {
+            (0..num_directions).all(|direction| self.activations_of(cell, direction) == wanted)
+        };
         let standard = cell.standard_activations();
         if *self != plain || has_peepholes {
             Flavour::Chosen
@@ -184,7 +198,8 @@ impl CellOptions {
         }
     }
 
-    pub(crate) fn validate(&self, cell: Cell) -> Result<()> {
+    /// Refuses also what would have no effect: who chose it expects one.
+    pub(crate) fn validate(&self, cell: Cell, num_directions: usize) -> Result<()> {
         for (name, clip) in [("preact_clip", self.preact_clip), ("cell_clip", self.cell_clip)] {
             if let Some(clip) = clip.filter(|clip| !(*clip > 0.0)) {
                 return Err(Error::argument(name, "more than 0", clip));
@@ -193,7 +208,33 @@ impl CellOptions {
         let only_lstm = [("coupled", self.coupled), ("cell_clip", self.cell_clip.is_some())];
         match only_lstm.into_iter().find(|(_, is_set)| *is_set && cell != Cell::Lstm) {
             Some((name, _)) => Err(Error::argument(name, "unset: only an LSTM has it", cell)),
+            None => self.validate_activations(cell, num_directions),
+        }
+    }
+
+    fn validate_activations(&self, cell: Cell, num_directions: usize) -> Result<()> {
+        let standard = cell.standard_activations();
+        for (direction, activations) in self.activations.iter().enumerate() {
+            let Some(Activations { g, h, .. }) = *activations else { continue };
+            let places =
+                [("g", g, standard.g, cell != Cell::Rnn), ("h", h, standard.h, cell == Cell::Lstm)];
+            for (place, given, standard, is_there) in places {
+                if !is_there && given != standard {
+                    let expected =
+                        format!("{standard:?}, the standard one: {cell} has no activation {place}");
+                    let name = format!("activations[{direction}].{place}");
+                    return Err(Error::argument(&name, expected, format!("{given:?}")));
+                }
+            }
+        }
+        let first = self.activations_of(cell, 0);
+        match self.activations[1].filter(|second| num_directions == 1 && *second != first) {
             None => Ok(()),
+            Some(second) => {
+                let expected =
+                    format!("none, or {first:?} as activations[0]: the layers have one direction");
+                Err(Error::argument("activations[1]", expected, format!("{second:?}")))
+            }
         }
     }
 }

@@ -41,7 +41,7 @@ pub enum Error {
     /// The problem is beyond a limit of the device.
     #[error("{what} needs {needed}, but the device's `{limit}` is {available}")]
     Limit {
-        /// The limit, by the name it has in `wgpu::Limits`, or the constant of this crate.
+        /// The limit, by the name it has in `wgpu::Limits` or [`DeviceCaps`](crate::DeviceCaps).
         limit: &'static str,
         /// What needs more than the limit.
         what: String,
@@ -170,6 +170,7 @@ impl Error {
             | Error::WrongDevice { argument }
             | Error::BufferUsage { argument, .. } => *argument = format!("{part}.{argument}"),
             Error::Limit { what, .. } => *what = format!("{part}: {what}"),
+            Error::Overflow { what } => *what = format!("{what} of {part}"),
             Error::Schedule { reason, .. } => *reason = format!("{part}: {reason}"),
             _ => {}
         }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ndarray::{Array, Array1, Array2, ArrayView, Axis, Dimension, concatenate};
 
 use crate::error::{Error, Result};
-use crate::gpu::{DeviceArray, Gpu, lock};
+use crate::gpu::{DeviceArray, Gpu, Pending, Readback, lock};
 use crate::io::safetensors::Model;
 use crate::kernels::{Kernel, Matmul, MatmulParams, Store, Tile};
 use crate::pack::pack_linear;
@@ -34,6 +34,21 @@ struct Run {
     executable: Executable,
     bound: Recent<(wgpu::Buffer, wgpu::Buffer), Bound>,
     host: std::sync::OnceLock<HostSide>,
+}
+
+impl Run {
+    fn finish<D: Dimension>(
+        &self,
+        y_shape: Vec<usize>,
+        values: Vec<f32>,
+        readback: Readback,
+    ) -> Result<Array<f32, D>> {
+        if let Some(host) = self.host.get() {
+            host.give_back(readback);
+        }
+        let error = |error: ndarray::ShapeError| Error::Gpu { reason: error.to_string() };
+        Array::from_shape_vec(y_shape, values).map_err(error)?.into_dimensionality().map_err(error)
+    }
 }
 
 impl Linear {
@@ -109,10 +124,30 @@ impl Linear {
     /// [`Error::Shape`] where x does not fit, [`Error::Limit`] where it is too large, [`Error::DeviceLost`].
     #[cfg(not(target_arch = "wasm32"))]
     pub fn forward<D: Dimension>(&self, x: ArrayView<'_, f32, D>) -> Result<Array<f32, D>> {
+        let (y_shape, run, pending) = self.submit(x)?;
+        let (values, readback) = pending.wait(<[f32]>::to_vec)?;
+        run.finish(y_shape, values, readback)
+    }
+
+    /// The async twin of [`Linear::forward`].
+    pub async fn forward_async<D: Dimension>(
+        &self,
+        x: ArrayView<'_, f32, D>,
+    ) -> Result<Array<f32, D>> {
+        let (y_shape, run, pending) = self.submit(x)?;
+        let (values, readback) = pending.ready(<[f32]>::to_vec).await?;
+        run.finish(y_shape, values, readback)
+    }
+
+    /// Uploads x, runs and asks for y, of the shape returned.
+    fn submit<D: Dimension>(
+        &self,
+        x: ArrayView<'_, f32, D>,
+    ) -> Result<(Vec<usize>, Arc<Run>, Pending)> {
         let (mut shape, rows) = self.rows(x.shape())?;
         shape[x.ndim() - 1] = self.inner.out_features;
         let Inner { gpu, .. } = &*self.inner;
-        let (run, pending) = gpu.scoped(|| {
+        gpu.scoped(|| {
             let run = self.run(rows)?;
             let (x_bytes, y_bytes) = self.bytes(rows);
             let host = run.host.get_or_init(|| {
@@ -126,14 +161,8 @@ impl Linear {
             encoder.copy_buffer_to_buffer(&host.y, 0, &readback.buffer, 0, y_bytes);
             gpu.queue().submit([encoder.finish()]);
             drop(upload);
-            Ok((run.clone(), readback.map(gpu, y_bytes)))
-        })?;
-        let (values, readback) = pending.wait(<[f32]>::to_vec)?;
-        if let Some(host) = run.host.get() {
-            host.give_back(readback);
-        }
-        let error = |error: ndarray::ShapeError| Error::Gpu { reason: error.to_string() };
-        Array::from_shape_vec(shape, values).map_err(error)?.into_dimensionality().map_err(error)
+            Ok((shape, Arc::clone(&run), readback.map(gpu, y_bytes)))
+        })
     }
 
     /// Records the layer into the caller's encoder: x `[.., in_features]`, y `[.., out_features]`, both used in

@@ -114,9 +114,9 @@ impl Weights {
     /// The same weights for a cell with choices.
     ///
     /// # Errors
-    /// [`Error::Argument`] where the cell has not got what was chosen.
+    /// [`Error::Argument`] where the cell, or a layer of one direction, has not got what was chosen.
     pub fn with_options(mut self, options: CellOptions) -> Result<Self> {
-        options.validate(self.sizes.cell)?;
+        options.validate(self.sizes.cell, self.sizes.num_directions())?;
         self.options = options;
         Ok(self)
     }
@@ -154,7 +154,7 @@ impl Weights {
 
     pub(crate) fn flavour(&self) -> Flavour {
         let has_peepholes = self.directions().any(|(.., layer)| layer.peepholes.is_some());
-        self.options.flavour(self.sizes.cell, has_peepholes)
+        self.options.flavour(self.sizes.cell, self.sizes.num_directions(), has_peepholes)
     }
 
     /// The sizes of the layers.
@@ -266,6 +266,76 @@ mod tests {
             direction: Direction::Bidirectional,
         };
         assert_eq!(sizes, expected);
+    }
+
+    fn of(cell: Cell, num_directions: usize) -> Weights {
+        let rows = cell.num_gates() * 5;
+        let layer = LayerWeights::new(Array2::zeros((rows, 3)), Array2::zeros((rows, 5)));
+        Weights::new(cell, vec![vec![layer; num_directions]]).unwrap()
+    }
+
+    const GRU: Cell = Cell::Gru { reset_after: true };
+
+    #[test]
+    fn choices_without_effect_are_named() {
+        let softsign = Activation::Softsign;
+        let f = |cell: Cell| Some(Activations { f: softsign, ..cell.standard_activations() });
+        let g = |cell: Cell| Some(Activations { g: softsign, ..cell.standard_activations() });
+        let h = |cell: Cell| Some(Activations { h: softsign, ..cell.standard_activations() });
+        let (lstm, rnn) = (Cell::Lstm, Cell::Rnn);
+        let refused = [
+            (GRU, 2, [h(GRU), None], "activations[0].h"),
+            (GRU, 2, [None, h(GRU)], "activations[1].h"),
+            (rnn, 1, [h(rnn), None], "activations[0].h"),
+            (rnn, 1, [g(rnn); 2], "activations[0].g"),
+            (rnn, 2, [f(rnn), g(rnn)], "activations[1].g"),
+            (lstm, 1, [None, f(lstm)], "activations[1]"),
+            (lstm, 1, [g(lstm), Some(lstm.standard_activations())], "activations[1]"),
+        ];
+        for (cell, num_directions, activations, name) in refused {
+            let options = CellOptions { activations, ..Default::default() };
+            match of(cell, num_directions).with_options(options) {
+                Err(Error::Argument { argument, .. }) => assert_eq!(argument, name),
+                other => panic!("{name}: {other:?}"),
+            }
+        }
+        let options = CellOptions { activations: [h(GRU), None], ..Default::default() };
+        let error = of(GRU, 1).with_options(options).unwrap_err().to_string();
+        let words = "`activations[0].h` is Softsign, expected Tanh, the standard one: GRU has no activation h";
+        assert_eq!(error, words);
+
+        let taken = [
+            (lstm, 2, [h(lstm), g(lstm)]),
+            (lstm, 1, [h(lstm), None]),
+            (lstm, 1, [h(lstm); 2]),
+            (GRU, 2, [g(GRU), f(GRU)]),
+            (rnn, 2, [None, f(rnn)]),
+            (rnn, 1, [None, Some(rnn.standard_activations())]),
+        ];
+        for (cell, num_directions, activations) in taken {
+            let options = CellOptions { activations, ..Default::default() };
+            let weights = of(cell, num_directions).with_options(options).unwrap();
+            assert_eq!(weights.options(), &options);
+        }
+    }
+
+    /// The directions that there are choose the kernel.
+    #[test]
+    fn a_second_direction_that_is_not_there_costs_nothing() {
+        let relu = Activations { f: Activation::Relu, ..Cell::Rnn.standard_activations() };
+        let flavour = |num_directions, activations| {
+            let options = CellOptions { activations, ..Default::default() };
+            let weights = of(Cell::Rnn, num_directions).with_options(options).unwrap();
+            if num_directions == 1 {
+                assert_eq!(weights.clone().reversed().unwrap().flavour(), weights.flavour());
+            }
+            weights.flavour()
+        };
+        assert_eq!(flavour(1, [Some(relu), None]), Flavour::Relu);
+        assert_eq!(flavour(1, [Some(relu); 2]), Flavour::Relu);
+        assert_eq!(flavour(2, [Some(relu); 2]), Flavour::Relu);
+        assert_eq!(flavour(2, [Some(relu), None]), Flavour::Chosen);
+        assert_eq!(of(Cell::Rnn, 1).with_relu().unwrap().flavour(), Flavour::Relu);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use common::Random;
 use common::case::{Bias, Case, edited, transpose_w_hh};
 use common::fixture::{self, Fixture};
 use common::gradients::{Named, Run, name_of, verdict};
-use common::variant::{ACTIVATIONS, Variant};
+use common::variant::{ACTIVATIONS, Variant, that_count};
 use wgpu_rnn::ndarray::{Array1, Array3, ArrayD, ArrayViewMutD, Axis, arr2};
 use wgpu_rnn::reference::{self, Outputs};
 use wgpu_rnn::{
@@ -83,7 +83,7 @@ fn configuration(seed: u64) -> Run {
         let [f, g, h] = [(); 3].map(|()| ACTIVATIONS[below(ACTIVATIONS.len())].1);
         (below(3) > 0).then_some(Activations { f, g, h })
     };
-    let activations = [activations(), activations()];
+    let activations = that_count(&sizes, [activations(), activations()]);
     let options = CellOptions {
         activations,
         coupled: is_lstm && below(2) == 1,

@@ -13,9 +13,10 @@ use crate::error::{Error, Result};
 use crate::gpu::{DeviceArray, Gpu};
 use crate::layer::Kind;
 use crate::plan::Plan;
-use crate::problem::InputKind;
+use crate::problem::{InputKind, at_least_one};
 use crate::run::{
-    Batching, DeviceInput, LayerInput, Recent, StageState, States, features, run_sizes, typed,
+    Batching, DeviceInput, LayerInput, Recent, StageState, States, features, run_sizes, tokens_of,
+    typed,
 };
 use run::{Job, Run};
 pub use stage::Stage;
@@ -164,6 +165,9 @@ impl Model {
     }
 
     fn plans(&self, shape: &RunShape) -> Result<Vec<Plan>> {
+        // These are the caller's, whatever stage would be the first to miss them.
+        at_least_one("seq_len", shape.seq_len)?;
+        at_least_one("batch", shape.batch)?;
         let mut plans = Vec::new();
         for (i, stage) in self.stages().iter().enumerate() {
             let input = if i == 0 { shape.input } else { InputKind::Features };
@@ -276,7 +280,15 @@ impl Model {
     /// # Errors
     /// Those of [`Model::plan`] for one time step.
     pub fn stream(&self, batch: usize) -> Result<ModelStream> {
-        ModelStream::new(self, batch, None)
+        ModelStream::new(self, batch, InputKind::Features, None)
+    }
+
+    /// As [`Model::stream`], of steps whose input is projected already, see [`LayerInput::Projected`].
+    ///
+    /// # Errors
+    /// [`Error::Argument`] where the first stage is linear, those of [`Model::stream`].
+    pub fn stream_projected(&self, batch: usize) -> Result<ModelStream> {
+        ModelStream::new(self, batch, InputKind::Projected, None)
     }
 
     /// As [`Model::stream`], of token ids that pick rows of `table`, see [`LayerInput::Tokens`].
@@ -285,7 +297,7 @@ impl Model {
     /// [`Error::Argument`] where the first stage is linear, [`Error::Shape`] or [`Error::WrongDevice`] where the table
     /// does not fit, those of [`Model::stream`].
     pub fn stream_tokens(&self, batch: usize, table: &DeviceArray) -> Result<ModelStream> {
-        ModelStream::new(self, batch, Some(table))
+        ModelStream::new(self, batch, tokens_of(table), Some(table))
     }
 
     fn shape(&self, input: InputKind, shape: &[usize], has_lengths: bool) -> Result<RunShape> {

@@ -7,7 +7,7 @@ use crate::gpu::Gpu;
 use crate::layer::{Kind, Layer};
 use crate::linear::Linear;
 use crate::plan::Plan;
-use crate::problem::{InputKind, at_least_one};
+use crate::problem::InputKind;
 use crate::run::{DeviceInput, LayerIo};
 
 /// One layer, or stack of equal layers, of a [`Model`](crate::Model).
@@ -79,14 +79,10 @@ impl Stage {
         let RunShape { seq_len, batch, input, has_lengths } = *shape;
         let plan = match self {
             Stage::Recurrent(layer) => {
-                let problem = layer.engine.problem(seq_len, batch, input, has_lengths)?;
-                layer.engine.plan(&problem).map(Some)
+                let problem = layer.engine.problem(seq_len, batch, input, has_lengths);
+                problem.and_then(|problem| layer.engine.plan(&problem)).map(Some)
             }
-            Stage::Linear(linear) => {
-                at_least_one("seq_len", seq_len)?;
-                at_least_one("batch", batch)?;
-                linear.grid(seq_len.saturating_mul(batch)).map(|_| None)
-            }
+            Stage::Linear(linear) => linear.grid(seq_len.saturating_mul(batch)).map(|_| None),
         };
         plan.map_err(|error| error.within(name))
     }

@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 use crate::gpu::{DeviceArray, Element, Gpu, Pending};
 use crate::linear::Linear;
 use crate::problem::InputKind;
-use crate::run::{HostSide, check_apart, check_shape, tokens_of};
+use crate::run::{HostSide, check_apart, check_shape};
 use crate::stream::{check_row, to_rows};
 
 /// Advances `batch` sequences by one time step per call through all stages of a [`Model`]; the states stay on the GPU,
@@ -17,6 +17,7 @@ use crate::stream::{check_row, to_rows};
 pub struct ModelStream {
     gpu: Gpu,
     batch: usize,
+    /// Elements of one sequence's input to a step.
     input_size: usize,
     stages: Vec<StageStream>,
     /// The outputs of all stages but the last.
@@ -32,27 +33,41 @@ enum StageStream {
 }
 
 impl ModelStream {
-    pub(super) fn new(model: &Model, batch: usize, table: Option<&DeviceArray>) -> Result<Self> {
-        let input = table.map_or(InputKind::Features, tokens_of);
+    /// `input` of the first stage; `table` where it is token ids.
+    pub(super) fn new(
+        model: &Model,
+        batch: usize,
+        input: InputKind,
+        table: Option<&DeviceArray>,
+    ) -> Result<Self> {
         model.stages()[0].check_input(input)?;
         model.plans(&RunShape { seq_len: 1, batch, input, has_lengths: false })?;
         let stages = model.stages().iter().enumerate().map(|(i, stage)| {
-            Ok(match (stage, table) {
-                (Stage::Recurrent(layer), Some(table)) if i == 0 => {
-                    StageStream::Recurrent(layer.stream_tokens(batch, table)?.into())
+            let layer = match stage {
+                Stage::Recurrent(layer) => layer,
+                Stage::Linear(linear) => return Ok(StageStream::Linear(linear.clone())),
+            };
+            let stream = match (input, table) {
+                (InputKind::Tokens { .. }, Some(table)) if i == 0 => {
+                    layer.stream_tokens(batch, table)
                 }
-                (Stage::Recurrent(layer), _) => StageStream::Recurrent(layer.stream(batch)?.into()),
-                (Stage::Linear(linear), _) => StageStream::Linear(linear.clone()),
-            })
+                (InputKind::Projected, _) if i == 0 => layer.stream_projected(batch),
+                _ => layer.stream(batch),
+            };
+            Ok(StageStream::Recurrent(stream?.into()))
         });
-        let (gpu, input_size) = (model.gpu().clone(), model.input_size());
+        let gpu = model.gpu().clone();
+        let input_size = match (input, model.stages()[0].as_recurrent()) {
+            (InputKind::Projected, Some(layer)) => layer.sizes().projected_size(),
+            (InputKind::Tokens { .. }, _) => 1,
+            _ => model.input_size(),
+        };
         let stages = stages.collect::<Result<_>>()?;
         let between =
             |stage: &Stage| DeviceArray::zeroed(&gpu, "between", &[batch, stage.output_size()]);
         let (between, host) = gpu.scoped(|| {
             let y_shape = [batch, model.output_size()];
-            let [x_bytes, y_bytes] = [if table.is_some() { 1 } else { input_size }, y_shape[1]]
-                .map(|n| 4 * (batch * n) as u64);
+            let [x_bytes, y_bytes] = [input_size, y_shape[1]].map(|n| 4 * (batch * n) as u64);
             let host = HostSide::new(&gpu, x_bytes, y_bytes, y_bytes, |_, y| {
                 DeviceArray::new(&gpu, y.clone(), &y_shape)
             });
@@ -71,7 +86,8 @@ impl ModelStream {
         self.host.bound.shape()[1]
     }
 
-    /// Advances all sequences by one time step: x_t `[batch, input_size]` to y_t `[batch, output_size]`.
+    /// Advances all sequences by one time step: x_t `[batch, input_size]`, or projected `[batch, D*G*H]` of the first
+    /// stage, to y_t `[batch, output_size]`.
     ///
     /// # Errors
     /// [`Error::Shape`] where x_t does not fit, [`Error::Argument`] where the stream takes token ids: the states are then
@@ -106,8 +122,8 @@ impl ModelStream {
         self.run_async(ids).await
     }
 
-    /// Records a step into the caller's encoder: x_t `[batch, input_size]` to y_t `[batch, output_size]`, both used in
-    /// place. Encoders must be submitted in the order of these calls.
+    /// Records a step into the caller's encoder: x_t `[batch, input_size]`, or projected `[batch, D*G*H]` of the first
+    /// stage, to y_t `[batch, output_size]`, both used in place. Encoders must be submitted in the order of these calls.
     ///
     /// # Errors
     /// [`Error::Shape`] or [`Error::WrongDevice`] where an array does not fit, [`Error::Argument`] where the stream

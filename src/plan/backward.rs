@@ -3,10 +3,13 @@
 use std::fmt;
 
 use super::describe::{Bytes, elements, of, x_proj_step_bytes};
-use super::{MAX_CHUNK, Options, Planner, Schedule, WORKGROUP_FLOPS, check_request};
+use super::planner::{Planner, WORKGROUP_FLOPS};
+use super::{Options, Schedule, check_request};
 use crate::caps::{DeviceCaps, check_limit};
 use crate::error::{Error, Result};
-use crate::kernels::{Gradient, Kernel, Of, Phase, Phases, SequenceBackward, StepBackward, Tile};
+use crate::kernels::{
+    Gradient, Kernel, MAX_CHUNK, Of, Phase, Phases, SequenceBackward, StepBackward, Tile,
+};
 use crate::pack::{WeightLayout, round_up};
 use crate::problem::{InputKind, LayerSizes, Problem};
 

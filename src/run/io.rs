@@ -62,8 +62,19 @@ pub struct LayerIo<'a> {
     pub lengths: Option<&'a DeviceArray<u32>>,
 }
 
-/// The states of a recurrent stage in an encoded run of a [`Model`](crate::Model): `[L*D, B, H]` each.
+/// The states of a recurrent stage in an encoded run of a [`Model`](crate::Model): `[L*D, B, H]` each. The default
+/// begins at zero and does not want the final ones.
+///
+/// ```
+/// use wgpu_rnn::{DeviceArray, StageState};
+///
+/// /// An LSTM's states, which the run replaces.
+/// fn carried<'a>(h: &'a DeviceArray, c: &'a DeviceArray) -> StageState<'a> {
+///     StageState::default().with_initial(h, Some(c)).with_final(h, Some(c))
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
 pub struct StageState<'a> {
     /// Initial hidden state; none is zero.
     pub h0: Option<&'a DeviceArray>,
@@ -75,7 +86,19 @@ pub struct StageState<'a> {
     pub c_n: Option<&'a DeviceArray>,
 }
 
-impl StageState<'_> {
+impl<'a> StageState<'a> {
+    /// From this hidden state, and this cell state (LSTM; none is zero): `[L*D, B, H]` each.
+    pub fn with_initial(mut self, h0: &'a DeviceArray, c0: Option<&'a DeviceArray>) -> Self {
+        (self.h0, self.c0) = (Some(h0), c0);
+        self
+    }
+
+    /// The final hidden state to here, and the final cell state (LSTM; none is not wanted): `[L*D, B, H]` each.
+    pub fn with_final(mut self, h_n: &'a DeviceArray, c_n: Option<&'a DeviceArray>) -> Self {
+        (self.h_n, self.c_n) = (Some(h_n), c_n);
+        self
+    }
+
     pub(crate) fn check(&self, gpu: &Gpu, problem: &Problem) -> Result<()> {
         use wgpu::BufferUsages as Usage;
         let arrays = [

@@ -205,6 +205,17 @@ fn unusable() {
     run(&file("whole.npy"), &y).complains("expected f32 or f64");
     write_npy(file("empty.npy"), &Array2::<f32>::zeros((0, 1))).unwrap();
     run(&file("empty.npy"), &y).complains("no side of length 0");
+    write_npy(file("batch.npy"), &Array3::<f32>::zeros((4, 2, 1))).unwrap();
+    // Before anything runs: there need not be an adapter.
+    for option in ["--output", "--h-n", "--c-n"] {
+        let (x, csv) = (file("batch.npy"), file("results.csv"));
+        let mut arguments = vec!["--adapter=none such", "run", MODEL, "--input", &x, option, &csv];
+        if option != "--output" {
+            arguments.extend(["--output", &y]);
+        }
+        let call = call_with(&arguments).expect(2);
+        call.complains("results.csv: csv holds two axes, the array has 3: use .npy");
+    }
     std::fs::write(file("words.csv"), "1\none\n").unwrap();
     run(&file("words.csv"), &y).complains("line 2, field 1: `one` is no number");
     let several = format!("{FIXTURES}/lstm_i3_h5_t7_b3_bi.safetensors");

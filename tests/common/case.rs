@@ -5,8 +5,8 @@ use std::sync::OnceLock;
 use wgpu_rnn::ndarray::{Array2, Array3, ArrayD, Axis, Ix3, concatenate, s};
 use wgpu_rnn::reference::{self, Inputs, Outputs};
 use wgpu_rnn::{
-    Cell, Direction, Gpu, GruKind, Kind, Layer, LayerConfig, LayerSizes, LayerWeights, Lstm,
-    LstmKind, LstmState, Options, RnnKind, Weights,
+    Cell, Direction, Gpu, GruKind, Kind, Layer, LayerConfig, LayerInput, LayerSizes, LayerWeights,
+    Lstm, LstmKind, LstmState, Options, RnnKind, Weights,
 };
 
 use super::Random;
@@ -39,12 +39,24 @@ pub enum Bias {
     None,
 }
 
+/// What a layer gets in place of x, which stays what it stands for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Given {
+    #[default]
+    Features,
+    /// Projected on the host.
+    Projected,
+    /// Ids of the rows of a projected table: one for each time step of each sequence, the last comes first.
+    Tokens,
+}
+
 /// A run of any cell.
 #[derive(Clone, Debug)]
 pub struct Case {
     pub weights: Weights,
     /// `[T, B, I]`, whatever `batch_first` says.
     pub x: Array3<f32>,
+    pub given: Given,
     /// A cell without c has zeros there.
     pub state: Option<LstmState>,
     pub lengths: Option<Vec<usize>>,
@@ -78,8 +90,15 @@ impl Case {
             weights = edited(&weights, |layer| layer.peepholes = Some(random.array2(shape)));
         }
         let weights = weights.with_options(variant.options).unwrap();
-        let expected = OnceLock::new();
-        Case { weights, x, state: None, lengths: None, batch_first: false, expected }
+        Case {
+            weights,
+            x,
+            given: Given::Features,
+            state: None,
+            lengths: None,
+            batch_first: false,
+            expected: OnceLock::new(),
+        }
     }
 
     /// The same but for what `edit` changes.
@@ -153,14 +172,40 @@ impl Case {
     pub fn forward<K: Kind>(&self, layer: &Layer<K>) -> wgpu_rnn::Result<(Array3<f32>, LstmState)> {
         let x = self.laid_out();
         let state = self.state.as_ref().map(state_of::<K>).transpose()?;
-        let (mut y, state) = match &self.lengths {
-            Some(lengths) => layer.forward_lengths(x.view(), lengths, state.as_ref())?,
-            None => layer.forward(x.view(), state.as_ref())?,
+        let (mut y, state) = match (self.given, &self.lengths) {
+            (Given::Features, Some(lengths)) => {
+                layer.forward_lengths(x.view(), lengths, state.as_ref())?
+            }
+            (Given::Features, None) => layer.forward(x.view(), state.as_ref())?,
+            (given, lengths) => {
+                let input = |input| layer.forward_input(input, lengths.as_deref(), state.as_ref());
+                let x_proj = self.projected(&x);
+                let (y, state) = match given {
+                    Given::Tokens => {
+                        let (ids, table) = of_tokens(x_proj);
+                        let table = layer.gpu().upload(table.view())?;
+                        input(LayerInput::Tokens { ids: ids.view().into_dyn(), table: &table })?
+                    }
+                    _ => input(LayerInput::Projected(x_proj.view().into_dyn()))?,
+                };
+                (y.into_dimensionality().expect("the rank of x"), state)
+            }
         };
         if self.batch_first {
             y.swap_axes(0, 1);
         }
         Ok((y, both_of::<K>(&state)))
+    }
+
+    /// x · W_ihᵀ of the first layer, for all its directions.
+    fn projected(&self, x: &Array3<f32>) -> Array3<f32> {
+        let directions = 0..self.weights.sizes().num_directions();
+        let w_ih: Vec<_> =
+            directions.map(|d| self.weights.layer(0, d).unwrap().w_ih.view()).collect();
+        let w_ih = concatenate(Axis(0), &w_ih).expect("directions have one shape");
+        let x_proj = reference::linear(w_ih.view(), None, &x.mapv(f64::from).into_dyn());
+        let x_proj = x_proj.into_dimensionality::<Ix3>().expect("the rank of x");
+        x_proj.mapv(|value| value as f32).as_standard_layout().into_owned()
     }
 
     /// A new layer of the right kind with these options: y and the final states.
@@ -194,6 +239,15 @@ impl Case {
         let is_chosen = self.weights.options().activations.iter().any(Option::is_some);
         if is_chosen { compare::F32_CHOSEN } else { compare::F32 }
     }
+}
+
+fn of_tokens(x_proj: Array3<f32>) -> (Array2<u32>, Array2<f32>) {
+    let (first, second, features) = x_proj.dim();
+    let rows = first * second;
+    let ids = Array2::from_shape_fn((first, second), |(a, b)| (rows - 1 - (a * second + b)) as u32);
+    let mut table = x_proj.into_shape_with_order((rows, features)).expect("as many elements");
+    table.invert_axis(Axis(0));
+    (ids, table)
 }
 
 pub fn verdict(

@@ -1,6 +1,6 @@
 //! The cells of the family, each with what can be chosen about it.
 
-use wgpu_rnn::{Activation, Activations, Cell, CellOptions};
+use wgpu_rnn::{Activation, Activations, Cell, CellOptions, LayerSizes};
 
 /// A cell and what is chosen about it. The default is PyTorch's LSTM.
 #[derive(Clone, Copy, Debug)]
@@ -64,6 +64,20 @@ pub fn variants() -> [Variant; 8] {
         rnn,
         Variant { name: "rnn_relu", options: relu, ..rnn },
     ]
+}
+
+/// Without those that the cell or the layers have not got, which would be refused.
+pub fn that_count(
+    sizes: &LayerSizes,
+    [first, second]: [Option<Activations>; 2],
+) -> [Option<Activations>; 2] {
+    let standard = sizes.cell.standard_activations();
+    let those = |activations| match sizes.cell {
+        Cell::Lstm => activations,
+        Cell::Gru { .. } => Activations { h: standard.h, ..activations },
+        _ => Activations { f: activations.f, ..standard },
+    };
+    [first.map(those), second.map(those).filter(|_| sizes.is_bidirectional())]
 }
 
 /// All activations, alpha and beta other than ONNX' defaults.

@@ -39,15 +39,22 @@ impl Head {
         reference::linear(self.weight.view(), self.bias.as_ref(), &x.mapv(f64::from))
     }
 
-    /// Once from the host and once encoded.
+    /// Twice from the host, blocking and not, and once encoded.
     fn check(&self, gpu: &Gpu, x: &ArrayD<f32>) -> Outcome {
         let layer = self.on(gpu)?;
         let expected = self.expected(x);
         compare("forward", &layer.forward(x.view())?, &expected, F32).verdict()?;
+        let y = pollster::block_on(send(layer.forward_async(x.view())))?;
+        compare("forward_async", &y, &expected, F32).verdict()?;
         let (x, y) = (gpu.upload(x.view())?, gpu.zeros(expected.shape())?);
         encode(gpu, |encoder| layer.encode(encoder, &x, &y))?;
         Ok(compare("encode", &y.download()?, &expected, F32).verdict()?)
     }
+}
+
+/// An executor may move a future from thread to thread.
+fn send<F: Future + Send>(future: F) -> F {
+    future
 }
 
 fn encode(

@@ -89,7 +89,7 @@ enum Call {
 }
 use Call::{Answers, Queues};
 
-const CALLS: [(&str, Call); 19] = [
+const CALLS: [(&str, Call); 20] = [
     ("forward", Answers(|b| b.case.forward(&b.lstm).map(drop))),
     (
         "forward_shorter",
@@ -97,6 +97,10 @@ const CALLS: [(&str, Call); 19] = [
     ),
     ("forward_async", Answers(|b| block_on(b.lstm.forward_async(b.case.x.view(), None)).map(drop))),
     ("linear_forward", Answers(|b| b.linear.forward(b.case.x.view()).map(drop))),
+    (
+        "linear_forward_async",
+        Answers(|b| block_on(b.linear.forward_async(b.case.x.view())).map(drop)),
+    ),
     ("step", Answers(|b| b.stream.step(b.case.x.index_axis(Axis(0), 0)).map(drop))),
     ("save", Answers(|b| b.stream.save().map(drop))),
     ("download", Answers(|b| b.y.download().map(drop))),

@@ -14,9 +14,9 @@ use wgpu_rnn::{
 };
 
 use crate::common::Random;
-use crate::common::case::{Bias, Case};
+use crate::common::case::{Bias, Case, Given};
 use crate::common::trials::GpuTest;
-use crate::common::variant::{ACTIVATIONS, Variant};
+use crate::common::variant::{ACTIVATIONS, Variant, that_count};
 
 /// Configurations per adapter, unless WGPU_RNN_CASES says otherwise: most of the time goes into compiling kernels.
 const CASES: u32 = 24;
@@ -26,10 +26,11 @@ const NAMES: &str = "standard sigmoid tanh relu leaky_relu thresholded_relu scal
 
 /// The parts of a configuration and the values that each can have, the simplest first; sizes lie around tile edges.
 /// Where the cell has not got a part, its value means nothing; what has the most parts stands there more than once.
-const PARTS: [(&str, &str); 27] = [
+const PARTS: [(&str, &str); 28] = [
     ("cell", "rnn gru gru_reset_before lstm lstm lstm"),
     ("direction", "forward reverse bidirectional"),
     ("num_layers", "1 2 3"),
+    ("input", "features projected tokens"),
     ("input_size", "1 2 3 4 5 15 16 17 33"),
     ("hidden_size", "1 2 3 4 5 8 15 16 17 31 32 33 64 65"),
     ("projection", "none one half all_but_one"),
@@ -52,7 +53,7 @@ const PARTS: [(&str, &str); 27] = [
     ("reverse_f", NAMES),
     ("reverse_g", NAMES),
     ("reverse_h", NAMES),
-    ("rows", "planned 1 2 4 8"),
+    ("rows", "planned 1 2 4 8 16"),
     ("chunk", "planned 1 2 3 4"),
     ("seed", "0 1 2 3 4 5 6 7 8 9"),
 ];
@@ -160,7 +161,8 @@ impl Configuration {
             .with_proj_size(if cell == Cell::Lstm { proj_size } else { 0 })
     }
 
-    fn variant(&self, cell: Cell) -> Variant {
+    fn variant(&self, sizes: &LayerSizes) -> Variant {
+        let cell = sizes.cell;
         let plain = Variant::plain("", cell);
         if !self.is("choices") {
             return plain;
@@ -175,8 +177,10 @@ impl Configuration {
             let [f, g, h] = names;
             let [f, g, h] = [(f, standard.f), (g, standard.g), (h, standard.h)]
                 .map(|(name, standard)| activation(name, standard));
-            Some(Activations { f, g, h }).filter(|activations| *activations != standard)
+            Some(Activations { f, g, h })
         });
+        let activations = that_count(sizes, activations)
+            .map(|activations| activations.filter(|activations| *activations != standard));
         let is_lstm = cell == Cell::Lstm;
         let options = CellOptions {
             activations,
@@ -185,6 +189,14 @@ impl Configuration {
             cell_clip: self.number("cell_clip").filter(|_| is_lstm),
         };
         Variant { has_peepholes: is_lstm && self.is("peepholes"), options, ..plain }
+    }
+
+    fn given(&self) -> Given {
+        match self.text("input") {
+            "projected" => Given::Projected,
+            "tokens" => Given::Tokens,
+            _ => Given::Features,
+        }
     }
 
     fn case(&self) -> Case {
@@ -196,9 +208,10 @@ impl Configuration {
             (false, true) => Bias::HiddenOnly,
             (false, false) => Bias::None,
         };
-        let case = Case::from_sizes(seed, &self.variant(sizes.cell), sizes, [seq_len, batch])
+        let case = Case::from_sizes(seed, &self.variant(&sizes), sizes, [seq_len, batch])
             .with_bias(bias)
             .with_batch_first(self.is("batch_first"));
+        let case = case.but(|case| case.given = self.given());
         let case = if self.is("state") { case.with_state(seed + 1) } else { case };
         let mut random = Random::new(seed + 2);
         let mut length = |_| [0, 1, seq_len, 1 + random.below(seq_len)][random.below(4)];
@@ -218,6 +231,7 @@ impl Configuration {
         let sizes = case.weights.sizes();
         let is_wave = sizes.num_layers > 1
             && sizes.direction == Direction::Forward
+            && case.given == Given::Features
             && sizes.proj_size == 0
             && sizes.cell != Cell::Gru { reset_after: false };
         for schedule in Schedule::ALL {

@@ -59,6 +59,14 @@ pub fn read_array(path: &Path) -> Result<ArrayD<f32>> {
     }
 }
 
+/// Whether such a file can hold an array of so many axes.
+pub fn check_axes(path: &Path, axes: usize) -> Result<()> {
+    if axes == 2 || ArrayFormat::of(path)? == ArrayFormat::Npy {
+        return Ok(());
+    }
+    Err(Failure::file(path, format!("csv holds two axes, the array has {axes}: use .npy")))
+}
+
 pub fn write_array(path: &Path, array: &ArrayD<f32>) -> Result<()> {
     match ArrayFormat::of(path)? {
         ArrayFormat::Npy => write_npy(path, array).map_err(|error| Failure::file(path, error)),
@@ -113,10 +121,9 @@ fn read_csv(path: &Path) -> Result<Array2<f32>> {
 
 fn write_csv(path: &Path, array: &ArrayD<f32>) -> Result<()> {
     let failure = |error: csv::Error| Failure::file(path, error);
-    let rows = array.view().into_dimensionality::<Ix2>().map_err(|_| {
-        let shape = array.shape();
-        Failure::file(path, format!("csv holds two axes, the array has shape {shape:?}: use .npy"))
-    })?;
+    check_axes(path, array.ndim())?;
+    let rows = array.view().into_dimensionality::<Ix2>();
+    let rows = rows.map_err(|error| Failure::file(path, error))?;
     let mut writer = csv::Writer::from_path(path).map_err(failure)?;
     for row in rows.rows() {
         writer.write_record(row.iter().map(f32::to_string)).map_err(failure)?;

@@ -74,12 +74,13 @@ const STEPS_AT_ONCE: usize = 1024;
 
 pub fn run(args: &Args, adapter: &AdapterArgs, out: &mut dyn Write) -> Result<Verdict> {
     let results = [Some(&args.output), args.h_n.as_ref(), args.c_n.as_ref()];
-    for path in results.into_iter().flatten() {
-        ArrayFormat::of(path)?;
-    }
+    let results = || results.into_iter().flatten();
+    results().try_for_each(|path| ArrayFormat::of(path).map(drop))?;
     let weights = read_weights(args)?;
     let sizes = weights.sizes();
     let x = read_sequence(&args.input, sizes.input_size)?;
+    // All results have as many axes as x. A long run must not end in a file that cannot hold them.
+    results().try_for_each(|path| files::check_axes(path, x.ndim()))?;
     let [h0, c0] = [&args.h0, &args.c0].map(|path| path.as_deref().map(files::read_array));
     let states = initial_states(h0.transpose()?, c0.transpose()?, &sizes);
     let gpu = adapter.open()?;

@@ -213,11 +213,8 @@ impl Arrays {
 
     pub fn states(&self) -> Vec<StageState<'_>> {
         let states = self.states.iter().map(|(h, c)| {
-            let (h, c) = (Some(h), c.as_ref());
-            match self.has_states {
-                true => StageState { h0: h, c0: c, h_n: h, c_n: c },
-                false => StageState { h_n: h, c_n: c, ..Default::default() },
-            }
+            let last = StageState::default().with_final(h, c.as_ref());
+            if self.has_states { last.with_initial(h, c.as_ref()) } else { last }
         });
         states.collect()
     }

@@ -4,7 +4,7 @@ use wgpu_rnn::ndarray::{Array1, Array2, Array3, ArrayD};
 use wgpu_rnn::{
     AnyKind, AnyLayer, AnyState, Cell, DeviceArray, DeviceInput, Direction, Error, Gpu, Gru,
     LayerConfig, LayerInput, LayerSizes, Linear, Lstm, LstmState, Model, ModelIo, Options, Result,
-    Rnn, Schedule, Stage, StageState, Stream, wgpu,
+    Rnn, Schedule, Stage, Stream, wgpu,
 };
 
 use super::chain::{Arrays, BATCH, Chain, FORWARD, GRU, INPUT_SIZE, SEQ_LEN, VOCABULARY, encoder};
@@ -105,6 +105,8 @@ fn sizes(gpu: &Gpu) -> Outcome {
         let x = one.broadcast((1 << 30, 1 << 20, 4)).ok_or("as many features")?;
         assert!(matches!(model.forward(x, None), Err(Error::Limit { .. })));
     }
+    let error = expect(model.plan(usize::MAX, 1), &["the size of x of stages[0] overflows"]);
+    assert!(matches!(error, Error::Overflow { .. }), "{error:?}");
     let wavefront = Options { schedule: Some(Schedule::Wavefront), ..Default::default() };
     let forced = Model::new(Chain::mixed(1, FORWARD).stages(gpu, wavefront)?)?;
     expect(forced.plan(SEQ_LEN, BATCH), &["wavefront", "stages[1]", "num_layers is 1"]);
@@ -203,15 +205,16 @@ fn encode(gpu: &Gpu) -> Outcome {
         wgpu::BufferDescriptor { label: None, size: 1024, usage, mapped_at_creation: false };
     let plain = gpu.device().create_buffer(&descriptor);
     let plain = DeviceArray::from_buffer(gpu, plain, &[1, 3, 5])?;
-    let (flat, c) = (gpu.zeros(&[3, 5])?, gpu.zeros(&[1, 3, 5])?);
+    let [h, c] = [gpu.zeros(&[1, 3, 5])?, gpu.zeros(&[1, 3, 5])?];
+    let flat = gpu.zeros(&[3, 5])?;
     // The last recurrent stage is at fault: those before it have not been recorded either.
     let last = states[2];
     for (state, words) in [
-        (StageState { h0: Some(&flat), ..last }, &["`states[2].h0`", "[3, 5]", "[1, 3, 5]"][..]),
-        (StageState { h0: Some(&plain), ..last }, &["`states[2].h0`", "COPY_SRC"]),
-        (StageState { h_n: Some(&plain), ..last }, &["`states[2].h_n`", "COPY_DST"]),
-        (StageState { c0: Some(&c), ..last }, &["`states[2].c0`", "RNN has no cell state"]),
-        (StageState { c_n: Some(&c), ..last }, &["`states[2].c_n`", "RNN has no cell state"]),
+        (last.with_initial(&flat, None), &["`states[2].h0`", "[3, 5]", "[1, 3, 5]"][..]),
+        (last.with_initial(&plain, None), &["`states[2].h0`", "COPY_SRC"]),
+        (last.with_final(&plain, None), &["`states[2].h_n`", "COPY_DST"]),
+        (last.with_initial(&h, Some(&c)), &["`states[2].c0`", "RNN has no cell state"]),
+        (last.with_final(&h, Some(&c)), &["`states[2].c_n`", "RNN has no cell state"]),
     ] {
         let states = [states[0], states[1], state];
         refuse(with(right, |io| io.states = &states), words);
@@ -288,7 +291,13 @@ fn stream(gpu: &Gpu) -> Outcome {
     let refused = tokens.encode_step_tokens(&mut super::encoder(gpu), &ids, &in_table);
     expect(refused, &["`y_t`", "another buffer"]);
 
+    let mut projected = model.stream_projected(BATCH)?;
+    expect(projected.step(Array2::zeros((3, 4)).view()), &["`x_t`", "[3, 4]", "[3, 24]"]);
+    expect(projected.step_tokens(Array1::zeros(3).view()), &["`ids`", "token ids", "features"]);
+    expect(model.stream_projected(0), &["`batch`", "0", "at least 1"]);
+
     let linear = Model::new(vec![head(gpu, 4, 3)?.into()])?;
+    expect(linear.stream_projected(BATCH), &["`x_proj`", "projected", "stages[0] is linear"]);
     expect(linear.stream_tokens(BATCH, &table), &["`ids`", "stages[0] is linear"]);
     let mut linear = linear.stream(BATCH)?;
     expect(linear.step(Array2::zeros((3, 5)).view()), &["`x_t`", "[3, 5]", "[3, 4]"]);

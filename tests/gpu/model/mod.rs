@@ -29,6 +29,7 @@ pub fn tests() -> Vec<GpuTest> {
         GpuTest::new("model::stream", stream),
         GpuTest::new("model::stream_states", stream_states),
         GpuTest::new("model::stream_tokens", stream_tokens),
+        GpuTest::new("model::stream_projected", stream_projected),
         GpuTest::new("model::twins", |gpu| pollster::block_on(twins(gpu))),
         GpuTest::new("model::reuse", reuse),
         GpuTest::new("model::threads", threads),
@@ -263,6 +264,16 @@ fn stream_tokens(gpu: &Gpu) -> Outcome {
     }
     let views: Vec<_> = y.iter().map(|step| step.view()).collect();
     Ok(chain.verdict(&stack(Axis(0), &views)?, &stream.save()?)?)
+}
+
+/// Only the first stage's input is projected: a second recurrent stage follows.
+fn stream_projected(gpu: &Gpu) -> Outcome {
+    let chain = Chain::mixed(25, FORWARD);
+    let model = chain.on(gpu)?;
+    let projection = Linear::input_projection(gpu, chain.recurrent().next().ok_or("one")?)?;
+    let mut stream = model.stream_projected(BATCH)?;
+    let y = steps(&mut stream, gpu, &projection.forward(chain.x.view())?)?;
+    Ok(chain.verdict(&y, &stream.save()?)?)
 }
 
 async fn twins(gpu: &Gpu) -> Outcome {

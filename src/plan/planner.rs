@@ -1,0 +1,321 @@
+//! The planner of forward runs, and what that of backward passes shares with it.
+
+use super::describe::{Bytes, elements, state_bytes, x_proj_step_bytes};
+use super::{Options, Plan, Schedule, check_weights};
+use crate::caps::{DeviceCaps, check_limit};
+use crate::error::{Error, Result};
+use crate::kernels::recurrence::{MAX_SLICES, ROWS};
+use crate::kernels::{
+    CellKernel, Gather, Input, Kernel, MAX_CHUNK, Matmul, Phase, Phases, Sequence, Step, Store,
+    Tile,
+};
+use crate::pack::WeightLayout;
+use crate::problem::{Direction, InputKind, LayerSizes, Problem};
+
+/// The x_proj of a chunk should stay below this, to bound memory.
+const X_PROJ_BYTES: u64 = 64 << 20;
+/// One dispatch should do no more work per workgroup than this, since drivers kill what runs for seconds.
+pub(super) const WORKGROUP_FLOPS: u64 = 1 << 30;
+
+pub(super) struct Planner<'a> {
+    pub problem: &'a Problem,
+    pub sizes: &'a LayerSizes,
+    pub caps: &'a DeviceCaps,
+    pub options: &'a Options,
+}
+
+impl Planner<'_> {
+    /// The schedule that should be fastest, and why. It may turn out impossible.
+    pub fn preferred(&self) -> (Schedule, String) {
+        let (h, l, t) = (self.sizes.hidden_size, self.sizes.num_layers, self.problem.seq_len);
+        // Up to here a workgroup gets through a step, 16·H² bytes of w_hh, in about the time of a launch. On a CPU
+        // a launch costs less, but so does everything that one workgroup's rows leave to another.
+        let small = match (self.caps.is_software, self.problem.batch * self.sizes.num_directions())
+        {
+            (true, 1) => 96,
+            _ => 256,
+        };
+        if t == 1 {
+            (Schedule::Stepwise, "a single time step".into())
+        } else if h <= small {
+            let reason =
+                format!("hidden_size {h} <= {small}: a launch would take longer than a step");
+            (Schedule::SequenceFused, reason)
+        } else if l >= 2
+            && self.sizes.direction == Direction::Forward
+            && Phases::of(self.sizes) == Phases::Whole
+            && self.problem.input == InputKind::Features
+            && !self.problem.is_training
+            && !self.caps.is_software
+        {
+            let reason = format!("{l} layers take {} dispatches instead of {}", t + l - 1, t * l);
+            (Schedule::Wavefront, reason)
+        } else {
+            (Schedule::Stepwise, format!("hidden_size {h} > {small}: one step fills the device"))
+        }
+    }
+
+    pub fn make(&self, schedule: Schedule, reason: String) -> Result<Plan> {
+        let mut plan = match schedule {
+            Schedule::Stepwise => self.stepwise(),
+            Schedule::SequenceFused => self.sequence_fused(),
+            Schedule::Wavefront => self.wavefront(),
+        }?;
+        plan.reasons.insert(0, reason);
+        Ok(plan)
+    }
+
+    pub fn stepwise(&self) -> Result<Plan> {
+        let is_fused = self.problem.seq_len == 1 && self.problem.input == InputKind::Features;
+        let input = if is_fused { Input::Fused } else { Input::Hoisted };
+        let (step, rows_reason) = self.step_kernel(input, self.sizes.num_directions())?;
+        let (chunk, chunk_reason) = match input {
+            Input::Hoisted => self.chunk(MAX_CHUNK, X_PROJ_BYTES, "x_proj")?,
+            Input::Fused => (1, "one pass over [x, h], no x_proj".into()),
+        };
+        let phases = if Phases::of(self.sizes) == Phases::Whole { 1 } else { 2 };
+        let dispatches = phases * self.problem.seq_len * self.sizes.num_layers;
+        let reasons = vec![rows_reason, chunk_reason];
+        Ok(self.plan(Schedule::Stepwise, Kernel::Step(step), chunk, dispatches, reasons))
+    }
+
+    pub fn wavefront(&self) -> Result<Plan> {
+        let layers = self.sizes.num_layers;
+        let impossible =
+            |reason: &str| Error::Schedule { schedule: Schedule::Wavefront, reason: reason.into() };
+        match self.sizes.direction {
+            Direction::Forward => {}
+            Direction::Reverse => {
+                return Err(impossible("its slices run forward, these layers do not"));
+            }
+            Direction::Bidirectional => {
+                return Err(impossible(
+                    "a layer above a bidirectional one needs the whole sequence before its first step",
+                ));
+            }
+        }
+        if layers < 2 {
+            return Err(impossible("num_layers is 1, a wavefront needs at least 2"));
+        }
+        match Phases::of(self.sizes) {
+            Phases::Whole => {}
+            Phases::Reset => {
+                return Err(impossible(
+                    "a GRU's step with reset before takes two dispatches, not one",
+                ));
+            }
+            Phases::Projection => {
+                return Err(impossible("a step with a projection takes two dispatches, not one"));
+            }
+        }
+        match self.problem.input {
+            InputKind::Features => {}
+            InputKind::Projected => {
+                return Err(impossible(
+                    "its first layer multiplies x itself, the input is projected",
+                ));
+            }
+            InputKind::Tokens { .. } => {
+                return Err(impossible(
+                    "its first layer multiplies x itself, the input is token ids",
+                ));
+            }
+        }
+        if self.problem.is_training {
+            return Err(impossible(
+                "it keeps only the output of the last layer, a backward pass needs them all",
+            ));
+        }
+        if layers > MAX_SLICES {
+            let most = format!("this crate has kernels for up to {MAX_SLICES}");
+            return Err(impossible(&format!("num_layers is {layers}, {most}")));
+        }
+        let weights = WeightLayout::new(*self.sizes).bytes();
+        self.caps.check_binding("the weights of all layers", weights)?;
+        let (step, rows_reason) = self.step_kernel(Input::Fused, layers)?;
+        let dispatches = self.problem.seq_len + layers - 1;
+        let chunk = dispatches.min(self.options.chunk.unwrap_or(MAX_CHUNK)).min(MAX_CHUNK);
+        let reasons = vec![rows_reason];
+        Ok(self.plan(Schedule::Wavefront, Kernel::Step(step), chunk, dispatches, reasons))
+    }
+
+    /// Invocations, and units of each, of a workgroup that owns all units.
+    pub fn sequence_shape(&self) -> Result<(u32, u32)> {
+        let h = self.sizes.hidden_size as u64;
+        // A software adapter runs few invocations at once, so each may as well own more units per load.
+        let least_units_each = if self.caps.is_software { 4 } else { 1 };
+        let shape = Sequence::SHAPES
+            .into_iter()
+            .find(|(units, each)| *each >= least_units_each && u64::from(units * each) >= h)
+            .ok_or_else(|| {
+                let most = Sequence::MAX_HIDDEN;
+                let reason = format!("hidden_size is {h}, this crate has kernels for up to {most}");
+                Error::Schedule { schedule: Schedule::SequenceFused, reason }
+            })?;
+        check_limit(
+            "a workgroup that owns all units",
+            shape.0.into(),
+            "max_compute_invocations_per_workgroup",
+            self.caps.max_compute_invocations_per_workgroup.into(),
+        )?;
+        Ok(shape)
+    }
+
+    pub fn sequence_fused(&self) -> Result<Plan> {
+        let h = self.sizes.hidden_size as u64;
+        let (units, units_per_invocation) = self.sequence_shape()?;
+        let cell = self.cell_kernel();
+        let kernel = |rows| Sequence { cell, rows, units, units_per_invocation };
+        let memory = self.caps.max_compute_workgroup_storage_size;
+        let fits = |rows: u32| kernel(rows).workgroup_bytes() <= memory;
+        let directions = self.sizes.num_directions() as u64;
+        let (rows, rows_reason) = self.rows(directions, fits);
+        let kernel = kernel(rows);
+        check_limit(
+            &format!("h of {rows} rows, twice,"),
+            kernel.workgroup_bytes().into(),
+            "max_compute_workgroup_storage_size",
+            memory.into(),
+        )?;
+        self.caps.check_grid(kernel.grid(self.problem.batch as u64, directions))?;
+        let iterations = kernel.step_iterations(h);
+        self.caps.check_iterations("the loops of one time step", 2 * iterations)?;
+        let by_iterations = self.caps.max_loop_iterations / iterations - 1;
+        let longest = (WORKGROUP_FLOPS / (8 * u64::from(rows) * h * h)).min(by_iterations);
+        let longest = (longest as usize).clamp(1, MAX_CHUNK);
+        let (chunk, chunk_reason) = self.chunk(longest, X_PROJ_BYTES, "x_proj")?;
+        let dispatches = self.problem.seq_len.div_ceil(chunk) * self.sizes.num_layers;
+        let reasons = vec![rows_reason, chunk_reason];
+        Ok(self.plan(Schedule::SequenceFused, Kernel::Sequence(kernel), chunk, dispatches, reasons))
+    }
+
+    pub fn plan(
+        &self,
+        schedule: Schedule,
+        kernel: Kernel,
+        chunk: usize,
+        dispatches: usize,
+        reasons: Vec<String>,
+    ) -> Plan {
+        let rows = kernel.rows();
+        let dispatches = dispatches as u64;
+        let (problem, projection) = (*self.problem, self.projection());
+        Plan { problem, schedule, rows, chunk, dispatches, reasons, kernel, projection }
+    }
+
+    pub fn cell_kernel(&self) -> CellKernel {
+        let Problem { sizes, flavour, has_lengths, .. } = *self.problem;
+        let phases = Phases::of(&sizes);
+        CellKernel { cell: sizes.cell, flavour, phases, has_lengths }
+    }
+
+    /// Invocations of a workgroup of a single step, and units of each.
+    pub fn step_shape(&self) -> (u32, u32) {
+        match (self.sizes.hidden_size <= 32, self.caps.is_software) {
+            (true, _) => (32, 1),
+            (false, false) => (64, 1),
+            (false, true) => (32, 4),
+        }
+    }
+
+    pub fn step_kernel(&self, input: Input, slices: usize) -> Result<(Step, String)> {
+        let (h, batch, slices) =
+            (self.sizes.hidden_size as u64, self.problem.batch as u64, slices as u64);
+        let (units, units_per_invocation) = self.step_shape();
+        let memory = self.caps.max_compute_workgroup_storage_size;
+        let kernel = |rows| Step {
+            cell: self.cell_kernel(),
+            phase: Phase::First,
+            input,
+            rows,
+            units,
+            units_per_invocation,
+        };
+        let inner = h + match input {
+            Input::Hoisted => 0,
+            Input::Fused => self.widest_input() as u64,
+        };
+        let fits = |rows| {
+            let kernel = kernel(rows);
+            kernel.workgroup_bytes() <= memory
+                && kernel.iterations(inner) <= self.caps.max_loop_iterations
+        };
+        let (rows, reason) =
+            self.rows(slices * h.div_ceil((units * units_per_invocation).into()), fits);
+        let kernel = kernel(rows);
+        self.caps.check_grid(kernel.grid(self.sizes, batch, slices))?;
+        self.caps.check_iterations("the loops of one time step", kernel.iterations(inner))?;
+        Ok((kernel, reason))
+    }
+
+    /// The input size of the layer that has the largest.
+    pub fn widest_input(&self) -> usize {
+        let sizes = self.sizes;
+        let layers = 0..sizes.num_layers.min(2);
+        layers.map(|layer| sizes.layer_input_size(layer)).max().unwrap_or(0)
+    }
+
+    pub fn projection(&self) -> Matmul {
+        let has_lengths = self.problem.has_lengths;
+        Matmul { store: Store::Gates, tile: Tile::of(self.caps), has_lengths }
+    }
+
+    /// Batch rows that one load of weights serves: as many as leave the device enough workgroups.
+    pub fn rows(&self, workgroups_per_tile: u64, fits: impl Fn(u32) -> bool) -> (u32, String) {
+        if let Some(rows) = self.options.rows {
+            return (rows, format!("{rows} rows: forced"));
+        }
+        let batch = self.problem.batch as u64;
+        let (enough, most) = if self.caps.is_software { (2, 16) } else { (128, 8) };
+        let rows = ROWS
+            .into_iter()
+            .rev()
+            .filter(|rows| *rows <= most && u64::from(*rows) < 2 * batch && fits(*rows))
+            .find(|rows| batch.div_ceil((*rows).into()) * workgroups_per_tile >= enough)
+            .unwrap_or(1);
+        let workgroups = batch.div_ceil(rows.into()) * workgroups_per_tile;
+        (rows, format!("a load of weights serves {rows} of {batch} rows, {workgroups} workgroups"))
+    }
+
+    /// Time steps of a chunk, bounded by `longest` and by the memory of `what` it holds: x_proj, or the gates.
+    pub fn chunk(&self, longest: usize, most_bytes: u64, what: &str) -> Result<(usize, String)> {
+        let batch = self.problem.batch as u64;
+        let step_bytes = x_proj_step_bytes(self.problem);
+        self.caps.check_binding(&format!("{what} of one time step"), step_bytes)?;
+        let iterations = self.projection().iterations(self.widest_input() as u64);
+        self.caps.check_iterations("the loops of the input projection", iterations)?;
+        let most_bytes = most_bytes.min(self.caps.max_storage_buffer_binding_size);
+        let by_memory = (most_bytes / step_bytes).max(1);
+        let most_rows = u64::from(self.caps.max_compute_workgroups_per_dimension)
+            * u64::from(Tile::of(self.caps).m.min(Gather::ROWS));
+        check_limit(
+            "the batch",
+            batch,
+            "max_compute_workgroups_per_dimension * rows of a workgroup",
+            most_rows,
+        )?;
+        let chunk = [Some(self.problem.seq_len), Some(longest), self.options.chunk]
+            .into_iter()
+            .flatten()
+            .min()
+            .unwrap_or(1)
+            .min(by_memory as usize)
+            .min((most_rows / batch) as usize);
+        let chunks = self.problem.seq_len.div_ceil(chunk);
+        let bytes = Bytes(chunk as u64 * step_bytes);
+        Ok((chunk, format!("{chunks} chunks of {chunk} steps, {what} {bytes} each")))
+    }
+
+    pub fn check_buffers(&self) -> Result<()> {
+        check_weights(self.sizes, self.caps)?;
+        let sequences = [("x", self.problem.x_shape()), ("y", self.problem.y_shape())];
+        for (name, shape) in sequences {
+            self.caps.check_binding(name, 4 * elements(shape))?;
+        }
+        if let Some([rows, columns]) = self.problem.table_shape() {
+            let bytes = (rows as u64).saturating_mul(4 * columns as u64);
+            self.caps.check_binding("the projected table", bytes)?;
+        }
+        self.caps.check_binding("h and c of all layers", state_bytes(self.problem))
+    }
+}
