@@ -2,11 +2,13 @@
 //      reads.
 // Math:  out[j][k] = w_hh[k][j]                          then out[H] = peepholes
 //        For w_hr, [H][P4/4] words of four outputs, take P4/4 for H and H for R.
-// Grid:  x: units j / INVOCATIONS, y: rows k of w_hh, and one for the peepholes, z: slices (directions)
+// Grid:  x: units j / INVOCATIONS, y: rows k of w_hh, and one for the peepholes, / ROWS, z: slices (directions)
+//        one invocation owns ROWS rows of a unit
 // Binds: 0 params · 1 weights (weights/*.wgsl) · 2 out rw
-// Consts: INVOCATIONS (kernels/gradient.rs)     Needs: WebGPU defaults
+// Consts: INVOCATIONS, ROWS (kernels/gradient.rs)     Needs: WebGPU defaults
 // Floor: reads and writes w_hh once
-// Why this shape: neighbouring units k then read neighbouring words, as in the forward pass.
+// Why this shape: neighbouring units k then read neighbouring words, as in the forward pass. Here neighbouring
+//      invocations do, and each writes along a row.
 
 struct TransposeParams {
     hidden_size: u32,    // H
@@ -27,15 +29,16 @@ struct TransposeParams {
 @compute @workgroup_size(INVOCATIONS)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
     let j = group.x * INVOCATIONS + local;
-    let k = group.y;
     let source = group.z * params.weights_stride;
     let target_at = params.out_start + group.z * params.out_stride;
     if (j >= params.hidden_size) {
         return;
     }
-    if (k < params.recurrent_size) {
+    let first = group.y * ROWS;
+    for (var k = first; k < min(first + ROWS, params.recurrent_size); k++) {
         out[target_at + j * params.t_words + k] = load_weight(params.w_hh + source + k * params.row_words + j);
-    } else if (params.has_peepholes != 0u) {
+    }
+    if (params.has_peepholes != 0u && first + ROWS > params.recurrent_size) {
         out[target_at + params.hidden_size * params.t_words + j] = load_weight(params.peepholes + source + j);
     }
 }

@@ -159,6 +159,7 @@ pub struct Transpose {
 
 impl Transpose {
     pub const INVOCATIONS: u32 = 64;
+    const ROWS: u32 = 16;
 
     pub fn of(cell: Cell) -> Self {
         Transpose { is_scalar: cell == Cell::Rnn }
@@ -174,12 +175,13 @@ impl Transpose {
 
     /// `rows` of w_hh, or of w_hr, and one more, `units` each, `slices` times.
     pub fn grid(units: u64, rows: u64, slices: u64) -> [u64; 3] {
-        [units.div_ceil(Self::INVOCATIONS.into()), rows + 1, slices]
+        [units.div_ceil(Self::INVOCATIONS.into()), (rows + 1).div_ceil(Self::ROWS.into()), slices]
     }
 
     pub fn source(&self) -> String {
         let gates = if self.is_scalar { "alias Gates = f32;\n" } else { QUADS_AS_GATES };
         let skeleton = include_str!("../../shaders/transpose.wgsl");
-        compose(&[("INVOCATIONS", Self::INVOCATIONS)], &[gates, WEIGHTS_F32, skeleton])
+        let constants = [("INVOCATIONS", Self::INVOCATIONS), ("ROWS", Self::ROWS)];
+        compose(&constants, &[gates, WEIGHTS_F32, skeleton])
     }
 }
