@@ -49,11 +49,14 @@ fn shapes(gpu: &Gpu, variant: &Variant, schedule: Schedule) -> Outcome {
     let shapes = [
         Shape { h, ..one },
         Shape { t: 3, b: 2, h, l: 2, bidirectional: true, ..one },
+        // A single step takes its input and its state in one product, in every layer.
+        Shape { b: 2, i: 3, h: 5, l: 4, bidirectional: true, ..one },
         Shape { t: 4, b: 17, i: 5, h: 7, l: 1, bidirectional: true },
         Shape { t: 2, b: 33, i: 17, h: 16, l: 1, bidirectional: false },
         Shape { t: 3, b: 1, i: 3, h: 65, l: 1, bidirectional: true },
     ];
-    let biases = [Bias::Both, Bias::None, Bias::InputOnly, Bias::HiddenOnly, Bias::Both];
+    let biases =
+        [Bias::Both, Bias::None, Bias::Both, Bias::InputOnly, Bias::HiddenOnly, Bias::Both];
     for (seed, (shape, bias)) in (0..).zip(shapes.into_iter().zip(biases)) {
         let case = Case::of(seed, variant, shape).with_bias(bias);
         // From zero states, with nothing of the final ones.

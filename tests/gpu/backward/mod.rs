@@ -1,5 +1,6 @@
 //! Gradients, of every cell on every schedule, against PyTorch and against the CPU reference.
 
+mod activations;
 mod arrays;
 mod bits;
 mod controls;
@@ -32,6 +33,7 @@ pub fn tests() -> Vec<GpuTest> {
         tests.extend(of_variants(&format!("backward::{schedule}"), schedule, of_variant));
         tests.extend(of_variants(&format!("backward::outputs::{schedule}"), schedule, outputs));
     }
+    tests.extend(activations::tests());
     tests.extend(bits::tests());
     tests.extend(encode::tests());
     tests.extend(errors::tests());

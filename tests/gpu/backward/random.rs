@@ -14,10 +14,10 @@ pub fn tests() -> Vec<GpuTest> {
     vec![GpuTest::new("backward::random_gradients", |gpu| {
         let (all, excused) = (Cell::new(0), Cell::new(0));
         let count = |cell: &Cell<usize>| cell.set(cell.get() + 1);
-        search("random_gradients", is_bounded, |configuration| {
+        search("random_gradients", Configuration::is_bounded, |configuration| {
             count(&all);
             match check(configuration, gpu)? {
-                Verdict::Right => {}
+                Verdict::Right | Verdict::Unbounded => {}
                 Verdict::Excused => count(&excused),
             }
             Ok(())
@@ -32,14 +32,10 @@ pub fn tests() -> Vec<GpuTest> {
 
 enum Verdict {
     Right,
+    /// Gradients that double from step to step, and with them what f32 rounds off.
+    Unbounded,
     /// Wrong, but so close to a kink that it may be.
     Excused,
-}
-
-/// Values and gradients that do not double from step to step: else rounding does so as well.
-fn is_bounded(configuration: &Configuration) -> bool {
-    configuration.is_bounded()
-        && run_of(configuration).gradients().values().flatten().all(|value| value.abs() < 1e3)
 }
 
 fn run_of(configuration: &Configuration) -> Run {
@@ -54,6 +50,9 @@ fn run_of(configuration: &Configuration) -> Run {
 fn check(configuration: &Configuration, gpu: &Gpu) -> Result<Verdict, String> {
     let (case, run) = (configuration.case(), run_of(configuration));
     let expected = run.gradients();
+    if expected.values().flatten().any(|value| value.abs() > 1e3) {
+        return Ok(Verdict::Unbounded);
+    }
     let (rows, chunk) = (configuration.number("rows"), configuration.number("chunk"));
     for schedule in SCHEDULES {
         let backward = Options { schedule: Some(schedule), rows, chunk };
