@@ -4,6 +4,7 @@
 mod baseline;
 #[path = "../tests/common/mod.rs"]
 mod common;
+mod shared;
 
 use std::time::{Duration, Instant};
 
@@ -11,13 +12,12 @@ use baseline::{Shape, Unfused};
 use common::Random;
 use common::compare::compare;
 use criterion::measurement::WallTime;
-use criterion::{
-    BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main,
-};
+use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
+use shared::{finish, group, id, run};
 use wgpu_rnn::ndarray::{Array3, ArrayD};
 use wgpu_rnn::{
     Cell, Direction, Gpu, GruKind, Kind, Layer, LayerConfig, LayerIo, LayerSizes, Lstm, LstmKind,
-    Options, RnnKind, Schedule, Weights, reference, wgpu,
+    Options, RnnKind, Schedule, Weights, reference,
 };
 
 const TOLERANCE: f64 = 1e-4;
@@ -53,21 +53,6 @@ impl Case {
     fn verify(&self, y: &ArrayD<f32>) {
         compare(&self.name, y, &self.expected, TOLERANCE).verdict().expect("the right result");
     }
-}
-
-fn group<'a>(c: &'a mut Criterion, what: &str) -> BenchmarkGroup<'a, WallTime> {
-    let mut group = c.benchmark_group(what);
-    group
-        .sample_size(10)
-        .warm_up_time(Duration::from_millis(500))
-        .measurement_time(Duration::from_secs(2));
-    group
-}
-
-/// Criterion cuts long ids at their end, which is the driver.
-fn id(what: &str, gpu: &Gpu) -> BenchmarkId {
-    let info = gpu.info();
-    BenchmarkId::new(what, format!("{} {} {}", info.name, info.backend, info.driver_info))
 }
 
 fn forward(c: &mut Criterion) {
@@ -112,12 +97,7 @@ fn unfused(group: &mut BenchmarkGroup<'_, WallTime>, gpu: &Gpu, case: &Case) {
     }
     let shape = Shape { seq_len, batch, input_size, hidden_size: sizes.hidden_size };
     let unfused = Unfused::new(gpu, shape, weights.layer(0, 0).expect("a layer"), x);
-    let run = || {
-        let mut encoder = gpu.device().create_command_encoder(&Default::default());
-        unfused.encode(&mut encoder);
-        gpu.queue().submit([encoder.finish()]);
-        gpu.device().poll(wgpu::PollType::wait_indefinitely()).expect("the device");
-    };
+    let run = || run(gpu, |encoder| unfused.encode(encoder));
     run();
     case.verify(&unfused.output(gpu).download().expect("a result"));
     group.bench_function(id(&format!("{name}/unfused"), gpu), |bencher| bencher.iter(run));
@@ -145,8 +125,7 @@ fn encode(c: &mut Criterion) {
                 lstm.encode(&mut encoder, &LayerIo::new(&x, &y)).expect("a run");
                 let commands = encoder.finish();
                 encoding += start.elapsed();
-                gpu.queue().submit([commands]);
-                gpu.device().poll(wgpu::PollType::wait_indefinitely()).expect("the device");
+                finish(&gpu, commands);
             }
             encoding
         });

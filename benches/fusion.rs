@@ -7,6 +7,7 @@
 mod baseline;
 #[path = "../tests/common/mod.rs"]
 mod common;
+mod shared;
 
 use std::time::Instant;
 
@@ -128,10 +129,7 @@ impl Contestant<'_> {
     /// Encodes, submits and waits; returns the seconds.
     fn run(&self, gpu: &Gpu) -> f64 {
         let start = Instant::now();
-        let mut encoder = gpu.device().create_command_encoder(&Default::default());
-        (self.encode)(&mut encoder);
-        gpu.queue().submit([encoder.finish()]);
-        gpu.device().poll(wgpu::PollType::wait_indefinitely()).expect("the device");
+        shared::run(gpu, |encoder| (self.encode)(encoder));
         start.elapsed().as_secs_f64()
     }
 

@@ -1,15 +1,17 @@
-// backward_params.wgsl: the parameters of step_backward.wgsl, sequence_backward.wgsl and cell_states.wgsl.
+// backward_params.wgsl: the parameters of the kernels that go back through time, and where gates and c lie.
 
 // A slice of a dispatch (grid z): a direction of a layer.
 struct BackwardSlice {
-    w_t: u32,      // index of w_hh's first word, transposed: [H][t_words]
-    carry_h: u32,  // its [B,R] in carry: the gradient of h that does not come through w_hh
-    carry_c: u32,  // its [B,H] in carry: the gradient of c
-    h0: u32,       // its [B,R] in carry: h before the first step of all
-    c_before: u32, // its [B,H] in carry: c before the chunk
-    c_after: u32,  // its [B,H] in carry: where cell_states.wgsl leaves c after the chunk
-    output: u32,   // its first column in y
-    reverse: u32,  // 1: from the last time step to the first
+    w_t: u32,         // index of w_hh's first word, transposed: [H][t_words]
+    w_hr_t: u32,      // index of w_hr's first word, transposed: [P4/4][H], where h is projected
+    carry_h: u32,     // its [B,R] in carry: the gradient of h that does not come through w_hh
+    carry_c: u32,     // its [B,H] in carry: the gradient of c
+    h0: u32,          // its [B,R] in carry: h before the first step of all
+    c_before: u32,    // its [B,H] in carry: c before the chunk
+    c_after: u32,     // its [B,H] in carry: where cell_states.wgsl leaves c after the chunk
+    output: u32,      // its first column in y
+    reverse: u32,     // 1: from the last time step to the first
+    d_peepholes: u32, // index of its row of peepholes in the packed gradients (peephole_gradient.wgsl)
     choice: Choice,
 }
 
@@ -26,6 +28,34 @@ struct BackwardParams {
     output_stride_t: u32, // of y and d_y, in elements
     output_stride_b: u32,
     c_seq: u32,           // index in carry of c after each step of the chunk: [steps,B,slices,H]
+    h_inner: u32,         // index in carry of what the second product of each step multiplied: [steps,B,slices,H]
+    exchange: u32,        // index in carry of what a step's first phase leaves to the second (unit_backward/*.wgsl)
+    accumulate: u32,      // 1: the peepholes' gradient is added to what is there, 0: it takes its place
     num_slices: u32,
     slices: array<BackwardSlice, MAX_SLICES>,
+}
+
+@group(0) @binding(0) var<storage, read> params: BackwardParams;
+@group(0) @binding(3) var<storage, read_write> carry: array<f32>;
+
+// A row of an array that has one for each step of the chunk, batch row and slice.
+fn chunk_row(step: u32, row: u32, z: u32) -> u32 {
+    return ((step - params.chunk_step) * params.batch + row) * params.num_slices + z;
+}
+
+fn gates_at(step: u32, row: u32, z: u32) -> u32 {
+    return chunk_row(step, row, z) * params.row_words;
+}
+
+// c of a unit after a step.
+fn c_after(z: u32, step: u32, row: u32, unit: u32) -> f32 {
+    return carry[params.c_seq + chunk_row(step, row, z) * params.hidden_size + unit];
+}
+
+// c of a unit before a step.
+fn c_before(z: u32, step: u32, row: u32, unit: u32) -> f32 {
+    if (step > params.chunk_step) {
+        return c_after(z, step - 1u, row, unit);
+    }
+    return carry[params.slices[z].c_before + row * params.hidden_size + unit];
 }

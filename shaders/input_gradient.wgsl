@@ -1,21 +1,31 @@
 // input_gradient.wgsl: the gradient of a layer's input over a chunk of time steps, through one direction.
 // Math:  d_x[t, b, k] += sum over j of d_pre[step, b, j] · w_ih[k, j]     j counts words in groups of four elements
-// Grid:  x: features of x / TILE_N, y: rows of the chunk / TILE_M; one invocation owns M_PER rows of N_PER features
+// Grid:  x: features of x / TILE_N, y: rows of the chunk / TILE_M; one invocation owns M_PER_INVOCATION rows of N_PER_INVOCATION features
 // Binds: 0 params (gradient.wgsl) · 1 weights (weights/*.wgsl) · 2 d_pre [steps of the chunk, B, slices, columns] read · 3 d_x rw
 //        5 lengths (lengths/*.wgsl)
-// Consts: TILE_M, TILE_N, TILE_K, M_PER, N_PER (kernels/gradient.rs)     Needs: WebGPU defaults
+// Consts: TILE_M, TILE_N, TILE_K, M_PER_INVOCATION, N_PER_INVOCATION (kernels/gradient.rs)     Needs: WebGPU defaults
 // Floor: 8·M·N·K flops (K in groups)
-// Why this shape: both operands lie along j, so whole groups of four are multiplied and summed at once. The two
-//      directions add to the same d_x one after the other, whatever the chunks.
+// Why this shape: both operands lie along j, so whole groups of four are multiplied and summed at once. The first of two
+//      directions puts its share down, the second adds to it: which is which does not change a bit of the sum.
 
 @group(0) @binding(2) var<storage, read> d_pre: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read_write> d_x: array<f32>;
 
-const INVOCATIONS_N = TILE_N / N_PER;
-const INVOCATIONS = INVOCATIONS_N * (TILE_M / M_PER);
+const INVOCATIONS_N = TILE_N / N_PER_INVOCATION;
+const INVOCATIONS = INVOCATIONS_N * (TILE_M / M_PER_INVOCATION);
 
 var<workgroup> d_tile: array<vec4<f32>, TILE_M * TILE_K>;
 var<workgroup> w_tile: array<vec4<f32>, TILE_N * TILE_K>;
+
+// Whether the other direction has left its share at the time of a step. Each goes through chunks of its own steps, the
+// last chunk first, and of a chunk direction 0 first.
+fn other_was_here(step: u32, row: u32) -> bool {
+    let length = length_of(row);
+    let own_chunk = step / params.chunk;
+    let other_chunk = select(step, length - 1u - step, step < length) / params.chunk;
+    return params.num_slices == 2u
+        && (other_chunk > own_chunk || (other_chunk == own_chunk && params.slice == 1u));
+}
 
 @compute @workgroup_size(INVOCATIONS)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
@@ -23,10 +33,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let first_m = group.y * TILE_M;
     let first_n = group.x * TILE_N;
     let local_n = local % INVOCATIONS_N; // its features lie INVOCATIONS_N apart
-    let local_m = (local / INVOCATIONS_N) * M_PER;
+    let local_m = (local / INVOCATIONS_N) * M_PER_INVOCATION;
     let first_weight = params.weights + z * params.weights_stride;
 
-    var acc: array<f32, M_PER * N_PER>;
+    var acc: array<f32, M_PER_INVOCATION * N_PER_INVOCATION>;
     for (var k0 = 0u; k0 < params.columns; k0 += TILE_K) {
         for (var at = local; at < TILE_M * TILE_K; at += INVOCATIONS) {
             let m = min(first_m + at / TILE_K, params.rows - 1u);
@@ -48,30 +58,34 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         }
         workgroupBarrier();
         for (var k = 0u; k < TILE_K; k++) {
-            var w: array<vec4<f32>, N_PER>;
-            for (var j = 0u; j < N_PER; j++) {
+            var w: array<vec4<f32>, N_PER_INVOCATION>;
+            for (var j = 0u; j < N_PER_INVOCATION; j++) {
                 w[j] = w_tile[(local_n + j * INVOCATIONS_N) * TILE_K + k];
             }
-            for (var i = 0u; i < M_PER; i++) {
+            for (var i = 0u; i < M_PER_INVOCATION; i++) {
                 let d = d_tile[(local_m + i) * TILE_K + k];
-                for (var j = 0u; j < N_PER; j++) {
-                    acc[i * N_PER + j] += dot(d, w[j]);
+                for (var j = 0u; j < N_PER_INVOCATION; j++) {
+                    acc[i * N_PER_INVOCATION + j] += dot(d, w[j]);
                 }
             }
         }
         workgroupBarrier();
     }
 
-    for (var i = 0u; i < M_PER; i++) {
+    for (var i = 0u; i < M_PER_INVOCATION; i++) {
         let m = first_m + local_m + i;
         let row = m % params.batch;
-        let t = time_of(params.first_step + m / params.batch, row, z);
+        let step = params.first_step + m / params.batch;
+        // Where the words of a row are padded, d_pre may be anything in the padding beyond a row's length.
+        let is_active = step < length_of(row);
+        let has_other = other_was_here(step, row);
+        let t = time_of(step, row, z);
         let start = t * params.stride_t + row * params.stride_b;
-        for (var j = 0u; j < N_PER; j++) {
+        for (var j = 0u; j < N_PER_INVOCATION; j++) {
             let n = first_n + local_n + j * INVOCATIONS_N;
             if (m < params.rows && n < params.inner) {
-                let before = select(0.0, d_x[start + n], params.accumulate == 1u);
-                d_x[start + n] = before + acc[i * N_PER + j];
+                let before = select(0.0, d_x[start + n], has_other);
+                d_x[start + n] = before + select(0.0, acc[i * N_PER_INVOCATION + j], is_active);
             }
         }
     }

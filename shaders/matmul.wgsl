@@ -2,7 +2,7 @@
 // Math:  out[m, n] = start[m, n] + sum over k of a[m, k] * W[k, n]       n counts groups of four columns
 // Grid:  x: columns / TILE_N, y: rows / TILE_M, z: slices (directions)
 //        one invocation owns M_PER_INVOCATION rows of N_PER_INVOCATION groups of columns
-// Binds: 0 params · 1 weights, four columns to a word (weights/*.wgsl) · 2 a read (operand/*.wgsl; 4 too)
+// Binds: 0 params · 1 weights, four columns to a word (weights/*.wgsl) · 2 a read (operand.wgsl)
 //        3 out (matmul/*.wgsl) · 5 lengths (lengths/*.wgsl)
 // Consts: TILE_M, TILE_N, TILE_K, M_PER_INVOCATION, N_PER_INVOCATION (kernels/matmul.rs)     Needs: WebGPU defaults
 // Floor: 8·M·N·K flops (N in groups); memory traffic falls by TILE_M for W and by 4·TILE_N for a
@@ -17,15 +17,18 @@ struct MatmulParams {
     columns: u32,        // N, in groups of four
     features: u32,       // columns that exist (matmul/features.wgsl)
     batch: u32,          // rows of one time step
-    first_step: u32,     // the step of row 0
+    first_step: u32,     // the step of row 0 of a
     seq_len: u32,
-    stride_t: u32,       // of a, in elements
+    a_first: u32,        // where a begins, in elements
+    stride_t: u32,
     stride_b: u32,
+    stride_z: u32,
     weights: u32,        // index of slice 0's bias row; W follows
     weights_stride: u32, // from slice to slice
     reverse: u32,        // bit z: slice z runs from the last time step to the first
     num_slices: u32,
-    h0: u32,             // index of slice 0's first row in h0 (operand/h.wgsl)
+    out_row: u32,        // the row of out that row 0 belongs to
+    kept_lanes: u32,     // bit i: gate i of the pre-activations stays as it is (matmul/more_gates.wgsl)
 }
 
 @group(0) @binding(0) var<storage, read> params: MatmulParams;
@@ -40,10 +43,10 @@ var<workgroup> w_tile: array<vec4<f32>, TILE_K * TILE_N>;
 
 fn load_a_quad(start: u32, k: u32) -> vec4<f32> {
     var quad = vec4<f32>();
-    if (k < params.inner) { quad.x = load_a(start, k); }
-    if (k + 1u < params.inner) { quad.y = load_a(start, k + 1u); }
-    if (k + 2u < params.inner) { quad.z = load_a(start, k + 2u); }
-    if (k + 3u < params.inner) { quad.w = load_a(start, k + 3u); }
+    if (k < params.inner) { quad.x = a[start + k]; }
+    if (k + 1u < params.inner) { quad.y = a[start + k + 1u]; }
+    if (k + 2u < params.inner) { quad.z = a[start + k + 2u]; }
+    if (k + 3u < params.inner) { quad.w = a[start + k + 3u]; }
     return quad;
 }
 

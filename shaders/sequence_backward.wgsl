@@ -1,6 +1,6 @@
 // sequence_backward.wgsl: a whole chunk of the backward pass in one dispatch; a workgroup owns ROWS batch rows and all
 //      their units.
-// Math:  as step_backward.wgsl
+// Math:  as step_backward.wgsl, in one phase or two (advance_backward/*.wgsl)
 // Grid:  x: batch rows / ROWS, y: slices; one invocation owns ROWS rows of UNITS_PER_INVOCATION units
 // Binds: backward.wgsl
 // Consts: backward.wgsl (kernels/backward.rs)     Needs: WebGPU defaults
@@ -9,11 +9,17 @@
 
 const CAPACITY = UNITS * UNITS_PER_INVOCATION;
 
-var<workgroup> d_pre: array<Gates, ROWS * CAPACITY>;
+// The gradients of h and c of one invocation's units and rows; h has recurrent_size units.
+alias Carries = array<CellState, UNITS_PER_INVOCATION * ROWS>;
 
-fn operand_word(row: u32, unit: u32) -> Gates {
-    return d_pre[row * CAPACITY + unit];
+// What a workgroup works on.
+struct Place {
+    slice: u32,
+    step: u32,
+    row: u32, // the first of ROWS
 }
+
+var<workgroup> d_pre: array<Gates, ROWS * CAPACITY>; // what goes through w_hh, of the step that follows
 
 @compute @workgroup_size(UNITS)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
@@ -22,13 +28,16 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let first_row = group.x * ROWS;
     let longest = longest_of(first_row);
 
-    var next: array<CellState, UNITS_PER_INVOCATION * ROWS>;
+    var next: Carries;
     for (var u = 0u; u < UNITS_PER_INVOCATION; u++) {
+        let unit = local + u * UNITS;
         for (var r = 0u; r < ROWS; r++) {
-            let at = min(first_row + r, params.batch - 1u) * params.hidden_size + unit_of(local, u);
-            next[u * ROWS + r].h = carry[slice.carry_h + at];
-            if (HAS_C == 1u) { next[u * ROWS + r].c = carry[slice.carry_c + at]; }
-            d_pre[r * CAPACITY + local + u * UNITS] = Gates();
+            let row = min(first_row + r, params.batch - 1u);
+            let h_at = row * params.recurrent_size + min(unit, params.recurrent_size - 1u);
+            let c_at = row * params.hidden_size + min(unit, params.hidden_size - 1u);
+            next[u * ROWS + r].h = carry[slice.carry_h + h_at];
+            if (HAS_C == 1u) { next[u * ROWS + r].c = carry[slice.carry_c + c_at]; }
+            clear(r * CAPACITY + unit);
         }
     }
     workgroupBarrier();
@@ -36,43 +45,36 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     for (var i = 0u; i < params.num_steps; i++) {
         let step = params.first_step + params.num_steps - 1u - i;
         if (i > 0u && step + 1u < longest) {
-            add_product(&next, slice.w_t, local);
+            add_product(&next, z, local);
         }
-        workgroupBarrier(); // all have read d_pre
-        for (var u = 0u; u < UNITS_PER_INVOCATION; u++) {
-            let unit = local + u * UNITS;
-            for (var r = 0u; r < ROWS; r++) {
-                let row = first_row + r;
-                if (row < params.batch && unit < params.hidden_size) {
-                    let given = unit_backward(z, step, row, unit, next[u * ROWS + r]);
-                    gates[gates_at(step, row, z) + unit] = given.pre;
-                    d_pre[r * CAPACITY + unit] = given.pre;
-                    next[u * ROWS + r] = CellState(given.h, given.c);
-                }
-            }
-        }
+        advance(&next, Place(z, step, first_row), local);
         workgroupBarrier();
     }
 
     if (params.first_step < longest) {
-        add_product(&next, slice.w_t, local);
+        add_product(&next, z, local);
     }
     for (var u = 0u; u < UNITS_PER_INVOCATION; u++) {
         let unit = local + u * UNITS;
         for (var r = 0u; r < ROWS; r++) {
             let row = first_row + r;
-            if (row < params.batch && unit < params.hidden_size) {
-                let at = row * params.hidden_size + unit;
-                carry[slice.carry_h + at] = next[u * ROWS + r].h;
-                if (HAS_C == 1u) { carry[slice.carry_c + at] = next[u * ROWS + r].c; }
+            if (row < params.batch && unit < params.recurrent_size) {
+                carry[slice.carry_h + row * params.recurrent_size + unit] = next[u * ROWS + r].h;
+            }
+            if (HAS_C == 1u && row < params.batch && unit < params.hidden_size) {
+                carry[slice.carry_c + row * params.hidden_size + unit] = next[u * ROWS + r].c;
             }
         }
     }
 }
 
-fn add_product(next: ptr<function, array<CellState, UNITS_PER_INVOCATION * ROWS>>, w_t: u32, local: u32) {
+// What the step that follows gives back through w_hh.
+fn add_product(next: ptr<function, Carries>, z: u32, local: u32) {
+    if (local >= params.recurrent_size) {
+        return; // none of its units is one of h
+    }
     var sums: Sums;
-    accumulate(&sums, w_t, local, params.hidden_size);
+    multiply(&sums, z, local);
     for (var i = 0u; i < UNITS_PER_INVOCATION * ROWS; i++) {
         (*next)[i].h += sums[i];
     }

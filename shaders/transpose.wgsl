@@ -1,5 +1,7 @@
-// transpose.wgsl: a layer's w_hh, rows and columns of words exchanged, and its peepholes: what the backward pass reads.
+// transpose.wgsl: a layer's w_hh, or w_hr, rows and columns of words exchanged, and its peepholes: what the backward pass
+//      reads.
 // Math:  out[j][k] = w_hh[k][j]                          then out[H] = peepholes
+//        For w_hr, [H][P4/4] words of four outputs, take P4/4 for H and H for R.
 // Grid:  x: units j / INVOCATIONS, y: rows k of w_hh, and one for the peepholes, z: slices (directions)
 // Binds: 0 params · 1 weights (weights/*.wgsl) · 2 out rw
 // Consts: INVOCATIONS (kernels/gradient.rs)     Needs: WebGPU defaults
@@ -15,6 +17,7 @@ struct TransposeParams {
     peepholes: u32,      // index of slice 0's peepholes
     weights_stride: u32, // source slice to slice
     out_stride: u32,
+    out_start: u32,      // index of slice 0's first word in out
     has_peepholes: u32,
 }
 
@@ -26,7 +29,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let j = group.x * INVOCATIONS + local;
     let k = group.y;
     let source = group.z * params.weights_stride;
-    let target_at = group.z * params.out_stride;
+    let target_at = params.out_start + group.z * params.out_stride;
     if (j >= params.hidden_size) {
         return;
     }

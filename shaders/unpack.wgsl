@@ -1,9 +1,10 @@
 // unpack.wgsl: the gradient of one tensor, from the layout of the packed weights to PyTorch's.
 // Math:  out[gate * H + unit, k] = packed[first + k * row_stride + unit * unit_stride + lanes[gate]]
-// Grid:  x: units / INVOCATIONS, y: columns k, z: gates
+// Grid:  x: units / INVOCATIONS, y: columns k / COLUMNS, z: gates; one invocation owns COLUMNS columns of a unit
 // Binds: 0 params · 1 packed read · 2 out rw
-// Consts: INVOCATIONS (kernels/unpack.rs)     Needs: WebGPU defaults
+// Consts: INVOCATIONS, COLUMNS (kernels/unpack.rs)     Needs: WebGPU defaults
 // Floor: reads and writes the tensor once
+// Why this shape: neighbouring invocations read neighbouring words, and each writes along a row.
 
 struct UnpackParams {
     units: u32,       // H; outputs of a projection
@@ -23,12 +24,15 @@ struct UnpackParams {
 @compute @workgroup_size(INVOCATIONS)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
     let unit = group.x * INVOCATIONS + local;
-    let k = group.y;
     let gate = group.z;
     if (unit >= params.units) {
         return;
     }
-    let value = packed[params.first + k * params.row_stride + unit * params.unit_stride + params.lanes[gate]];
-    let at = params.out + (gate * params.units + unit) * params.columns + k;
-    out[at] = select(0.0, out[at], params.accumulate == 1u) + value;
+    let source = params.first + unit * params.unit_stride + params.lanes[gate];
+    let row = params.out + (gate * params.units + unit) * params.columns;
+    let end = min((group.y + 1u) * COLUMNS, params.columns);
+    for (var k = group.y * COLUMNS; k < end; k++) {
+        let before = select(0.0, out[row + k], params.accumulate == 1u);
+        out[row + k] = before + packed[source + k * params.row_stride];
+    }
 }

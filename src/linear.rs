@@ -224,13 +224,15 @@ impl Linear {
                 batch: 1,
                 first_step: 0,
                 seq_len: rows as u32,
+                a_first: 0,
                 stride_t: *in_features as u32,
                 stride_b: 0,
+                stride_z: 0,
                 weights: 0,
                 weights_stride: 0,
                 reverse: 0,
                 num_slices: 1,
-                h0: 0,
+                ..Default::default()
             };
             let weights = Role::Weights { offset: 0, size: self.inner.weights.size() };
             let dispatch = Dispatch {

@@ -5,18 +5,20 @@ use std::path::{Path, PathBuf};
 
 /// Each module and those that it may use. `error` and the module itself are free; `crate::Schedule` and the like are
 /// the public face.
-const TABLE: [(&str, &[&str]); 20] = [
+const TABLE: [(&str, &[&str]); 22] = [
     ("error", &[]),
     ("cell", &[]),
     ("problem", &["cell"]),
     ("weights", &["cell", "problem"]),
-    ("pack", &["cell", "problem", "weights"]),
+    ("tensors", &["cell", "problem", "weights"]),
+    ("pack", &["cell", "problem", "tensors", "weights"]),
     ("caps", &[]),
     ("kernels", &["caps", "cell", "problem"]),
     ("plan", &["caps", "kernels", "pack", "problem"]),
     ("gpu", &["caps", "kernels", "pack"]),
-    ("run", &["cell", "gpu", "kernels", "pack", "plan", "problem", "weights"]),
-    ("layer", &["cell", "gpu", "plan", "problem", "run", "stream", "weights"]),
+    ("run", &["caps", "cell", "gpu", "kernels", "pack", "plan", "problem", "tensors", "weights"]),
+    ("layer", &["cell", "gpu", "plan", "problem", "run", "stream", "tensors", "weights"]),
+    ("tape", &["gpu", "layer", "problem", "run", "tensors", "weights"]),
     ("lstm", &["cell", "gpu", "io", "layer", "stream"]),
     ("gru", &["cell", "gpu", "io", "layer", "stream"]),
     ("rnn", &["cell", "gpu", "io", "layer", "stream"]),

@@ -14,7 +14,7 @@ use naga::{
 use wgpu_rnn::kernels::recurrence::{MAX_SLICES, NONE};
 use wgpu_rnn::kernels::{
     self, Access, BackwardParams, BackwardSlice, Choice, GatherParams, GradientParams, Kernel,
-    MatmulParams, Phases, RecurrenceParams, Slice as SliceParams, TransposeParams,
+    MatmulParams, Phases, RecurrenceParams, Slice as SliceParams, TransposeParams, UnpackParams,
 };
 use wgpu_rnn::{Activation, Activations, Cell, CellOptions, DeviceCaps};
 
@@ -151,13 +151,16 @@ fn host_structs() -> Structs {
         batch,
         first_step,
         seq_len,
+        a_first,
         stride_t,
         stride_b,
+        stride_z,
         weights,
         weights_stride,
         reverse,
         num_slices,
-        h0,
+        out_row,
+        kept_lanes,
     });
     let gather = host_struct!(GatherParams {
         rows,
@@ -181,18 +184,22 @@ fn host_structs() -> Structs {
         inner,
         columns,
         batch,
-        chunk_step,
+        d_row,
         first_step,
         seq_len,
+        chunk,
+        a_first,
         stride_t,
         stride_b,
+        stride_z,
         weights,
         weights_stride,
         reverse,
         num_slices,
         slice,
         ones,
-        h0,
+        d_first,
+        kept_lanes,
         accumulate,
     });
     let transpose = host_struct!(TransposeParams {
@@ -204,7 +211,18 @@ fn host_structs() -> Structs {
         peepholes,
         weights_stride,
         out_stride,
+        out_start,
         has_peepholes,
+    });
+    let unpack = host_struct!(UnpackParams {
+        units,
+        columns,
+        first,
+        row_stride,
+        unit_stride,
+        out,
+        accumulate,
+        lanes,
     });
     let backward = host_struct!(BackwardParams {
         hidden_size,
@@ -219,11 +237,15 @@ fn host_structs() -> Structs {
         output_stride_t,
         output_stride_b,
         c_seq,
+        h_inner,
+        exchange,
+        accumulate,
         num_slices,
         slices,
     });
     let backward_slice = host_struct!(BackwardSlice {
         w_t,
+        w_hr_t,
         carry_h,
         carry_c,
         h0,
@@ -231,6 +253,7 @@ fn host_structs() -> Structs {
         c_after,
         output,
         reverse,
+        d_peepholes,
         choice,
     });
     let recurrence = host_struct!(RecurrenceParams {
@@ -292,6 +315,7 @@ fn host_structs() -> Structs {
         ("GatherParams", gather),
         ("GradientParams", gradient),
         ("TransposeParams", transpose),
+        ("UnpackParams", unpack),
         ("BackwardParams", backward),
         ("BackwardSlice", backward_slice),
         ("MatmulParams", matmul),
@@ -365,10 +389,17 @@ fn bindings_are_those_that_the_pipelines_get() {
 #[test]
 fn constants_are_equal() {
     for parsed in PARSED.iter() {
-        use Kernel::{CellStates, Sequence, SequenceBackward, Step, StepBackward};
+        use Kernel::{CellStates, PeepholeGradient, ResetStates};
+        use Kernel::{Sequence, SequenceBackward, Step, StepBackward};
         let is_recurrence = matches!(parsed.kernel, Step(_) | Sequence(_));
-        let is_backward =
-            matches!(parsed.kernel, CellStates(_) | StepBackward(_) | SequenceBackward(_));
+        let is_backward = matches!(
+            parsed.kernel,
+            CellStates(_)
+                | ResetStates(_)
+                | PeepholeGradient(_)
+                | StepBackward(_)
+                | SequenceBackward(_)
+        );
         let (none, max) = (parsed.constant("NONE"), parsed.constant("MAX_SLICES"));
         assert_eq!(none, is_recurrence.then_some(NONE), "{}: NONE", parsed.name());
         let slices = (is_recurrence || is_backward).then_some(MAX_SLICES as u32);
@@ -394,9 +425,12 @@ fn workgroups_are_as_the_planner_counts_them() {
 fn nothing_is_declared_in_vain() {
     for parsed in PARSED.iter() {
         let entry = parsed.info.get_entry_point(0);
-        // The phases of a step share a bind group, of which each uses a part.
+        // The phases of a step share a bind group, of which each uses a part. Backwards through a projection, nobody
+        // needs y.
         let shares = match parsed.kernel {
             Kernel::Step(step) => step.cell.phases != Phases::Whole,
+            Kernel::StepBackward(step) => step.cell.phases != Phases::Whole,
+            Kernel::SequenceBackward(sequence) => sequence.cell.phases == Phases::Projection,
             _ => false,
         };
         for (handle, global) in parsed.module.global_variables.iter() {

@@ -9,6 +9,6 @@ fn start_value(m: u32, n: u32, z: u32, bias: u32) -> vec4<f32> {
 fn store(m: u32, n: u32, z: u32, value: vec4<f32>) {
     let first = 4u * n;
     for (var i = 0u; i < min(4u, params.features - first); i++) {
-        out[m * params.features + first + i] = value[i];
+        out[(params.out_row + m) * params.features + first + i] = value[i];
     }
 }

@@ -7,5 +7,5 @@ fn start_value(m: u32, n: u32, z: u32, bias: u32) -> vec4<f32> {
 }
 
 fn store(m: u32, n: u32, z: u32, value: vec4<f32>) {
-    x_proj[(m * params.num_slices + z) * params.columns + n] = value;
+    x_proj[((params.out_row + m) * params.num_slices + z) * params.columns + n] = value;
 }

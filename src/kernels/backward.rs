@@ -1,17 +1,20 @@
-//! Beside `shaders/backward.wgsl`, `step_backward.wgsl`, `sequence_backward.wgsl` and `cell_states.wgsl`: the backward
-//! pass through time.
+//! Beside `shaders/backward.wgsl`, `step_backward.wgsl`, `sequence_backward.wgsl`: the backward pass through time.
 
 use bytemuck::{Pod, Zeroable};
 
-use super::recurrence::{CellKernel, Choice, MAX_SLICES, Phases, ROWS, Sequence};
-use super::{WEIGHTS_F32, compose};
+use super::recurrence::{
+    CellKernel, Choice, MAX_SLICES, Phase, Phases, ROWS, Sequence, accumulate_iterations,
+};
+use super::{BACKWARD_PARAMS, H_BEFORE, WEIGHTS_F32, compose};
 use crate::cell::{Cell, Flavour};
+use crate::problem::LayerSizes;
 
-/// `struct BackwardSlice` of backward.wgsl.
+/// `struct BackwardSlice` of backward_params.wgsl.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Pod, Zeroable)]
 pub struct BackwardSlice {
     pub w_t: u32,
+    pub w_hr_t: u32,
     pub carry_h: u32,
     pub carry_c: u32,
     pub h0: u32,
@@ -19,10 +22,11 @@ pub struct BackwardSlice {
     pub c_after: u32,
     pub output: u32,
     pub reverse: u32,
+    pub d_peepholes: u32,
     pub choice: Choice,
 }
 
-/// `struct BackwardParams` of backward.wgsl.
+/// `struct BackwardParams` of backward_params.wgsl.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Pod, Zeroable)]
 pub struct BackwardParams {
@@ -38,13 +42,11 @@ pub struct BackwardParams {
     pub output_stride_t: u32,
     pub output_stride_b: u32,
     pub c_seq: u32,
+    pub h_inner: u32,
+    pub exchange: u32,
+    pub accumulate: u32,
     pub num_slices: u32,
     pub slices: [BackwardSlice; MAX_SLICES],
-}
-
-/// The cells whose backward pass is one product with h.
-fn cells() -> impl Iterator<Item = CellKernel> {
-    CellKernel::all().filter(|cell| cell.phases == Phases::Whole)
 }
 
 /// Bytes of a word of gates.
@@ -61,29 +63,33 @@ fn derivative(cell: &CellKernel) -> &'static str {
     }
 }
 
-fn compose_backward(cell: &CellKernel, constants: &[(&str, u32)], skeleton: &str) -> String {
+fn compose_backward(
+    cell: &CellKernel,
+    constants: &[(&str, u32)],
+    parts: &[&str],
+    skeleton: &str,
+) -> String {
     let constants: Vec<_> = constants.iter().copied().chain(cell.constants()).collect();
     let gradients = match cell.cell {
         Cell::Lstm => include_str!("../../shaders/cell/lstm_backward.wgsl"),
         Cell::Gru { .. } => include_str!("../../shaders/cell/gru_backward.wgsl"),
         Cell::Rnn => include_str!("../../shaders/cell/rnn_backward.wgsl"),
     };
-    let params = include_str!("../../shaders/backward_params.wgsl");
+    let unit = match cell.phases {
+        Phases::Whole => include_str!("../../shaders/unit_backward/whole.wgsl"),
+        Phases::Reset => include_str!("../../shaders/unit_backward/reset.wgsl"),
+        Phases::Projection => include_str!("../../shaders/unit_backward/projection.wgsl"),
+    };
     let shared = include_str!("../../shaders/backward.wgsl");
-    let own = [derivative(cell), gradients, WEIGHTS_F32, params, shared, skeleton];
-    compose(&constants, &[&cell.files()[..], &own].concat())
-}
-
-/// Loop iterations of `accumulate` over `units` units where nothing is unrolled.
-fn accumulate_iterations(units: u64, rows: u32, units_per_invocation: u32) -> u64 {
-    let (rows, each) = (u64::from(rows), u64::from(units_per_invocation));
-    units * (1 + each + rows + rows * each)
+    let own = [derivative(cell), gradients, WEIGHTS_F32, BACKWARD_PARAMS, H_BEFORE, shared, unit];
+    compose(&constants, &[&cell.files()[..], &own, parts, &[skeleton]].concat())
 }
 
 /// `step_backward.wgsl`: one time step of all slices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct StepBackward {
     pub cell: CellKernel,
+    pub phase: Phase,
     /// Batch rows of one invocation.
     pub rows: u32,
     /// Invocations of a workgroup.
@@ -99,16 +105,30 @@ impl StepBackward {
     pub const SHAPES: [(u32, u32); 3] = [(32, 1), (64, 1), (32, 4)];
 
     pub fn all() -> impl Iterator<Item = Self> {
-        cells().flat_map(|cell| {
+        let phase = Phase::First;
+        let first = CellKernel::all().flat_map(move |cell| {
             Self::SHAPES.into_iter().flat_map(move |(units, units_per_invocation)| {
-                ROWS.map(|rows| StepBackward { cell, rows, units, units_per_invocation })
+                ROWS.map(|rows| StepBackward { cell, phase, rows, units, units_per_invocation })
             })
+        });
+        first.flat_map(|first| {
+            let second = (first.cell.phases != Phases::Whole).then(|| first.second());
+            [first].into_iter().chain(second)
         })
     }
 
-    pub fn grid(&self, hidden_size: u64, batch: u64, slices: u64) -> [u64; 3] {
+    /// The same tile for the second phase of a step in two.
+    pub fn second(self) -> Self {
+        StepBackward { phase: Phase::Second, ..self }
+    }
+
+    pub fn grid(&self, sizes: &LayerSizes, batch: u64, slices: u64) -> [u64; 3] {
+        let columns = match self.phase {
+            Phase::First => sizes.recurrent_size(),
+            Phase::Second => sizes.hidden_size,
+        };
         let units = u64::from(self.units * self.units_per_invocation);
-        [hidden_size.div_ceil(units), batch.div_ceil(self.rows.into()), slices]
+        [(columns as u64).div_ceil(units), batch.div_ceil(self.rows.into()), slices]
     }
 
     pub fn workgroup_bytes(&self) -> u32 {
@@ -117,15 +137,17 @@ impl StepBackward {
 
     /// Loop iterations of one invocation where nothing is unrolled.
     pub fn iterations(&self, hidden_size: u64) -> u64 {
-        let staging = hidden_size.div_ceil(Self::TILE_WORDS.into())
-            * (2 + u64::from(self.rows * Self::TILE_WORDS / self.units));
+        let tiles = hidden_size.div_ceil(Self::TILE_WORDS.into());
+        let staging = tiles * (2 + u64::from(self.rows * Self::TILE_WORDS / self.units));
         let update = 4 * u64::from((1 + self.rows) * (1 + self.units_per_invocation));
-        accumulate_iterations(hidden_size, self.rows, self.units_per_invocation) + staging + update
+        let quads = hidden_size.div_ceil(4);
+        accumulate_iterations(quads, self.rows, self.units_per_invocation) + staging + update
     }
 
     pub fn name(&self) -> String {
-        let StepBackward { cell, rows, units, units_per_invocation } = self;
-        format!("step_backward_{}_r{rows}_u{units}x{units_per_invocation}", cell.name())
+        let StepBackward { cell, phase, rows, units, units_per_invocation } = self;
+        let phase = if *phase == Phase::Second { "_second" } else { "" };
+        format!("step_backward_{}{phase}_r{rows}_u{units}x{units_per_invocation}", cell.name())
     }
 
     pub fn source(&self) -> String {
@@ -135,8 +157,14 @@ impl StepBackward {
             ("UNITS_PER_INVOCATION", self.units_per_invocation),
             ("TILE_WORDS", Self::TILE_WORDS),
         ];
+        let gates = include_str!("../../shaders/phase_backward/gates.wgsl");
+        let parts: &[_] = match (self.cell.phases, self.phase) {
+            (Phases::Whole, _) => &[gates, include_str!("../../shaders/phase_backward/whole.wgsl")],
+            (_, Phase::First) => &[gates, include_str!("../../shaders/phase_backward/first.wgsl")],
+            (_, Phase::Second) => &[include_str!("../../shaders/phase_backward/second.wgsl")],
+        };
         let skeleton = include_str!("../../shaders/step_backward.wgsl");
-        compose_backward(&self.cell, &constants, skeleton)
+        compose_backward(&self.cell, &constants, parts, skeleton)
     }
 }
 
@@ -156,7 +184,7 @@ impl SequenceBackward {
     const MAX_WORKGROUP_BYTES: u32 = 32768;
 
     pub fn all() -> impl Iterator<Item = Self> {
-        cells()
+        CellKernel::all()
             .flat_map(|cell| {
                 Sequence::SHAPES.into_iter().flat_map(move |(units, units_per_invocation)| {
                     ROWS.map(|rows| SequenceBackward { cell, rows, units, units_per_invocation })
@@ -175,13 +203,17 @@ impl SequenceBackward {
     }
 
     pub fn workgroup_bytes(&self) -> u32 {
-        word_bytes(self.cell.cell) * self.rows * self.capacity()
+        let exchanged = if self.cell.phases == Phases::Whole { 0 } else { 4 };
+        (word_bytes(self.cell.cell) + exchanged) * self.rows * self.capacity()
     }
 
     /// Loop iterations of one invocation for a time step, where nothing is unrolled.
     pub fn step_iterations(&self, hidden_size: u64) -> u64 {
-        let update = 4 * u64::from((1 + self.rows) * (1 + self.units_per_invocation));
-        1 + accumulate_iterations(hidden_size, self.rows, self.units_per_invocation) + update
+        let update = 8 * u64::from((1 + self.rows) * (1 + self.units_per_invocation));
+        let quads = hidden_size.div_ceil(4);
+        let product = accumulate_iterations(quads, self.rows, self.units_per_invocation);
+        let products = if self.cell.phases == Phases::Whole { 1 } else { 2 };
+        1 + products * product + update
     }
 
     pub fn name(&self) -> String {
@@ -195,39 +227,11 @@ impl SequenceBackward {
             ("UNITS", self.units),
             ("UNITS_PER_INVOCATION", self.units_per_invocation),
         ];
+        let advance = match self.cell.phases {
+            Phases::Whole => include_str!("../../shaders/advance_backward/whole.wgsl"),
+            _ => include_str!("../../shaders/advance_backward/two_phases.wgsl"),
+        };
         let skeleton = include_str!("../../shaders/sequence_backward.wgsl");
-        compose_backward(&self.cell, &constants, skeleton)
-    }
-}
-
-/// `cell_states.wgsl`: c after every step of a chunk.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct CellStates {
-    pub cell: CellKernel,
-}
-
-impl CellStates {
-    pub const UNITS: u32 = 64;
-
-    pub fn all() -> impl Iterator<Item = Self> {
-        let lstms = cells().filter(|cell| cell.cell.has_c() && !cell.has_lengths);
-        lstms.map(|cell| CellStates { cell })
-    }
-
-    pub fn grid(hidden_size: u64, batch: u64, slices: u64) -> [u64; 3] {
-        [hidden_size.div_ceil(Self::UNITS.into()), batch, slices]
-    }
-
-    pub fn name(&self) -> String {
-        format!("cell_states_{}", self.cell.name())
-    }
-
-    pub fn source(&self) -> String {
-        let constants: Vec<_> =
-            [("UNITS", Self::UNITS)].into_iter().chain(self.cell.constants()).collect();
-        let params = include_str!("../../shaders/backward_params.wgsl");
-        let skeleton = include_str!("../../shaders/cell_states.wgsl");
-        let own = [WEIGHTS_F32, params, skeleton];
-        compose(&constants, &[&self.cell.files()[..], &own].concat())
+        compose_backward(&self.cell, &constants, &[advance], skeleton)
     }
 }

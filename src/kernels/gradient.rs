@@ -3,9 +3,10 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::matmul::Operand;
+use super::matmul::Tile;
 use super::recurrence::lengths_file;
-use super::{QUADS_AS_GATES, TIME_OF, WEIGHTS_F32, compose};
+use super::{LANES, OPERAND, QUADS_AS_GATES, TIME_OF, WEIGHTS_F32, compose};
+use crate::caps::DeviceCaps;
 use crate::cell::Cell;
 
 /// `struct GradientParams` of gradient.wgsl.
@@ -16,18 +17,22 @@ pub struct GradientParams {
     pub inner: u32,
     pub columns: u32,
     pub batch: u32,
-    pub chunk_step: u32,
+    pub d_row: u32,
     pub first_step: u32,
     pub seq_len: u32,
+    pub chunk: u32,
+    pub a_first: u32,
     pub stride_t: u32,
     pub stride_b: u32,
+    pub stride_z: u32,
     pub weights: u32,
     pub weights_stride: u32,
     pub reverse: u32,
     pub num_slices: u32,
     pub slice: u32,
     pub ones: u32,
-    pub h0: u32,
+    pub d_first: u32,
+    pub kept_lanes: u32,
     pub accumulate: u32,
 }
 
@@ -36,90 +41,95 @@ pub struct GradientParams {
 pub enum Of {
     /// The input's.
     Input,
-    /// The weights', which the rows of this operand were multiplied with.
-    Weights(Operand),
+    /// The weights'.
+    Weights,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Gradient {
     pub of: Of,
+    pub tile: Tile,
     /// Whether each batch row has a length of its own.
     pub has_lengths: bool,
 }
 
 impl Gradient {
-    /// Rows and columns of a workgroup's tile.
-    pub const TILE: u32 = 32;
-    const TILE_K: u32 = 16;
-    const M_PER: u32 = 4;
+    /// With the tile for a device.
+    pub fn new(of: Of, caps: &DeviceCaps, has_lengths: bool) -> Self {
+        Gradient { of, tile: Self::tiles(of)[usize::from(caps.is_software)], has_lengths }
+    }
 
-    /// Columns of one invocation.
-    fn n_per(&self) -> u32 {
-        match self.of {
-            Of::Input => 4,
-            Of::Weights(_) => 2,
-        }
+    /// Those of a GPU and of a software adapter.
+    fn tiles(of: Of) -> [Tile; 2] {
+        let [each, software] = match of {
+            Of::Input => [(4, 4), (8, 4)],
+            Of::Weights => [(4, 2), (8, 2)],
+        };
+        [each, software].map(|(m_per_invocation, n_per_invocation)| Tile {
+            m: 32,
+            n: 32,
+            k: 16,
+            m_per_invocation,
+            n_per_invocation,
+        })
     }
 
     pub fn all() -> impl Iterator<Item = Self> {
-        let all = [Of::Input, Of::Weights(Operand::X), Of::Weights(Operand::H)];
-        all.into_iter().flat_map(|of| [false, true].map(|has_lengths| Gradient { of, has_lengths }))
+        [Of::Input, Of::Weights].into_iter().flat_map(|of| {
+            Self::tiles(of).into_iter().flat_map(move |tile| {
+                [false, true].map(|has_lengths| Gradient { of, tile, has_lengths })
+            })
+        })
     }
 
     pub fn invocations(&self) -> u32 {
-        (Self::TILE / Self::M_PER) * (Self::TILE / self.n_per())
+        self.tile.invocations()
     }
 
     pub fn workgroup_bytes(&self) -> u32 {
-        let tile = Self::TILE * Self::TILE_K;
+        let Tile { m, n, k, .. } = self.tile;
         match self.of {
-            Of::Input => 2 * 16 * tile,
-            Of::Weights(_) => 4 * tile + 16 * tile,
+            Of::Input => 16 * k * (m + n),
+            Of::Weights => k * (4 * m + 16 * n),
         }
     }
 
     /// `rows` by `columns`, `slices` times.
-    pub fn grid(rows: u64, columns: u64, slices: u64) -> [u64; 3] {
-        [columns.div_ceil(Self::TILE.into()), rows.div_ceil(Self::TILE.into()), slices]
+    pub fn grid(&self, rows: u64, columns: u64, slices: u64) -> [u64; 3] {
+        [columns.div_ceil(self.tile.n.into()), rows.div_ceil(self.tile.m.into()), slices]
     }
 
     /// Loop iterations of one invocation where nothing is unrolled; `inner` is what is summed over.
     pub fn iterations(&self, inner: u64) -> u64 {
-        let (m, n) = (u64::from(Self::M_PER), u64::from(self.n_per()));
-        let tile = u64::from(Self::TILE * Self::TILE_K / self.invocations());
-        let per_tile = 1 + 2 * tile + u64::from(Self::TILE_K) * (1 + n + m + m * n);
-        inner.div_ceil(Self::TILE_K.into()) * per_tile + 4 * (1 + m) * (1 + n)
+        let Tile { n, k, m_per_invocation, n_per_invocation, .. } = self.tile;
+        let (m_each, n_each) = (u64::from(m_per_invocation), u64::from(n_per_invocation));
+        let staged = u64::from(k * n / self.invocations());
+        let per_tile = 1 + 2 * staged + u64::from(k) * (1 + n_each + m_each + m_each * n_each);
+        inner.div_ceil(k.into()) * per_tile + 4 * (1 + m_each) * (1 + n_each)
     }
 
     pub fn name(&self) -> String {
         let of = match self.of {
             Of::Input => "input",
-            Of::Weights(Operand::X) => "weights_x",
-            Of::Weights(Operand::H) => "weights_h",
+            Of::Weights => "weights",
         };
         let lengths = if self.has_lengths { "_lengths" } else { "" };
-        format!("gradient_{of}{lengths}")
+        format!("gradient_{of}_{}{lengths}", self.tile.name())
     }
 
     pub fn source(&self) -> String {
-        let constants = [
-            ("TILE_M", Self::TILE),
-            ("TILE_N", Self::TILE),
-            ("TILE_K", Self::TILE_K),
-            ("M_PER", Self::M_PER),
-            ("N_PER", self.n_per()),
-        ];
         let params = include_str!("../../shaders/gradient.wgsl");
         let lengths = lengths_file(self.has_lengths);
+        let constants = self.tile.constants();
         match self.of {
             Of::Input => {
                 let skeleton = include_str!("../../shaders/input_gradient.wgsl");
                 let files = [QUADS_AS_GATES, WEIGHTS_F32, params, lengths, TIME_OF, skeleton];
                 compose(&constants, &files)
             }
-            Of::Weights(operand) => {
+            Of::Weights => {
                 let skeleton = include_str!("../../shaders/weight_gradient.wgsl");
-                compose(&constants, &[params, lengths, TIME_OF, operand.file(), skeleton])
+                compose(&constants, &[params, lengths, TIME_OF, OPERAND, LANES, skeleton])
             }
         }
     }
@@ -137,6 +147,7 @@ pub struct TransposeParams {
     pub peepholes: u32,
     pub weights_stride: u32,
     pub out_stride: u32,
+    pub out_start: u32,
     pub has_peepholes: u32,
 }
 
@@ -161,7 +172,7 @@ impl Transpose {
         format!("transpose_{}", if self.is_scalar { "f32" } else { "vec4" })
     }
 
-    /// `rows` of w_hh and one more, `units` each, `slices` times.
+    /// `rows` of w_hh, or of w_hr, and one more, `units` each, `slices` times.
     pub fn grid(units: u64, rows: u64, slices: u64) -> [u64; 3] {
         [units.div_ceil(Self::INVOCATIONS.into()), rows + 1, slices]
     }

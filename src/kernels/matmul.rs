@@ -3,7 +3,7 @@
 use bytemuck::{Pod, Zeroable};
 
 use super::recurrence::lengths_file;
-use super::{QUADS_AS_GATES, TIME_OF, WEIGHTS_F32, compose};
+use super::{LANES, OPERAND, QUADS_AS_GATES, TIME_OF, WEIGHTS_F32, compose};
 use crate::caps::DeviceCaps;
 
 /// What becomes of the product.
@@ -34,27 +34,29 @@ impl Tile {
     pub const SOFTWARE: Tile =
         Tile { m: 32, n: 32, k: 16, m_per_invocation: 8, n_per_invocation: 1 };
 
+    pub(super) fn invocations(&self) -> u32 {
+        let Tile { m, n, m_per_invocation, n_per_invocation, .. } = self;
+        (m / m_per_invocation) * (n / n_per_invocation)
+    }
+
+    pub(super) fn name(&self) -> String {
+        let Tile { m, n, k, m_per_invocation, n_per_invocation } = self;
+        format!("{m}x{n}x{k}_{m_per_invocation}x{n_per_invocation}")
+    }
+
+    pub(super) fn constants(&self) -> [(&'static str, u32); 5] {
+        [
+            ("TILE_M", self.m),
+            ("TILE_N", self.n),
+            ("TILE_K", self.k),
+            ("M_PER_INVOCATION", self.m_per_invocation),
+            ("N_PER_INVOCATION", self.n_per_invocation),
+        ]
+    }
+
     /// The tiles for a device.
     pub fn of(caps: &DeviceCaps) -> Self {
         if caps.is_software { Self::SOFTWARE } else { Self::GPU }
-    }
-}
-
-/// Whose rows are multiplied with the weights.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Operand {
-    /// The input's, in the caller's strides.
-    X,
-    /// h before each step: of h0, and of the layer's output.
-    H,
-}
-
-impl Operand {
-    pub(super) fn file(self) -> &'static str {
-        match self {
-            Operand::X => include_str!("../../shaders/operand/x.wgsl"),
-            Operand::H => include_str!("../../shaders/operand/h.wgsl"),
-        }
     }
 }
 
@@ -77,13 +79,16 @@ pub struct MatmulParams {
     pub batch: u32,
     pub first_step: u32,
     pub seq_len: u32,
+    pub a_first: u32,
     pub stride_t: u32,
     pub stride_b: u32,
+    pub stride_z: u32,
     pub weights: u32,
     pub weights_stride: u32,
     pub reverse: u32,
     pub num_slices: u32,
-    pub h0: u32,
+    pub out_row: u32,
+    pub kept_lanes: u32,
 }
 
 impl Matmul {
@@ -95,14 +100,8 @@ impl Matmul {
         })
     }
 
-    /// What is added to pre-activations is the product with h.
-    pub fn operand(&self) -> Operand {
-        if self.store == Store::MoreGates { Operand::H } else { Operand::X }
-    }
-
     pub fn invocations(&self) -> u32 {
-        let Tile { m, n, m_per_invocation, n_per_invocation, .. } = self.tile;
-        (m / m_per_invocation) * (n / n_per_invocation)
+        self.tile.invocations()
     }
 
     pub fn workgroup_bytes(&self) -> u32 {
@@ -131,28 +130,20 @@ impl Matmul {
             Store::MoreGates => "more_gates",
             Store::Features => "features",
         };
-        let Tile { m, n, k, m_per_invocation, n_per_invocation } = self.tile;
         let lengths = if self.has_lengths { "_lengths" } else { "" };
-        format!("matmul_{store}_{m}x{n}x{k}_{m_per_invocation}x{n_per_invocation}{lengths}")
+        format!("matmul_{store}_{}{lengths}", self.tile.name())
     }
 
     pub fn source(&self) -> String {
-        let constants = [
-            ("TILE_M", self.tile.m),
-            ("TILE_N", self.tile.n),
-            ("TILE_K", self.tile.k),
-            ("M_PER_INVOCATION", self.tile.m_per_invocation),
-            ("N_PER_INVOCATION", self.tile.n_per_invocation),
-        ];
-        let store = match self.store {
-            Store::Gates => include_str!("../../shaders/matmul/gates.wgsl"),
-            Store::MoreGates => include_str!("../../shaders/matmul/more_gates.wgsl"),
-            Store::Features => include_str!("../../shaders/matmul/features.wgsl"),
+        let constants = self.tile.constants();
+        let store: &[_] = match self.store {
+            Store::Gates => &[include_str!("../../shaders/matmul/gates.wgsl")],
+            Store::MoreGates => &[LANES, include_str!("../../shaders/matmul/more_gates.wgsl")],
+            Store::Features => &[include_str!("../../shaders/matmul/features.wgsl")],
         };
         let skeleton = include_str!("../../shaders/matmul.wgsl");
         let lengths = lengths_file(self.has_lengths);
-        let operand = self.operand().file();
-        let files = [QUADS_AS_GATES, WEIGHTS_F32, lengths, TIME_OF, operand, store, skeleton];
-        compose(&constants, &files)
+        let shared = [QUADS_AS_GATES, WEIGHTS_F32, lengths, TIME_OF, OPERAND];
+        compose(&constants, &[&shared, store, &[skeleton]].concat())
     }
 }

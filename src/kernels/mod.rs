@@ -6,15 +6,17 @@ pub mod gather;
 pub mod gradient;
 pub mod matmul;
 pub mod recurrence;
+pub mod states;
 pub mod unpack;
 
-pub use backward::{BackwardParams, BackwardSlice, CellStates, SequenceBackward, StepBackward};
+pub use backward::{BackwardParams, BackwardSlice, SequenceBackward, StepBackward};
 pub use gather::{Gather, GatherParams};
 pub use gradient::{Gradient, GradientParams, Of, Transpose, TransposeParams};
-pub use matmul::{Matmul, MatmulParams, Operand, Store, Tile};
+pub use matmul::{Matmul, MatmulParams, Store, Tile};
 pub use recurrence::{
     CellKernel, Choice, Input, Phase, Phases, RecurrenceParams, Sequence, Slice, Step,
 };
+pub use states::{CellStates, PeepholeGradient, ResetStates};
 pub use unpack::{Unpack, UnpackParams};
 
 /// A kernel with all its constants: one WGSL module, one pipeline.
@@ -26,6 +28,8 @@ pub enum Kernel {
     Sequence(Sequence),
     Transpose(Transpose),
     CellStates(CellStates),
+    ResetStates(ResetStates),
+    PeepholeGradient(PeepholeGradient),
     StepBackward(StepBackward),
     SequenceBackward(SequenceBackward),
     Gradient(Gradient),
@@ -54,6 +58,8 @@ impl Kernel {
             Kernel::Sequence(kernel) => kernel.name(),
             Kernel::Transpose(kernel) => kernel.name(),
             Kernel::CellStates(kernel) => kernel.name(),
+            Kernel::ResetStates(kernel) => kernel.name(),
+            Kernel::PeepholeGradient(kernel) => kernel.name(),
             Kernel::StepBackward(kernel) => kernel.name(),
             Kernel::SequenceBackward(kernel) => kernel.name(),
             Kernel::Gradient(kernel) => kernel.name(),
@@ -70,6 +76,8 @@ impl Kernel {
             Kernel::Sequence(kernel) => kernel.source(),
             Kernel::Transpose(kernel) => kernel.source(),
             Kernel::CellStates(kernel) => kernel.source(),
+            Kernel::ResetStates(kernel) => kernel.source(),
+            Kernel::PeepholeGradient(kernel) => kernel.source(),
             Kernel::StepBackward(kernel) => kernel.source(),
             Kernel::SequenceBackward(kernel) => kernel.source(),
             Kernel::Gradient(kernel) => kernel.source(),
@@ -85,10 +93,9 @@ impl Kernel {
                 let all = &[(1, Read), (2, Read), (3, ReadWrite), (4, Read)];
                 (if *is_by_token { &all[..] } else { &all[..3] }, *has_lengths)
             }
-            Kernel::Matmul(kernel) => {
-                let all = &[(1, Read), (2, Read), (3, ReadWrite), (4, Read)];
-                let has_h0 = kernel.operand() == Operand::H;
-                (if has_h0 { &all[..] } else { &all[..3] }, kernel.has_lengths)
+            Kernel::Matmul(Matmul { has_lengths, .. })
+            | Kernel::Gradient(Gradient { has_lengths, .. }) => {
+                (&[(1, Read), (2, Read), (3, ReadWrite)][..], *has_lengths)
             }
             Kernel::Step(Step { cell, .. }) | Kernel::Sequence(Sequence { cell, .. }) => {
                 let all = &[(1, Read), (2, Read), (3, ReadWrite), (4, ReadWrite)];
@@ -96,15 +103,16 @@ impl Kernel {
             }
             Kernel::Transpose(_) | Kernel::Unpack(_) => (&[(1, Read), (2, ReadWrite)][..], false),
             Kernel::CellStates(_) => (&[(1, Read), (2, Read), (3, ReadWrite)][..], false),
+            Kernel::ResetStates(ResetStates { cell }) => {
+                (&[(2, Read), (3, ReadWrite), (6, Read)][..], cell.has_lengths)
+            }
+            Kernel::PeepholeGradient(kernel) => {
+                (&[(2, Read), (3, ReadWrite), (4, ReadWrite)][..], kernel.has_lengths)
+            }
             Kernel::StepBackward(StepBackward { cell, .. })
             | Kernel::SequenceBackward(SequenceBackward { cell, .. }) => {
                 let all = &[(1, Read), (2, ReadWrite), (3, ReadWrite), (4, Read), (6, Read)];
                 (&all[..], cell.has_lengths)
-            }
-            Kernel::Gradient(kernel) => {
-                let all = &[(1, Read), (2, Read), (3, ReadWrite), (4, Read)];
-                let has_h0 = kernel.of == Of::Weights(Operand::H);
-                (if has_h0 { &all[..] } else { &all[..3] }, kernel.has_lengths)
             }
         };
         let lengths = has_lengths.then_some((LENGTHS_BINDING, Read));
@@ -140,8 +148,10 @@ impl Kernel {
             Kernel::Sequence(kernel) => kernel.rows,
             Kernel::StepBackward(kernel) => kernel.rows,
             Kernel::SequenceBackward(kernel) => kernel.rows,
+            Kernel::ResetStates(_) => ResetStates::ROWS,
             Kernel::Transpose(_)
             | Kernel::CellStates(_)
+            | Kernel::PeepholeGradient(_)
             | Kernel::Gradient(_)
             | Kernel::Unpack(_) => 1,
         }
@@ -158,6 +168,8 @@ impl Kernel {
             Kernel::SequenceBackward(kernel) => kernel.units,
             Kernel::Transpose(_) => Transpose::INVOCATIONS,
             Kernel::CellStates(_) => CellStates::UNITS,
+            Kernel::ResetStates(_) => ResetStates::UNITS,
+            Kernel::PeepholeGradient(_) => PeepholeGradient::UNITS,
             Kernel::Gradient(kernel) => kernel.invocations(),
             Kernel::Unpack(_) => Unpack::INVOCATIONS,
         }
@@ -169,6 +181,8 @@ impl Kernel {
             Kernel::Gather(_)
             | Kernel::Transpose(_)
             | Kernel::CellStates(_)
+            | Kernel::ResetStates(_)
+            | Kernel::PeepholeGradient(_)
             | Kernel::Unpack(_) => 0,
             Kernel::Matmul(kernel) => kernel.workgroup_bytes(),
             Kernel::Step(kernel) => kernel.workgroup_bytes(),
@@ -189,6 +203,8 @@ pub fn all() -> Vec<Kernel> {
     let backward = Transpose::all()
         .map(Kernel::Transpose)
         .chain(CellStates::all().map(Kernel::CellStates))
+        .chain(ResetStates::all().map(Kernel::ResetStates))
+        .chain(PeepholeGradient::all().map(Kernel::PeepholeGradient))
         .chain(StepBackward::all().map(Kernel::StepBackward))
         .chain(SequenceBackward::all().map(Kernel::SequenceBackward))
         .chain(Gradient::all().map(Kernel::Gradient))
@@ -203,6 +219,10 @@ fn compose(constants: &[(&str, u32)], files: &[&str]) -> String {
     std::iter::once(prelude.as_str()).chain(files.iter().copied()).collect::<Vec<_>>().join("\n")
 }
 
+const BACKWARD_PARAMS: &str = include_str!("../../shaders/backward_params.wgsl");
+const H_BEFORE: &str = include_str!("../../shaders/h_before.wgsl");
+const LANES: &str = include_str!("../../shaders/lanes.wgsl");
+const OPERAND: &str = include_str!("../../shaders/operand.wgsl");
 const TIME_OF: &str = include_str!("../../shaders/time_of.wgsl");
 /// For products that take any four neighbouring columns as one.
 const QUADS_AS_GATES: &str = "alias Gates = vec4<f32>;\n";

@@ -271,7 +271,7 @@ pub struct Step {
 }
 
 /// Loop iterations of `accumulate` over `quads` quads where nothing is unrolled.
-fn accumulate_iterations(quads: u64, rows: u32, units_per_invocation: u32) -> u64 {
+pub(super) fn accumulate_iterations(quads: u64, rows: u32, units_per_invocation: u32) -> u64 {
     let (rows, units) = (u64::from(rows), u64::from(units_per_invocation));
     quads * (1 + units + rows + rows * units)
 }

@@ -23,17 +23,18 @@ pub struct Unpack;
 
 impl Unpack {
     pub const INVOCATIONS: u32 = 64;
+    const COLUMNS: u32 = 16;
 
     pub fn name(&self) -> String {
         "unpack".into()
     }
 
     pub fn grid(units: u64, columns: u64, gates: u64) -> [u64; 3] {
-        [units.div_ceil(Self::INVOCATIONS.into()), columns, gates]
+        [units.div_ceil(Self::INVOCATIONS.into()), columns.div_ceil(Self::COLUMNS.into()), gates]
     }
 
     pub fn source(&self) -> String {
         let skeleton = include_str!("../../shaders/unpack.wgsl");
-        compose(&[("INVOCATIONS", Self::INVOCATIONS)], &[skeleton])
+        compose(&[("INVOCATIONS", Self::INVOCATIONS), ("COLUMNS", Self::COLUMNS)], &[skeleton])
     }
 }

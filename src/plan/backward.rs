@@ -6,9 +6,9 @@ use super::describe::{Bytes, elements, of, x_proj_step_bytes};
 use super::{MAX_CHUNK, Options, Planner, Schedule, WORKGROUP_FLOPS, check_request};
 use crate::caps::{DeviceCaps, check_limit};
 use crate::error::{Error, Result};
-use crate::kernels::{Gradient, Kernel, Of, Operand, Phases, SequenceBackward, StepBackward, Tile};
+use crate::kernels::{Gradient, Kernel, Of, Phase, Phases, SequenceBackward, StepBackward, Tile};
 use crate::pack::{WeightLayout, round_up};
-use crate::problem::{InputKind, Problem};
+use crate::problem::{InputKind, LayerSizes, Problem};
 
 /// The pre-activations of a chunk should stay below this, to bound memory.
 const GATES_BYTES: u64 = 256 << 20;
@@ -34,6 +34,8 @@ pub struct BackwardPlan {
     pub reasons: Vec<String>,
     pub(crate) kernel: Kernel,
     pub(crate) tile: Tile,
+    pub(crate) weight_gradient: Gradient,
+    pub(crate) input_gradient: Gradient,
     /// The most time steps that a run of the kernel over a part of a chunk is about.
     pub(crate) range: usize,
     /// The most time steps that one dispatch sums the weights' gradients over.
@@ -84,12 +86,6 @@ pub fn plan_backward(
             reason: "the gradient of a projection belongs to whoever made it".into(),
         });
     }
-    if Phases::of(&problem.sizes) != Phases::Whole {
-        return Err(Error::Unsupported {
-            what: "the backward pass of a projection or of reset before".into(),
-            reason: "its steps have two phases".into(),
-        });
-    }
     let planner = Planner { problem, caps, options, sizes: &problem.sizes };
     planner.check_buffers()?;
     match options.schedule {
@@ -131,15 +127,16 @@ impl Planner<'_> {
             }
         }?;
         let gradient_steps = self.gradient_steps()?;
-        let (chunk, chunk_reason) = self.chunk(problem.seq_len, GATES_BYTES, "gates and c")?;
+        let (chunk, chunk_reason) = self.chunk(problem.seq_len, GATES_BYTES, "gates")?;
         let range = range.min(chunk);
         let carry = 4 * Carry::new(&problem, chunk).elements;
         self.caps.check_binding("the states and c of a chunk", carry)?;
         let layers = problem.sizes.num_layers as u64;
         let ranges = problem.seq_len.div_ceil(chunk) * chunk.div_ceil(range);
+        let phases = if Phases::of(self.sizes) == Phases::Whole { 1 } else { 2 };
         let dispatches = layers
             * match kernel {
-                Kernel::StepBackward(_) => (problem.seq_len + ranges) as u64,
+                Kernel::StepBackward(_) => phases * (problem.seq_len + ranges) as u64,
                 _ => ranges as u64,
             };
         Ok(BackwardPlan {
@@ -151,6 +148,8 @@ impl Planner<'_> {
             reasons: vec![reason, rows_reason, chunk_reason],
             kernel,
             tile: Tile::of(self.caps),
+            weight_gradient: Gradient::new(Of::Weights, self.caps, problem.has_lengths),
+            input_gradient: Gradient::new(Of::Input, self.caps, problem.has_lengths),
             range,
             gradient_steps,
         })
@@ -159,7 +158,8 @@ impl Planner<'_> {
     fn step_backward(&self) -> Result<Recurrence> {
         let (units, units_per_invocation) = self.step_shape();
         let cell = self.cell_kernel();
-        let kernel = |rows| StepBackward { cell, rows, units, units_per_invocation };
+        let kernel =
+            |rows| StepBackward { cell, phase: Phase::First, rows, units, units_per_invocation };
         let h = self.sizes.hidden_size as u64;
         let memory = self.caps.max_compute_workgroup_storage_size;
         let fits = |rows| {
@@ -171,7 +171,9 @@ impl Planner<'_> {
         let each = u64::from(units * units_per_invocation);
         let (rows, reason) = self.rows(directions * h.div_ceil(each), fits);
         let kernel = kernel(rows);
-        self.caps.check_grid(kernel.grid(h, self.problem.batch as u64, directions))?;
+        for phase in [kernel, kernel.second()] {
+            self.caps.check_grid(phase.grid(self.sizes, self.problem.batch as u64, directions))?;
+        }
         self.caps.check_iterations("the loops of one time step", kernel.iterations(h))?;
         // The clock has one more tick than there are steps.
         Ok((Kernel::StepBackward(kernel), MAX_CHUNK - 1, reason))
@@ -204,8 +206,7 @@ impl Planner<'_> {
 
     /// The most time steps that a kernel sums weight gradients over before it runs out of iterations.
     fn gradient_steps(&self) -> Result<usize> {
-        let kernel =
-            Gradient { of: Of::Weights(Operand::X), has_lengths: self.problem.has_lengths };
+        let kernel = Gradient::new(Of::Weights, self.caps, self.problem.has_lengths);
         let batch = self.problem.batch as u64;
         let what = "the loops of the weights' gradient of one time step";
         self.caps.check_iterations(what, kernel.iterations(batch))?;
@@ -234,6 +235,11 @@ pub(crate) struct Carry {
     pub checkpoints: u64,
     /// `[steps of a chunk, B, D, H]`: c after each step of a chunk.
     pub c_seq: u64,
+    /// `[steps of a chunk, B, D, H]`: what the second product of a step in two phases multiplied in the forward pass.
+    pub h_inner: u64,
+    /// What the first phase of a step leaves to the second: `[steps of a chunk, B, D, P4]`, P4 = R in whole quads,
+    /// where h is projected; `[B, D, H]` where the reset gate scales h. It begins with a whole quad.
+    pub exchange: u64,
     /// All of them together.
     pub elements: u64,
 }
@@ -249,18 +255,44 @@ impl Carry {
         let c0 = h0 + h_size;
         let checkpoints = c0 + c_size;
         let c_seq = checkpoints + chunks * step;
-        let elements = c_seq + chunk as u64 * step;
-        Carry { h: 0, c, h0, c0, checkpoints, c_seq, elements }
+        let h_inner = c_seq + chunk as u64 * step;
+        let sizes = &problem.sizes;
+        let rows = problem.batch as u64 * sizes.num_directions() as u64;
+        let inner = rows * sizes.hidden_size as u64;
+        let projected = rows * round_up(sizes.recurrent_size() as u64, 4);
+        let (inner_size, exchange_size) = match Phases::of(sizes) {
+            Phases::Whole => (0, 0),
+            Phases::Reset => (chunk as u64 * inner, inner),
+            Phases::Projection => (chunk as u64 * inner, chunk as u64 * projected),
+        };
+        let exchange = round_up(h_inner + inner_size, 4);
+        let elements = exchange + exchange_size;
+        Carry { h: 0, c, h0, c0, checkpoints, c_seq, h_inner, exchange, elements }
     }
 }
 
-/// Words of a row of a layer's transposed w_hh, and of one direction of it: `[H][t_words]`, then a row of peepholes.
-pub(crate) fn transposed_words(problem: &Problem) -> (u64, u64) {
-    let sizes = &problem.sizes;
-    let word_bytes = WeightLayout::new(*sizes).word_bytes();
-    let t_words = round_up(sizes.recurrent_size() as u64, 16 / word_bytes);
-    let h = sizes.hidden_size as u64;
-    (t_words, h * t_words + round_up(h, 16 / word_bytes))
+/// Where the parts of a direction's transposed weights lie, in words.
+pub(crate) struct TransposedLayout {
+    /// Of a row of w_hh, `[H][row]`, which comes first.
+    pub row_words: u64,
+    /// The row of peepholes.
+    pub peepholes: u64,
+    /// w_hr where h is projected: `[P4/4][H]`.
+    pub w_hr: u64,
+    /// From direction to direction.
+    pub stride: u64,
+}
+
+impl TransposedLayout {
+    pub fn new(sizes: &LayerSizes) -> Self {
+        let whole = |words| round_up(words, 16 / WeightLayout::new(*sizes).word_bytes());
+        let [h, p] = [sizes.hidden_size, sizes.proj_size].map(|n| n as u64);
+        let row_words = whole(sizes.recurrent_size() as u64);
+        let peepholes = h * row_words;
+        let w_hr = peepholes + whole(h);
+        let stride = w_hr + p.div_ceil(4) * h;
+        TransposedLayout { row_words, peepholes, w_hr, stride }
+    }
 }
 
 impl BackwardPlan {
@@ -276,7 +308,7 @@ impl BackwardPlan {
             gates_bytes: x_proj_step_bytes(&self.problem) * self.chunk as u64,
             carry_bytes: 4 * Carry::new(&self.problem, self.chunk).elements,
             weights_t_bytes: sizes.num_directions() as u64
-                * transposed_words(&self.problem).1
+                * TransposedLayout::new(sizes).stride
                 * layout.word_bytes(),
             d_between_bytes: between.min(2) * y_bytes,
             d_packed_bytes: sections.max().unwrap_or(0) * layout.word_bytes(),

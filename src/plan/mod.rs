@@ -9,7 +9,7 @@ pub use describe::Memory;
 use std::fmt;
 use std::str::FromStr;
 
-pub(crate) use backward::{Carry, section_bytes, transposed_words};
+pub(crate) use backward::{Carry, TransposedLayout, section_bytes};
 pub(crate) use describe::exchange_elements;
 use describe::{Bytes, elements, state_bytes, x_proj_step_bytes};
 

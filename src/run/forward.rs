@@ -90,13 +90,15 @@ impl Builder<'_> {
             batch: batch as u32,
             first_step: chunk.first_step as u32,
             seq_len: seq_len as u32,
+            a_first: 0,
             stride_t: strides.t,
             stride_b: strides.b,
+            stride_z: 0,
             weights: 0,
             weights_stride: self.places.groups(self.places.layout.bias(chunk.layer, 1)) as u32,
             reverse: self.places.reverse_bits(),
             num_slices: directions as u32,
-            h0: 0,
+            ..Default::default()
         };
         let projection = self.plan.projection;
         let grid = projection.grid(rows as u64, columns, directions as u64);

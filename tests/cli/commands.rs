@@ -18,11 +18,14 @@ pub fn tests() -> Vec<CliTest> {
         bare_test("inspect::unusable_files", inspect_unusable),
         bare_test("plan::webgpu", plan_webgpu),
         bare_test("plan::cells", plan_cells),
+        bare_test("plan::backward", plan_backward),
         test("plan::adapter", plan_adapter),
         bare_test("plan::impossible", plan_impossible),
         test("bench::every_schedule", bench),
         test("bench::every_cell", bench_cells),
         test("bench::json", bench_json),
+        test("bench::backward", bench_backward),
+        test("bench::backward_json", bench_backward_json),
         test("bench::nothing_to_time", bench_nothing),
     ]
 }
@@ -127,6 +130,28 @@ fn plan_cells() {
     }
 }
 
+fn plan_backward() {
+    let forward = "plan --shape 10,4,3,5,2 --cell gru --caps webgpu";
+    let both = call(&format!("{forward} --backward --checkpoint 3")).expect(0);
+    both.says("gru")
+        .says("backward of GRU T=10 B=4")
+        .says("4 chunks of 3 steps")
+        .says("transposed");
+    assert!(!call(forward).expect(0).out.contains("backward"));
+    let value = call(&format!("{forward} --backward --schedule stepwise --json")).expect(0).json();
+    let backward = &value["backward"];
+    assert_eq!((&backward["schedule"], &backward["chunk"]), (&"stepwise".into(), &10.into()));
+    assert!(backward["memory"]["reserve_bytes"].as_u64().unwrap() >= 4 * 10 * 4 * 5);
+    assert!(call(&format!("{forward} --json")).expect(0).json()["backward"].is_null());
+
+    let refused = |options: &str, reason: &str| {
+        call(&format!("{forward} {options}")).expect(2).complains(reason);
+    };
+    refused("--checkpoint 3", "--backward");
+    refused("--backward --checkpoint 0", "`chunk` is 0");
+    refused("--backward --schedule wavefront", "backward");
+}
+
 fn plan_adapter() {
     call("plan --shape 7,3,5,300,2").expect(0).says("T=7 B=3 I=5 H=300 L=2");
 }
@@ -183,9 +208,40 @@ fn bench_json() {
     assert!(date.len() == 20 && date.starts_with("20") && date.ends_with('Z'), "{date}");
 }
 
+fn bench_backward() {
+    let options = "--shape 6,3,5,7,2 --shape 1,1,4,4,1 --schedule all --seconds 0.01 --backward";
+    for cell in ["lstm", "gru", "rnn"] {
+        let call = call(&format!("bench {options} --cell {cell}")).expect(0);
+        let call = call.says("FORWARD").says("RATIO").says("verified: 2 of 3 rows, 6 of 6 steps");
+        for schedule in ["stepwise", "sequence-fused"] {
+            let lines = call.out.lines().filter(|line| line.contains(schedule));
+            assert_eq!(lines.filter(|line| line.ends_with('%')).count(), 2, "{}", call.out);
+        }
+        assert!(!call.out.contains("wavefront"), "{}", call.out);
+    }
+}
+
+fn bench_backward_json() {
+    let call = call("bench --shape 6,2,5,7,1 --cell gru --seconds 0.01 --backward --json");
+    let value = call.expect(0).json();
+    let [row] = value["results"].as_array().unwrap().as_slice() else { panic!("{value:#}") };
+    assert_eq!((&row["status"], &row["verified"]["rows"]), (&"ok".into(), &2.into()));
+    assert!(row["verified"]["error"].as_f64().unwrap() < 1e-4, "{row:#}");
+    let seconds = |pass: &str| row[pass]["median_seconds"].as_f64().unwrap();
+    let step = row["step_us"].as_f64().unwrap();
+    assert!(
+        seconds("forward") > 0.0 && (step - 1e6 * seconds("backward") / 6.0).abs() < 1e-6 * step
+    );
+    assert!(row["ratio"].as_f64().unwrap() > 0.0, "{row:#}");
+    assert_eq!(row["forward"]["runs"], row["backward"]["runs"]);
+    assert!(["gpu", "host"].contains(&row["timed_by"].as_str().unwrap()), "{row:#}");
+}
+
 fn bench_nothing() {
     let call = call("bench --shape 6,1,5,7,1 --schedule wavefront --seconds 0.01");
     call.expect(2).says("num_layers is 1").complains("nothing was timed");
+    let call = crate::tool::call("bench --shape 6,1,5,7,2 --schedule wavefront --backward");
+    call.expect(2).says("a backward pass needs them all").complains("nothing was timed");
     let call = crate::tool::call("bench --shape 9,1,999999,999999,9 --seconds 0.01");
     call.expect(2).says("unsupported: ").complains("nothing was timed");
 }

@@ -3,6 +3,8 @@
 use std::path::Path;
 
 use wgpu_rnn::Schedule;
+use wgpu_rnn::io::safetensors::open;
+use wgpu_rnn::ndarray::Axis;
 
 use crate::CliTest;
 use crate::files::{FIXTURES, Safetensors, text};
@@ -18,6 +20,8 @@ pub fn tests() -> Vec<CliTest> {
         test("verify::folders_are_searched_to_the_bottom", nested_folder),
         test("verify::mislabelled_cases", mislabelled),
         test("verify::spoilt_results_fail", spoilt_results),
+        test("verify::spoilt_gradients_fail", spoilt_gradients),
+        test("verify::forward_only", forward_only),
         test("verify::spoilt_weights_fail", spoilt_weights),
         bare_test("verify::unusable_inputs", unusable_inputs),
     ]
@@ -35,9 +39,20 @@ fn lines(call: &Call) -> Vec<Vec<&str>> {
     lines.map(|line| line.split_whitespace().collect()).collect()
 }
 
+/// Which pass a line is about.
+fn pass(line: &[&str]) -> &'static str {
+    if line[2].ends_with("/backward") { "backward" } else { "forward" }
+}
+
 fn all_fixtures_are_ok() {
-    let call = verify(FIXTURES.as_ref()).expect(0).says(" 0 FAIL, 0 unsupported on ");
-    let lines = lines(&call);
+    let call = verify(FIXTURES.as_ref()).expect(0).says(" 0 FAIL, ");
+    let (unsupported, lines): (Vec<_>, Vec<_>) =
+        lines(&call).into_iter().partition(|line| line[0] == "unsupported");
+    // Steps of two phases, such as those of a projection, may have no backward pass; all else has one.
+    for line in unsupported {
+        let is_projected = ["_p1_", "_p3_", "_p4_"].iter().any(|size| line[1].contains(size));
+        assert!(is_projected && pass(&line) == "backward", "{line:?}");
+    }
     for line in &lines {
         let &[status, _, _, error, tolerance] = line.as_slice() else { panic!("{line:?}") };
         assert_eq!(status, "ok");
@@ -49,6 +64,13 @@ fn all_fixtures_are_ok() {
     assert_eq!(count("reference"), cases);
     assert_eq!(count("stepwise"), cases);
     assert!(count("wavefront") > 0);
+    let is_trained = |case: &str| {
+        let file = open(format!("{FIXTURES}/{case}.safetensors")).unwrap();
+        file.metadata()["has_grad"] == "true"
+    };
+    let trained = lines.iter().filter(|line| line[2] == "reference" && is_trained(line[1])).count();
+    assert_eq!(count("reference/backward"), trained);
+    assert!(trained > 100 && count("stepwise/backward") > 100);
     let tolerance = |case: &str| lines.iter().find(|line| line[1] == case).unwrap()[4];
     assert_eq!((tolerance(CASE), tolerance("lstm_i3_h5_t7_b3_x100")), ("1e-5", "1e-4"));
 }
@@ -62,7 +84,10 @@ fn forced_schedule() {
         assert_eq!((lines[0][0], lines[0][2]), ("ok", "reference"));
         assert_eq!((lines[1][0], lines[1][1]), (expected, CASE));
         assert_eq!(lines[1][2], schedule);
-        assert_eq!(lines.len(), 2);
+        assert_eq!((lines[2][0], lines[2][2]), ("ok", "reference/backward"));
+        assert_eq!((lines[3][0], lines[3][1]), (expected, CASE));
+        assert_eq!(lines[3][2], format!("{schedule}/backward"));
+        assert_eq!(lines.len(), 4);
         if expected == "unsupported" {
             call.says("num_layers is 1");
         }
@@ -77,6 +102,8 @@ fn json() {
     let results = value["results"].as_array().unwrap();
     assert_eq!(value["ok"], results.len());
     assert!(results.iter().all(|result| result["case"] == CASE && result["status"] == "ok"));
+    let passes: Vec<_> = results.iter().map(|result| &result["pass"]).collect();
+    assert_eq!(passes, ["forward", "forward", "forward", "backward", "backward", "backward"]);
 }
 
 fn nested_folder() {
@@ -104,30 +131,80 @@ fn mislabelled() {
     }
 }
 
-/// Every line of a spoilt case fails, the one of the reference too.
+/// Every line of the passes fails that a spoilt case is wrong in, the one of the reference too; no other does.
 #[track_caller]
-fn expect_fail(fixture: Safetensors, path: &Path, reason: &str) {
-    let call = verify(&fixture.save(path)).expect(1).says(reason).says("0 ok, ");
+fn expect_fail(fixture: Safetensors, path: &Path, reason: &str, passes: &[&str]) {
+    let call = verify(&fixture.save(path)).expect(1).says(reason);
     let lines = lines(&call);
-    assert!(lines.len() >= 3 && lines.iter().all(|line| line[0] == "FAIL"), "{}", call.out);
+    for passed in ["forward", "backward"] {
+        let expected = if passes.contains(&passed) { "FAIL" } else { "ok" };
+        let lines: Vec<_> = lines.iter().filter(|line| pass(line) == passed).collect();
+        assert!(lines.len() >= 3 && lines.iter().all(|line| line[0] == expected), "{}", call.out);
+    }
+    let [fail, ok] = ["FAIL", "ok"].map(|status| lines.iter().filter(|l| l[0] == status).count());
+    call.says(&format!("{ok} ok, {fail} FAIL, 0 unsupported on "));
+}
+
+/// A value that is off by `offset`, one that is NaN, and an array that is too short along its first axis longer than 2.
+#[track_caller]
+fn expect_each_fails(path: &Path, name: &str, offset: f32, pass: &str) {
+    let mut wrong = Safetensors::fixture(CASE);
+    *wrong.tensor(name).last_mut().unwrap() += offset;
+    expect_fail(wrong, path, &format!("{name}["), &[pass]);
+
+    let mut undefined = Safetensors::fixture(CASE);
+    *undefined.tensor(name).first_mut().unwrap() = f32::NAN;
+    expect_fail(undefined, path, "NaN", &[pass]);
+
+    let mut short = Safetensors::fixture(CASE);
+    let array = short.tensor(name);
+    let axis = array.shape().iter().position(|n| *n > 2).unwrap();
+    array.slice_axis_inplace(Axis(axis), (..2).into());
+    expect_fail(short, path, &format!("{name} has shape"), &[pass]);
 }
 
 fn spoilt_results() {
     let path = folder("spoilt_results").join("case.safetensors");
     for name in ["output", "h_n", "c_n"] {
-        let mut wrong = Safetensors::fixture(CASE);
-        *wrong.tensor(name).last_mut().unwrap() += 2e-5;
-        expect_fail(wrong, &path, &format!("{name}["));
-
-        let mut undefined = Safetensors::fixture(CASE);
-        *undefined.tensor(name).first_mut().unwrap() = f32::NAN;
-        expect_fail(undefined, &path, "NaN");
-
-        let mut short = Safetensors::fixture(CASE);
-        let array = short.tensor(name);
-        array.slice_axis_inplace(wgpu_rnn::ndarray::Axis(1), (..2).into());
-        expect_fail(short, &path, &format!("{name} has shape"));
+        expect_each_fails(&path, name, 2e-5, "forward");
     }
+}
+
+fn spoilt_gradients() {
+    let path = folder("spoilt_gradients").join("case.safetensors");
+    for name in
+        ["d_input", "d_h0", "d_c0", "grad.weight_ih_l0", "grad.weight_hh_l0", "grad.bias_ih_l0"]
+    {
+        // The measure is relative to the largest value, which is above 1 in some of them.
+        expect_each_fails(&path, name, 1e-2, "backward");
+
+        let mut missing = Safetensors::fixture(CASE);
+        missing.tensors.remove(name);
+        let reason = format!("{name} is not among the gradients expected");
+        expect_fail(missing, &path, &reason, &["backward"]);
+    }
+    let mut more = Safetensors::fixture(CASE);
+    let surplus = more.tensor("grad.weight_hh_l0").clone();
+    more.tensors.insert("grad.weight_hh_l1".into(), surplus);
+    let reason = "grad.weight_hh_l1 is not among the gradients computed";
+    expect_fail(more, &path, reason, &["backward"]);
+    // One cotangent for another: results stay, gradients do not.
+    let mut swapped = Safetensors::fixture(CASE);
+    let d_h_n = swapped.tensor("cot_h_n").clone();
+    *swapped.tensor("cot_c_n") = d_h_n;
+    expect_fail(swapped, &path, "expected", &["backward"]);
+}
+
+fn forward_only() {
+    let path = folder("forward_only").join("case.safetensors");
+    let mut wrong = Safetensors::fixture(CASE);
+    wrong.tensor("d_h0").fill(9.0);
+    let call = call_with(&["verify", text(&wrong.save(&path)), "--forward-only"]).expect(0);
+    let lines = lines(&call);
+    assert!(lines.len() == 3 && lines.iter().all(|line| pass(line) == "forward"), "{}", call.out);
+    // A file without gradients has none to check.
+    let bare = Safetensors::fixture(CASE).with_metadata("has_grad", "false");
+    assert!(!verify(&bare.save(&path)).expect(0).out.contains("backward"));
 }
 
 fn spoilt_weights() {
@@ -137,11 +214,12 @@ fn spoilt_weights() {
     for unit in 0..5 {
         bias.swap([unit], [5 + unit]);
     }
-    expect_fail(swapped, &path, "is ");
+    expect_fail(swapped, &path, "is ", &["forward", "backward"]);
     expect_fail(
         Safetensors::fixture(CASE).with_metadata("has_initial_state", "false"),
         &path,
         "expected",
+        &["forward", "backward"],
     );
 }
 
@@ -166,16 +244,16 @@ fn unusable_inputs() {
     bare.metadata.clear();
     bare.save(&path);
     expect(&path, "no `fixture_version`");
-    for name in ["output", "h0", "weight_hh_l0", "input"] {
+    for name in ["output", "h0", "weight_hh_l0", "input", "cot_output", "cot_c_n"] {
         let mut fixture = Safetensors::fixture(CASE);
         fixture.tensors.remove(name);
         fixture.save(&path);
         expect(&path, &format!("no tensor `{name}`"));
     }
-    for name in ["input", "h0", "c0"] {
+    for name in ["input", "h0", "c0", "cot_output", "cot_h_n", "cot_c_n"] {
         let mut fixture = Safetensors::fixture(CASE);
         let array = fixture.tensor(name);
-        array.slice_axis_inplace(wgpu_rnn::ndarray::Axis(2), (..1).into());
+        array.slice_axis_inplace(Axis(2), (..1).into());
         fixture.save(&path);
         expect(&path, &format!("`{name}` has shape"));
     }

@@ -1,5 +1,6 @@
 //! `wgpu-rnn bench`
 
+mod backward;
 mod measure;
 mod report;
 
@@ -8,7 +9,7 @@ use std::time::Duration;
 
 use wgpu_rnn::{
     Ceilings, Error, Gpu, GpuTimer, Kind, Layer, LayerConfig, Options, Plan, Problem, Schedule,
-    plan,
+    plan, plan_backward,
 };
 
 use crate::Verdict;
@@ -18,6 +19,7 @@ use crate::compare::TOLERANCE;
 use crate::failure::{Failure, Result};
 use crate::schedules::{self, Choice};
 use crate::shapes::{self, Shape, ShapeArgs};
+use backward::{FORWARD_PASSES, Trained, verify_and_time_training};
 use measure::{Data, Subject, Times, Verified};
 use report::Report;
 
@@ -29,8 +31,13 @@ of several runs ± half the distance between the quartiles. STEP is GPU per time
 timestamps; so are GFLOP/s and FLOOR, the part of STEP that max(bytes / bandwidth, flops / peak) would take. Bytes are
 those of weights, x and y; bandwidth and peak are measured first. A shape with T = 1 is a stream of single steps.
 
+With --backward, FORWARD is a forward pass that keeps what the backward pass needs, BACK the backward pass to the
+gradients of x and of all weights, both between device arrays and by the GPU's timestamps, or on the host's clock where
+there are none. They take turns; RATIO is the median of BACK / FORWARD of each turn, STEP is BACK per time step.
+
 Example:
-  wgpu-rnn bench --shape small-gru --shape 100,32,256,256,2 --schedule all")]
+  wgpu-rnn bench --shape small-gru --shape 100,32,256,256,2 --schedule all
+  wgpu-rnn bench --shape small --shape bigru --backward")]
 pub struct Args {
     #[arg(long, value_name = "ID|T,B,I,H,L",
           help = format!("A standing shape ({}), or sizes [default: all standing shapes]", shapes::ids()))]
@@ -40,6 +47,9 @@ pub struct Args {
     /// The schedule to force; all: each one that can run the shape [default: the planner's choice]
     #[arg(long, value_name = "NAME", value_parser = schedules::choice_parser())]
     schedule: Option<Choice>,
+    /// Time training runs: the forward and the backward pass
+    #[arg(long)]
+    backward: bool,
     /// How long to repeat each measurement
     #[arg(long, value_name = "S", default_value = "1", value_parser = seconds)]
     seconds: Duration,
@@ -68,9 +78,10 @@ pub fn run(args: &Args, adapter: &AdapterArgs, out: &mut dyn Write) -> Result<Ve
         timer: GpuTimer::new(&gpu).ok(),
         ceilings,
         choice: args.schedule,
+        is_training: args.backward,
         budget: args.seconds,
     };
-    let mut report = Report::begin(gpu.info(), ceilings, &shapes, args.json, out)?;
+    let mut report = Report::begin(&bench, &shapes, args.json, out)?;
     for shape in &shapes {
         bench.shape(shape, &mut report)?;
     }
@@ -82,6 +93,7 @@ struct Bench<'a> {
     timer: Option<GpuTimer>,
     ceilings: Ceilings,
     choice: Option<Choice>,
+    is_training: bool,
     budget: Duration,
 }
 
@@ -97,6 +109,7 @@ struct Row {
 
 enum Outcome {
     Timed(Timed),
+    Trained(Trained),
     /// The result is wrong, so there was nothing to time.
     Wrong(Verified),
     Unsupported(String),
@@ -129,12 +142,15 @@ impl Bench<'_> {
         let cut =
             shape.problem().map(|problem| shape.clone().cut(self.affordable(shape, &problem)));
         let runnable = cut.and_then(|shape| {
-            let problem = shape.problem()?;
+            let problem = Problem { is_training: self.is_training, ..shape.problem()? };
             plan(&problem, self.gpu.caps(), &Options::default())?;
+            if self.is_training {
+                plan_backward(&problem, self.gpu.caps(), &Options::default())?;
+            }
             Ok((shape, problem))
         });
         let (run, problem) = match runnable {
-            Err(error @ Error::Limit { .. }) => {
+            Err(error @ (Error::Limit { .. } | Error::Unsupported { .. })) => {
                 let outcome = Outcome::Unsupported(error.to_string());
                 return report.add(Row::new(shape, None, None, outcome));
             }
@@ -147,8 +163,11 @@ impl Bench<'_> {
             Some(choice) => choice.schedules().into_iter().map(Some).collect(),
         };
         for forced in schedules {
-            let measured =
-                by_kind!(problem.sizes.cell, verify_and_time(self, &problem, &data, forced));
+            let cell = problem.sizes.cell;
+            let measured = match self.is_training {
+                false => by_kind!(cell, verify_and_time(self, &problem, &data, forced)),
+                true => by_kind!(cell, verify_and_time_training(self, &problem, &data, forced)),
+            };
             let (schedule, outcome) = match measured {
                 Ok((schedule, outcome)) => (Some(schedule), outcome),
                 Err(Failure::Library(Error::Schedule { reason, .. })) => {
@@ -172,7 +191,8 @@ impl Bench<'_> {
         if shape.id.is_none() || !self.gpu.caps().is_software {
             return shape.seq_len;
         }
-        let step_flops = (problem.flops() / problem.seq_len as u64).max(1);
+        let passes = if self.is_training { FORWARD_PASSES } else { 1 };
+        let step_flops = (passes * (problem.flops() / problem.seq_len as u64)).max(1);
         let steps = (SOFTWARE_FLOPS / step_flops) as usize;
         steps.max(FEWEST_STEPS).min(shape.seq_len)
     }
@@ -199,10 +219,7 @@ fn verify_and_time<K: Kind>(
     let config = LayerConfig { options, ..Default::default() };
     let layer = Layer::<K>::new(bench.gpu, &data.weights, config)?;
     let plan = layer.plan(problem.seq_len, problem.batch)?;
-    if forced.is_some_and(|forced| forced != plan.schedule) {
-        let reason = format!("the plan is {}: a fallback is not timed", plan.schedule);
-        return Err(Failure::Request(reason));
-    }
+    no_fallback(forced, plan.schedule)?;
     let subject = Subject { layer: &layer, data, plan: &plan };
     let verified = subject.verify()?;
     if !verified.deviation.is_within(TOLERANCE) {
@@ -213,4 +230,12 @@ fn verify_and_time<K: Kind>(
     let gpu = timer.map(|timer| subject.gpu_time(timer, bench.budget)).transpose()?;
     let (floor, flops) = (bench.floor(&plan), problem.flops());
     Ok((plan.schedule, Outcome::Timed(Timed { verified, wall, gpu, floor, flops })))
+}
+
+fn no_fallback(forced: Option<Schedule>, planned: Schedule) -> Result<()> {
+    if forced.is_some_and(|forced| forced != planned) {
+        let reason = format!("the plan is {planned}: a fallback is not timed");
+        return Err(Failure::Request(reason));
+    }
+    Ok(())
 }

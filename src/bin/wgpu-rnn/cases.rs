@@ -6,9 +6,9 @@ use wgpu_rnn::io::safetensors::Model;
 use wgpu_rnn::ndarray::{Array3, ArrayD, ArrayView3, Axis, ShapeError};
 use wgpu_rnn::{Problem, Weights};
 
-use crate::compare;
 use crate::failure::{Failure, Result};
 use crate::files::open_model;
+use crate::{compare, gradients};
 
 /// A case with all it takes to run it, its arguments checked against each other.
 pub struct Case {
@@ -25,6 +25,19 @@ pub struct Case {
     /// None for a cell without c.
     pub c_n: Option<ArrayD<f64>>,
     pub tolerance: f64,
+    /// Where the file has gradients.
+    pub training: Option<Training>,
+}
+
+/// What a backward pass starts from and should give, laid out as in the file.
+pub struct Training {
+    /// The gradient of y.
+    pub d_y: ArrayD<f32>,
+    pub d_h_n: ArrayD<f32>,
+    /// None for a cell without c.
+    pub d_c_n: Option<ArrayD<f32>>,
+    /// All that the file has, which may not be all that it should have.
+    pub gradients: gradients::Named,
 }
 
 /// How the arrays of a case differ from `[T, B, ..]`.
@@ -179,13 +192,11 @@ impl Reader<'_> {
         let problem = Problem::new(sizes, seq_len, batch, false);
         let problem = problem.map_err(|error| self.broken(error))?;
         self.check_shape("input", x, problem.x_shape())?;
-        let states = [("h0", &h0, problem.h_shape()), ("c0", &c0, problem.c_shape())];
-        for (name, array, shape) in states {
-            let Some(array) = array else { continue };
-            let array = layout.state(array).map_err(|error| self.broken(error))?;
-            self.check_shape(name, array, shape)?;
-        }
+        self.check_state("h0", h0.as_ref(), layout, problem.h_shape())?;
+        self.check_state("c0", c0.as_ref(), layout, problem.c_shape())?;
         let lengths = self.lengths(batch, seq_len)?;
+        let has_gradients = self.flag("has_grad")?;
+        let training = has_gradients.then(|| self.training(&problem, layout)).transpose()?;
         let is_large = self.text("input_scale")? == "100";
         let expected = |name| Ok::<_, Failure>(self.array(name)?.mapv(f64::from));
         Ok(Case {
@@ -199,7 +210,25 @@ impl Reader<'_> {
             h_n: expected("h_n")?,
             c_n: sizes.cell.has_c().then(|| expected("c_n")).transpose()?,
             tolerance: if is_large { compare::TOLERANCE_LARGE_INPUTS } else { compare::TOLERANCE },
+            training,
         })
+    }
+
+    fn training(&self, problem: &Problem, layout: Layout) -> Result<Training> {
+        let has_c = problem.sizes.cell.has_c();
+        let (d_y, d_h_n) = (self.array("cot_output")?, self.array("cot_h_n")?);
+        let d_c_n = has_c.then(|| self.array("cot_c_n")).transpose()?;
+        let sequence = layout.sequence(&d_y).map_err(|error| self.broken(error))?;
+        self.check_shape("cot_output", sequence, problem.y_shape())?;
+        self.check_state("cot_h_n", Some(&d_h_n), layout, problem.h_shape())?;
+        self.check_state("cot_c_n", d_c_n.as_ref(), layout, problem.c_shape())?;
+        let is_gradient = |name: &&str| {
+            ["d_input", "d_h0", "d_c0"].contains(name)
+                || name.starts_with(&gradients::of_weight(""))
+        };
+        let gradients = self.model.names().filter(is_gradient);
+        let gradients = gradients.map(|name| Ok((name.into(), self.array(name)?.mapv(f64::from))));
+        Ok(Training { d_y, d_h_n, d_c_n, gradients: gradients.collect::<Result<_>>()? })
     }
 
     fn array(&self, name: &str) -> Result<ArrayD<f32>> {
@@ -215,6 +244,18 @@ impl Reader<'_> {
         self.text(key)?
             .parse()
             .map_err(|_| self.broken(format!("`{key}` is neither true nor false")))
+    }
+
+    fn check_state(
+        &self,
+        name: &str,
+        array: Option<&ArrayD<f32>>,
+        layout: Layout,
+        expected: [usize; 3],
+    ) -> Result<()> {
+        let Some(array) = array else { return Ok(()) };
+        let array = layout.state(array).map_err(|error| self.broken(error))?;
+        self.check_shape(name, array, expected)
     }
 
     fn check_shape(&self, name: &str, array: ArrayView3<f32>, expected: [usize; 3]) -> Result<()> {

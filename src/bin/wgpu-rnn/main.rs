@@ -9,6 +9,7 @@ mod cells;
 mod compare;
 mod failure;
 mod files;
+mod gradients;
 mod info;
 mod inspect;
 mod plan;

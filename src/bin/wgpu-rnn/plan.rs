@@ -4,7 +4,9 @@ use std::io::Write;
 
 use clap::ValueEnum;
 use serde_json::{Value, json};
-use wgpu_rnn::{DeviceCaps, Memory, Options, Plan, Schedule, plan};
+use wgpu_rnn::{
+    BackwardMemory, BackwardPlan, DeviceCaps, Memory, Options, Plan, Schedule, plan, plan_backward,
+};
 
 use crate::adapter::AdapterArgs;
 use crate::failure::Result;
@@ -13,7 +15,10 @@ use crate::{Verdict, schedules};
 
 /// Show how a problem would run and why, without running it
 #[derive(clap::Args)]
-#[command(after_help = "Example:\n  wgpu-rnn plan --shape 1000,1,64,64,1 --cell gru --caps webgpu")]
+#[command(after_help = "\
+Example:
+  wgpu-rnn plan --shape 1000,1,64,64,1 --cell gru --caps webgpu
+  wgpu-rnn plan --shape small --backward --checkpoint 100")]
 pub struct Args {
     #[arg(long, value_name = "ID|T,B,I,H,L", help = format!("A standing shape ({}), or sizes", shapes::ids()))]
     shape: Shape,
@@ -22,6 +27,12 @@ pub struct Args {
     /// The schedule to force
     #[arg(long, value_name = "NAME", value_parser = schedules::parser())]
     schedule: Option<Schedule>,
+    /// Also show how the backward pass would run, after a forward pass that keeps what it needs
+    #[arg(long)]
+    backward: bool,
+    /// The most time steps between the checkpoints of the backward pass: fewer take less memory
+    #[arg(long, value_name = "STEPS", requires = "backward")]
+    checkpoint: Option<usize>,
     /// Whose limits the plan keeps: WebGPU's default ones, or the adapter's
     #[arg(long, value_name = "WHOSE", default_value = "adapter")]
     caps: Caps,
@@ -37,16 +48,29 @@ enum Caps {
 }
 
 pub fn run(args: &Args, adapter: &AdapterArgs, out: &mut dyn Write) -> Result<Verdict> {
-    let problem = args.shape.clone().with(&args.shape_args)?.problem()?;
+    let mut problem = args.shape.clone().with(&args.shape_args)?.problem()?;
+    problem.is_training = args.backward;
     let caps = match args.caps {
         Caps::Webgpu => DeviceCaps::webgpu_defaults(),
         Caps::Adapter => adapter.open()?.caps().clone(),
     };
     let options = Options { schedule: args.schedule, ..Default::default() };
     let plan = plan(&problem, &caps, &options)?;
-    match args.json {
-        true => writeln!(out, "{:#}", to_json(&plan))?,
-        false => writeln!(out, "{plan}")?,
+    let backward = args
+        .backward
+        .then(|| plan_backward(&problem, &caps, &Options { chunk: args.checkpoint, ..options }));
+    let backward = backward.transpose()?;
+    if args.json {
+        let mut value = to_json(&plan);
+        if let Some(backward) = &backward {
+            value["backward"] = backward_json(backward);
+        }
+        writeln!(out, "{value:#}")?;
+    } else {
+        writeln!(out, "{plan}")?;
+        if let Some(backward) = &backward {
+            writeln!(out, "{backward}")?;
+        }
     }
     Ok(Verdict::Good)
 }
@@ -77,5 +101,26 @@ fn to_json(plan: &Plan) -> Value {
         },
         "flops": problem.flops(),
         "traffic_bytes": plan.traffic(),
+    })
+}
+
+fn backward_json(plan: &BackwardPlan) -> Value {
+    let memory = plan.memory();
+    let BackwardMemory { reserve_bytes, gates_bytes, carry_bytes, .. } = memory;
+    let BackwardMemory { weights_t_bytes, d_between_bytes, d_packed_bytes, .. } = memory;
+    json!({
+        "schedule": plan.schedule.to_string(),
+        "rows": plan.rows,
+        "chunk": plan.chunk,
+        "dispatches": plan.dispatches,
+        "reasons": plan.reasons,
+        "memory": {
+            "reserve_bytes": reserve_bytes,
+            "gates_bytes": gates_bytes,
+            "carry_bytes": carry_bytes,
+            "weights_t_bytes": weights_t_bytes,
+            "d_between_bytes": d_between_bytes,
+            "d_packed_bytes": d_packed_bytes,
+        },
     })
 }

@@ -26,9 +26,12 @@ struct MatmulParams {
     uint weights_stride;
     uint reverse;
     uint num_slices;
+    uint h0_;
+    uint a_start;
+    uint kept_lanes;
 };
-typedef metal::float4 type_5[1];
-typedef float type_6[1];
+typedef float type_4[1];
+typedef metal::float4 type_6[1];
 struct type_7 {
     metal::float4 inner[128];
 };
@@ -90,21 +93,6 @@ uint time_of(
     return _e19 ? ((_e3 - 1u) - step) : step;
 }
 
-void store(
-    uint m,
-    uint n,
-    uint z_1,
-    metal::float4 value,
-    device MatmulParams const& params,
-    device type_5& x_proj,
-    constant _mslBufferSizes& _buffer_sizes
-) {
-    uint _e7 = params.num_slices;
-    uint _e12 = params.columns;
-    x_proj[(((m * _e7) + z_1) * _e12) + n] = value;
-    return;
-}
-
 uint naga_div(uint lhs, uint rhs) {
     return lhs / metal::select(rhs, 1u, rhs == 0u);
 }
@@ -114,51 +102,88 @@ uint naga_mod(uint lhs, uint rhs) {
 }
 
 uint row_start(
-    uint m_1,
-    uint z_2,
+    uint m,
+    uint z_1,
     device MatmulParams const& params
 ) {
     uint _e4 = params.first_step;
     uint _e7 = params.batch;
-    uint step_1 = _e4 + naga_div(m_1, _e7);
+    uint step_1 = _e4 + naga_div(m, _e7);
     uint _e12 = params.batch;
-    uint row_2 = naga_mod(m_1, _e12);
-    uint _e14 = time_of(step_1, row_2, z_2, params);
+    uint _e14 = time_of(step_1, naga_mod(m, _e12), z_1, params);
     uint _e17 = params.stride_t;
-    uint _e21 = params.stride_b;
-    return (_e14 * _e17) + (row_2 * _e21);
+    uint _e21 = params.batch;
+    uint _e25 = params.stride_b;
+    return (_e14 * _e17) + (naga_mod(m, _e21) * _e25);
+}
+
+float load_a(
+    uint start,
+    uint k,
+    device type_4 const& a,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    float _e5 = a[start + k];
+    return _e5;
+}
+
+metal::float4 start_value(
+    uint m_1,
+    uint n,
+    uint z_2,
+    uint bias,
+    device type_2 const& weights,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    Gates _e5 = load_weight(bias + n, weights, _buffer_sizes);
+    return _e5;
+}
+
+void store(
+    uint m_2,
+    uint n_1,
+    uint z_3,
+    metal::float4 value,
+    device MatmulParams const& params,
+    device type_6& x_proj,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    uint _e7 = params.num_slices;
+    uint _e12 = params.columns;
+    x_proj[(((m_2 * _e7) + z_3) * _e12) + n_1] = value;
+    return;
 }
 
 metal::float4 load_a_quad(
-    uint start,
-    uint k,
+    uint start_1,
+    uint k_1,
     device MatmulParams const& params,
-    device type_6 const& a,
+    device type_4 const& a,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     metal::float4 quad_ = metal::float4 {};
     uint _e6 = params.inner;
-    if (k < _e6) {
-        float _e12 = a[start + k];
-        quad_.x = _e12;
+    if (k_1 < _e6) {
+        float _e9 = load_a(start_1, k_1, a, _buffer_sizes);
+        quad_.x = _e9;
     }
-    uint _e17 = params.inner;
-    if ((k + 1u) < _e17) {
-        float _e25 = a[(start + k) + 1u];
-        quad_.y = _e25;
+    uint _e14 = params.inner;
+    if ((k_1 + 1u) < _e14) {
+        float _e19 = load_a(start_1, k_1 + 1u, a, _buffer_sizes);
+        quad_.y = _e19;
     }
-    uint _e30 = params.inner;
-    if ((k + 2u) < _e30) {
-        float _e38 = a[(start + k) + 2u];
-        quad_.z = _e38;
+    uint _e24 = params.inner;
+    if ((k_1 + 2u) < _e24) {
+        float _e29 = load_a(start_1, k_1 + 2u, a, _buffer_sizes);
+        quad_.z = _e29;
     }
-    uint _e43 = params.inner;
-    if ((k + 3u) < _e43) {
-        float _e51 = a[(start + k) + 3u];
-        quad_.w = _e51;
+    uint _e34 = params.inner;
+    if ((k_1 + 3u) < _e34) {
+        float _e39 = load_a(start_1, k_1 + 3u, a, _buffer_sizes);
+        quad_.w = _e39;
     }
-    metal::float4 _e52 = quad_;
-    return _e52;
+    metal::float4 _e40 = quad_;
+    return _e40;
 }
 
 struct main_Input {
@@ -168,8 +193,8 @@ kernel void main_(
 , uint local [[thread_index_in_threadgroup]]
 , device type_2 const& weights [[user(fake0)]]
 , device MatmulParams const& params [[user(fake0)]]
-, device type_5& x_proj [[user(fake0)]]
-, device type_6 const& a [[user(fake0)]]
+, device type_4 const& a [[user(fake0)]]
+, device type_6& x_proj [[user(fake0)]]
 , threadgroup type_7& a_tile
 , threadgroup type_8& w_tile
 , constant _mslBufferSizes& _buffer_sizes [[user(fake0)]]
@@ -196,12 +221,12 @@ kernel void main_(
     uint j_3 = 0u;
     uint i_4 = {};
     bool local_1 = {};
-    uint z_3 = group.z;
+    uint z_4 = group.z;
     uint first_m = group.y * TILE_M;
     uint first_n = group.x * TILE_N;
     uint _e11 = params.weights;
     uint _e14 = params.weights_stride;
-    uint bias = _e11 + (z_3 * _e14);
+    uint bias_1 = _e11 + (z_4 * _e14);
     uint local_n = naga_mod(local, INVOCATIONS_N);
     uint local_m = naga_div(local, INVOCATIONS_N) * M_PER_INVOCATION;
     uint2 loop_bound = uint2(4294967295u);
@@ -221,10 +246,10 @@ kernel void main_(
         }
         {
             uint _e29 = i;
-            uint m_2 = first_m + naga_div(local + (_e29 * INVOCATIONS), QUADS_K);
+            uint m_3 = first_m + naga_div(local + (_e29 * INVOCATIONS), QUADS_K);
             uint _e36 = i;
             uint _e40 = params.rows;
-            uint _e44 = row_start(metal::min(m_2, _e40 - 1u), z_3, params);
+            uint _e44 = row_start(metal::min(m_3, _e40 - 1u), z_4, params);
             starts.inner[_e36] = _e44;
         }
     }
@@ -234,8 +259,8 @@ kernel void main_(
         if (metal::all(loop_bound_1 == uint2(0u))) { break; }
         loop_bound_1 -= uint2(loop_bound_1.y == 0u, 1u);
         if (!loop_init_1) {
-            uint _e82 = j;
-            j = _e82 + 1u;
+            uint _e84 = j;
+            j = _e84 + 1u;
         }
         loop_init_1 = false;
         uint _e51 = j;
@@ -246,8 +271,7 @@ kernel void main_(
         {
             uint _e55 = j;
             uint _e61 = params.columns;
-            uint n_1 = metal::min((first_n + local_n) + (_e55 * INVOCATIONS_N), _e61 - 1u);
-            Gates _e66 = load_weight(bias + n_1, weights, _buffer_sizes);
+            uint n_2 = metal::min((first_n + local_n) + (_e55 * INVOCATIONS_N), _e61 - 1u);
             i_1 = 0u;
             uint2 loop_bound_2 = uint2(4294967295u);
             bool loop_init_2 = true;
@@ -255,19 +279,21 @@ kernel void main_(
                 if (metal::all(loop_bound_2 == uint2(0u))) { break; }
                 loop_bound_2 -= uint2(loop_bound_2.y == 0u, 1u);
                 if (!loop_init_2) {
-                    uint _e79 = i_1;
-                    i_1 = _e79 + 1u;
+                    uint _e81 = i_1;
+                    i_1 = _e81 + 1u;
                 }
                 loop_init_2 = false;
-                uint _e69 = i_1;
-                if (_e69 < M_PER_INVOCATION) {
+                uint _e67 = i_1;
+                if (_e67 < M_PER_INVOCATION) {
                 } else {
                     break;
                 }
                 {
-                    uint _e72 = j;
-                    uint _e75 = i_1;
-                    acc.inner[(_e72 * M_PER_INVOCATION) + _e75] = _e66;
+                    uint _e70 = j;
+                    uint _e73 = i_1;
+                    uint _e77 = i_1;
+                    metal::float4 _e79 = start_value((first_m + local_m) + _e77, n_2, z_4, bias_1, weights, _buffer_sizes);
+                    acc.inner[(_e70 * M_PER_INVOCATION) + _e73] = _e79;
                 }
             }
         }
@@ -278,13 +304,13 @@ kernel void main_(
         if (metal::all(loop_bound_3 == uint2(0u))) { break; }
         loop_bound_3 -= uint2(loop_bound_3.y == 0u, 1u);
         if (!loop_init_3) {
-            uint _e312 = k0_;
-            k0_ = _e312 + TILE_K;
+            uint _e314 = k0_;
+            k0_ = _e314 + TILE_K;
         }
         loop_init_3 = false;
-        uint _e86 = k0_;
-        uint _e89 = params.inner;
-        if (_e86 < _e89) {
+        uint _e88 = k0_;
+        uint _e91 = params.inner;
+        if (_e88 < _e91) {
         } else {
             break;
         }
@@ -296,23 +322,23 @@ kernel void main_(
                 if (metal::all(loop_bound_4 == uint2(0u))) { break; }
                 loop_bound_4 -= uint2(loop_bound_4.y == 0u, 1u);
                 if (!loop_init_4) {
-                    uint _e113 = i_2;
-                    i_2 = _e113 + 1u;
+                    uint _e115 = i_2;
+                    i_2 = _e115 + 1u;
                 }
                 loop_init_4 = false;
-                uint _e93 = i_2;
-                if (_e93 < A_LOADS) {
+                uint _e95 = i_2;
+                if (_e95 < A_LOADS) {
                 } else {
                     break;
                 }
                 {
-                    uint _e96 = i_2;
-                    uint at_1 = local + (_e96 * INVOCATIONS);
-                    uint _e102 = i_2;
-                    uint _e104 = starts.inner[_e102];
-                    uint _e105 = k0_;
-                    metal::float4 _e111 = load_a_quad(_e104, _e105 + (4u * naga_mod(at_1, QUADS_K)), params, a, _buffer_sizes);
-                    a_tile.inner[at_1] = _e111;
+                    uint _e98 = i_2;
+                    uint at_1 = local + (_e98 * INVOCATIONS);
+                    uint _e104 = i_2;
+                    uint _e106 = starts.inner[_e104];
+                    uint _e107 = k0_;
+                    metal::float4 _e113 = load_a_quad(_e106, _e107 + (4u * naga_mod(at_1, QUADS_K)), params, a, _buffer_sizes);
+                    a_tile.inner[at_1] = _e113;
                 }
             }
             at = local;
@@ -322,32 +348,32 @@ kernel void main_(
                 if (metal::all(loop_bound_5 == uint2(0u))) { break; }
                 loop_bound_5 -= uint2(loop_bound_5.y == 0u, 1u);
                 if (!loop_init_5) {
-                    uint _e153 = at;
-                    at = _e153 + INVOCATIONS;
+                    uint _e155 = at;
+                    at = _e155 + INVOCATIONS;
                 }
                 loop_init_5 = false;
-                uint _e116 = at;
-                if (_e116 < 512u) {
+                uint _e118 = at;
+                if (_e118 < 512u) {
                 } else {
                     break;
                 }
                 {
-                    uint _e119 = k0_;
-                    uint _e120 = at;
-                    uint k_1 = _e119 + naga_div(_e120, TILE_N);
-                    uint _e124 = at;
-                    uint _e130 = params.columns;
-                    uint column = metal::min(first_n + naga_mod(_e124, TILE_N), _e130 - 1u);
+                    uint _e121 = k0_;
+                    uint _e122 = at;
+                    uint k_2 = _e121 + naga_div(_e122, TILE_N);
+                    uint _e126 = at;
+                    uint _e132 = params.columns;
+                    uint column = metal::min(first_n + naga_mod(_e126, TILE_N), _e132 - 1u);
                     w = metal::float4 {};
-                    uint _e138 = params.inner;
-                    if (k_1 < _e138) {
-                        uint _e144 = params.columns;
-                        Gates _e148 = load_weight((bias + ((1u + k_1) * _e144)) + column, weights, _buffer_sizes);
-                        w = _e148;
+                    uint _e140 = params.inner;
+                    if (k_2 < _e140) {
+                        uint _e146 = params.columns;
+                        Gates _e150 = load_weight((bias_1 + ((1u + k_2) * _e146)) + column, weights, _buffer_sizes);
+                        w = _e150;
                     }
-                    uint _e150 = at;
-                    metal::float4 _e152 = w;
-                    w_tile.inner[_e150] = _e152;
+                    uint _e152 = at;
+                    metal::float4 _e154 = w;
+                    w_tile.inner[_e152] = _e154;
                 }
             }
             metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
@@ -358,12 +384,12 @@ kernel void main_(
                 if (metal::all(loop_bound_6 == uint2(0u))) { break; }
                 loop_bound_6 -= uint2(loop_bound_6.y == 0u, 1u);
                 if (!loop_init_6) {
-                    uint _e310 = q;
-                    q = _e310 + 1u;
+                    uint _e312 = q;
+                    q = _e312 + 1u;
                 }
                 loop_init_6 = false;
-                uint _e158 = q;
-                if (_e158 < QUADS_K) {
+                uint _e160 = q;
+                if (_e160 < QUADS_K) {
                 } else {
                     break;
                 }
@@ -376,34 +402,34 @@ kernel void main_(
                         if (metal::all(loop_bound_7 == uint2(0u))) { break; }
                         loop_bound_7 -= uint2(loop_bound_7.y == 0u, 1u);
                         if (!loop_init_7) {
-                            uint _e237 = j_1;
-                            j_1 = _e237 + 1u;
+                            uint _e239 = j_1;
+                            j_1 = _e239 + 1u;
                         }
                         loop_init_7 = false;
-                        uint _e165 = j_1;
-                        if (_e165 < N_PER_INVOCATION) {
+                        uint _e167 = j_1;
+                        if (_e167 < N_PER_INVOCATION) {
                         } else {
                             break;
                         }
                         {
-                            uint _e168 = j_1;
-                            uint n_2 = local_n + (_e168 * INVOCATIONS_N);
-                            uint _e173 = j_1;
-                            uint _e178 = q;
-                            metal::float4 _e184 = w_tile.inner[((4u * _e178) * TILE_N) + n_2];
-                            w_1.inner[4u * _e173] = _e184;
-                            uint _e186 = j_1;
-                            uint _e193 = q;
-                            metal::float4 _e201 = w_tile.inner[(((4u * _e193) + 1u) * TILE_N) + n_2];
-                            w_1.inner[(4u * _e186) + 1u] = _e201;
-                            uint _e203 = j_1;
-                            uint _e210 = q;
-                            metal::float4 _e218 = w_tile.inner[(((4u * _e210) + 2u) * TILE_N) + n_2];
-                            w_1.inner[(4u * _e203) + 2u] = _e218;
-                            uint _e220 = j_1;
-                            uint _e227 = q;
-                            metal::float4 _e235 = w_tile.inner[(((4u * _e227) + 3u) * TILE_N) + n_2];
-                            w_1.inner[(4u * _e220) + 3u] = _e235;
+                            uint _e170 = j_1;
+                            uint n_3 = local_n + (_e170 * INVOCATIONS_N);
+                            uint _e175 = j_1;
+                            uint _e180 = q;
+                            metal::float4 _e186 = w_tile.inner[((4u * _e180) * TILE_N) + n_3];
+                            w_1.inner[4u * _e175] = _e186;
+                            uint _e188 = j_1;
+                            uint _e195 = q;
+                            metal::float4 _e203 = w_tile.inner[(((4u * _e195) + 1u) * TILE_N) + n_3];
+                            w_1.inner[(4u * _e188) + 1u] = _e203;
+                            uint _e205 = j_1;
+                            uint _e212 = q;
+                            metal::float4 _e220 = w_tile.inner[(((4u * _e212) + 2u) * TILE_N) + n_3];
+                            w_1.inner[(4u * _e205) + 2u] = _e220;
+                            uint _e222 = j_1;
+                            uint _e229 = q;
+                            metal::float4 _e237 = w_tile.inner[(((4u * _e229) + 3u) * TILE_N) + n_3];
+                            w_1.inner[(4u * _e222) + 3u] = _e237;
                         }
                     }
                     i_3 = 0u;
@@ -413,19 +439,19 @@ kernel void main_(
                         if (metal::all(loop_bound_8 == uint2(0u))) { break; }
                         loop_bound_8 -= uint2(loop_bound_8.y == 0u, 1u);
                         if (!loop_init_8) {
-                            uint _e307 = i_3;
-                            i_3 = _e307 + 1u;
+                            uint _e309 = i_3;
+                            i_3 = _e309 + 1u;
                         }
                         loop_init_8 = false;
-                        uint _e241 = i_3;
-                        if (_e241 < M_PER_INVOCATION) {
+                        uint _e243 = i_3;
+                        if (_e243 < M_PER_INVOCATION) {
                         } else {
                             break;
                         }
                         {
-                            uint _e245 = i_3;
-                            uint _e249 = q;
-                            metal::float4 v = a_tile.inner[((local_m + _e245) * QUADS_K) + _e249];
+                            uint _e247 = i_3;
+                            uint _e251 = q;
+                            metal::float4 v = a_tile.inner[((local_m + _e247) * QUADS_K) + _e251];
                             j_2 = 0u;
                             uint2 loop_bound_9 = uint2(4294967295u);
                             bool loop_init_9 = true;
@@ -433,28 +459,28 @@ kernel void main_(
                                 if (metal::all(loop_bound_9 == uint2(0u))) { break; }
                                 loop_bound_9 -= uint2(loop_bound_9.y == 0u, 1u);
                                 if (!loop_init_9) {
-                                    uint _e304 = j_2;
-                                    j_2 = _e304 + 1u;
+                                    uint _e306 = j_2;
+                                    j_2 = _e306 + 1u;
                                 }
                                 loop_init_9 = false;
-                                uint _e255 = j_2;
-                                if (_e255 < N_PER_INVOCATION) {
+                                uint _e257 = j_2;
+                                if (_e257 < N_PER_INVOCATION) {
                                 } else {
                                     break;
                                 }
                                 {
-                                    uint _e258 = j_2;
-                                    uint _e261 = i_3;
-                                    metal::float4 _e264 = acc.inner[(_e258 * M_PER_INVOCATION) + _e261];
-                                    uint _e267 = j_2;
-                                    metal::float4 _e270 = w_1.inner[4u * _e267];
-                                    uint _e274 = j_2;
-                                    metal::float4 _e279 = w_1.inner[(4u * _e274) + 1u];
-                                    uint _e284 = j_2;
-                                    metal::float4 _e289 = w_1.inner[(4u * _e284) + 2u];
-                                    uint _e294 = j_2;
-                                    metal::float4 _e299 = w_1.inner[(4u * _e294) + 3u];
-                                    acc.inner[(_e258 * M_PER_INVOCATION) + _e261] = _e264 + ((((v.x * _e270) + (v.y * _e279)) + (v.z * _e289)) + (v.w * _e299));
+                                    uint _e260 = j_2;
+                                    uint _e263 = i_3;
+                                    metal::float4 _e266 = acc.inner[(_e260 * M_PER_INVOCATION) + _e263];
+                                    uint _e269 = j_2;
+                                    metal::float4 _e272 = w_1.inner[4u * _e269];
+                                    uint _e276 = j_2;
+                                    metal::float4 _e281 = w_1.inner[(4u * _e276) + 1u];
+                                    uint _e286 = j_2;
+                                    metal::float4 _e291 = w_1.inner[(4u * _e286) + 2u];
+                                    uint _e296 = j_2;
+                                    metal::float4 _e301 = w_1.inner[(4u * _e296) + 3u];
+                                    acc.inner[(_e260 * M_PER_INVOCATION) + _e263] = _e266 + ((((v.x * _e272) + (v.y * _e281)) + (v.z * _e291)) + (v.w * _e301));
                                 }
                             }
                         }
@@ -470,18 +496,18 @@ kernel void main_(
         if (metal::all(loop_bound_10 == uint2(0u))) { break; }
         loop_bound_10 -= uint2(loop_bound_10.y == 0u, 1u);
         if (!loop_init_10) {
-            uint _e356 = j_3;
-            j_3 = _e356 + 1u;
+            uint _e358 = j_3;
+            j_3 = _e358 + 1u;
         }
         loop_init_10 = false;
-        uint _e317 = j_3;
-        if (_e317 < N_PER_INVOCATION) {
+        uint _e319 = j_3;
+        if (_e319 < N_PER_INVOCATION) {
         } else {
             break;
         }
         {
-            uint _e321 = j_3;
-            uint n_3 = (first_n + local_n) + (_e321 * INVOCATIONS_N);
+            uint _e323 = j_3;
+            uint n_4 = (first_n + local_n) + (_e323 * INVOCATIONS_N);
             i_4 = 0u;
             uint2 loop_bound_11 = uint2(4294967295u);
             bool loop_init_11 = true;
@@ -489,31 +515,31 @@ kernel void main_(
                 if (metal::all(loop_bound_11 == uint2(0u))) { break; }
                 loop_bound_11 -= uint2(loop_bound_11.y == 0u, 1u);
                 if (!loop_init_11) {
-                    uint _e353 = i_4;
-                    i_4 = _e353 + 1u;
+                    uint _e355 = i_4;
+                    i_4 = _e355 + 1u;
                 }
                 loop_init_11 = false;
-                uint _e327 = i_4;
-                if (_e327 < M_PER_INVOCATION) {
+                uint _e329 = i_4;
+                if (_e329 < M_PER_INVOCATION) {
                 } else {
                     break;
                 }
                 {
-                    uint _e331 = i_4;
-                    uint m_3 = (first_m + local_m) + _e331;
-                    uint _e335 = params.rows;
-                    if (m_3 < _e335) {
-                        uint _e341 = params.columns;
-                        local_1 = n_3 < _e341;
+                    uint _e333 = i_4;
+                    uint m_4 = (first_m + local_m) + _e333;
+                    uint _e337 = params.rows;
+                    if (m_4 < _e337) {
+                        uint _e343 = params.columns;
+                        local_1 = n_4 < _e343;
                     } else {
                         local_1 = false;
                     }
-                    bool _e344 = local_1;
-                    if (_e344) {
-                        uint _e345 = j_3;
-                        uint _e348 = i_4;
-                        metal::float4 _e351 = acc.inner[(_e345 * M_PER_INVOCATION) + _e348];
-                        store(m_3, n_3, z_3, _e351, params, x_proj, _buffer_sizes);
+                    bool _e346 = local_1;
+                    if (_e346) {
+                        uint _e347 = j_3;
+                        uint _e350 = i_4;
+                        metal::float4 _e353 = acc.inner[(_e347 * M_PER_INVOCATION) + _e350];
+                        store(m_4, n_4, z_4, _e353, params, x_proj, _buffer_sizes);
                     }
                 }
             }

@@ -11,7 +11,6 @@ struct _mslBufferSizes {
     uint size4;
 };
 
-typedef metal::float4 Gates;
 struct Choice {
     uint f;
     float f_alpha;
@@ -30,6 +29,11 @@ struct Choice {
     uint padding_1_;
     uint padding_2_;
 };
+struct CellState {
+    float h;
+    float c;
+};
+typedef metal::float4 Gates;
 struct Slice {
     uint bias;
     uint w_hh;
@@ -67,10 +71,6 @@ struct Params {
     uint padding;
     type_2 slices;
 };
-struct CellState {
-    float h;
-    float c;
-};
 typedef Gates type_3[1];
 struct Tile {
     Gates inner[1];
@@ -107,53 +107,53 @@ constant uint NONE = 4294967295u;
 constant uint CAPACITY = 64u;
 constant uint COPY_SIZE = 64u;
 
-float sigmoid(
-    float x
+float clip(
+    float x,
+    float bound
 ) {
-    float e = metal::exp(-(metal::abs(x)));
+    return (x < -(bound)) ? -(bound) : ((x > bound) ? bound : x);
+}
+
+float sigmoid(
+    float x_1
+) {
+    float e = metal::exp(-(metal::abs(x_1)));
     float r_8 = 1.0 / (1.0 + e);
-    return (x >= 0.0) ? r_8 : (e * r_8);
+    return (x_1 >= 0.0) ? r_8 : (e * r_8);
 }
 
 float tanh_stable(
-    float x_1
+    float x_2
 ) {
-    float e_1 = metal::exp(-2.0 * metal::abs(x_1));
-    float saturating = (metal::sign(x_1) * (1.0 - e_1)) / (1.0 + e_1);
-    float x2_ = x_1 * x_1;
-    float small = x_1 * (1.0 + (x2_ * (-0.33333334 + (x2_ * 0.13333334))));
-    return (metal::abs(x_1) < 0.1) ? small : saturating;
+    float e_1 = metal::exp(-2.0 * metal::abs(x_2));
+    float saturating = (metal::sign(x_2) * (1.0 - e_1)) / (1.0 + e_1);
+    float x2_ = x_2 * x_2;
+    float small = x_2 * (1.0 + (x2_ * (-0.33333334 + (x2_ * 0.13333334))));
+    return (metal::abs(x_2) < 0.1) ? small : saturating;
 }
 
 float activate_f(
-    float x_2,
+    float x_3,
     uint slice
 ) {
-    float _e2 = sigmoid(x_2);
+    float _e2 = sigmoid(x_3);
     return _e2;
 }
 
 float activate_g(
-    float x_3,
-    uint slice_1
-) {
-    float _e2 = tanh_stable(x_3);
-    return _e2;
-}
-
-float activate_h(
     float x_4,
-    uint slice_2
+    uint slice_1
 ) {
     float _e2 = tanh_stable(x_4);
     return _e2;
 }
 
-float clip(
+float activate_h(
     float x_5,
-    float bound
+    uint slice_2
 ) {
-    return (x_5 < -(bound)) ? -(bound) : ((x_5 > bound) ? bound : x_5);
+    float _e2 = tanh_stable(x_5);
+    return _e2;
 }
 
 float gate(

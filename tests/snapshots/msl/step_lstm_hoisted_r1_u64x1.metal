@@ -11,11 +11,6 @@ struct _mslBufferSizes {
     uint size4;
 };
 
-typedef metal::float4 Gates;
-struct CellState {
-    float h;
-    float c;
-};
 struct Choice {
     uint f;
     float f_alpha;
@@ -34,6 +29,11 @@ struct Choice {
     uint padding_1_;
     uint padding_2_;
 };
+struct CellState {
+    float h;
+    float c;
+};
+typedef metal::float4 Gates;
 struct Slice {
     uint bias;
     uint w_hh;
@@ -112,45 +112,52 @@ constant uint HAS_C = 1u;
 constant uint IS_CHOSEN = 0u;
 constant uint NONE = 4294967295u;
 
-float sigmoid(
-    float x
+float clip(
+    float x,
+    float bound
 ) {
-    float e = metal::exp(-(metal::abs(x)));
+    return (x < -(bound)) ? -(bound) : ((x > bound) ? bound : x);
+}
+
+float sigmoid(
+    float x_1
+) {
+    float e = metal::exp(-(metal::abs(x_1)));
     float r_5 = 1.0 / (1.0 + e);
-    return (x >= 0.0) ? r_5 : (e * r_5);
+    return (x_1 >= 0.0) ? r_5 : (e * r_5);
 }
 
 float tanh_stable(
-    float x_1
+    float x_2
 ) {
-    float e_1 = metal::exp(-2.0 * metal::abs(x_1));
-    float saturating = (metal::sign(x_1) * (1.0 - e_1)) / (1.0 + e_1);
-    float x2_ = x_1 * x_1;
-    float small = x_1 * (1.0 + (x2_ * (-0.33333334 + (x2_ * 0.13333334))));
-    return (metal::abs(x_1) < 0.1) ? small : saturating;
+    float e_1 = metal::exp(-2.0 * metal::abs(x_2));
+    float saturating = (metal::sign(x_2) * (1.0 - e_1)) / (1.0 + e_1);
+    float x2_ = x_2 * x_2;
+    float small = x_2 * (1.0 + (x2_ * (-0.33333334 + (x2_ * 0.13333334))));
+    return (metal::abs(x_2) < 0.1) ? small : saturating;
 }
 
 float activate_f(
-    float x_2,
+    float x_3,
     uint slice
 ) {
-    float _e2 = sigmoid(x_2);
+    float _e2 = sigmoid(x_3);
     return _e2;
 }
 
 float activate_g(
-    float x_3,
+    float x_4,
     uint slice_1
 ) {
-    float _e2 = tanh_stable(x_3);
+    float _e2 = tanh_stable(x_4);
     return _e2;
 }
 
 float activate_h(
-    float x_4,
+    float x_5,
     uint slice_2
 ) {
-    float _e2 = tanh_stable(x_4);
+    float _e2 = tanh_stable(x_5);
     return _e2;
 }
 
@@ -161,13 +168,6 @@ Gates load_weight(
 ) {
     Gates _e3 = weights[index];
     return _e3;
-}
-
-float clip(
-    float x_5,
-    float bound
-) {
-    return (x_5 < -(bound)) ? -(bound) : ((x_5 > bound) ? bound : x_5);
 }
 
 CellState cell_update(

@@ -3,9 +3,10 @@
 use std::time::{Duration, Instant};
 
 use wgpu_rnn::ndarray::{Array1, Array2, Array3, ArrayView3, Axis, s};
-use wgpu_rnn::wgpu::CommandEncoder;
+use wgpu_rnn::wgpu::{CommandEncoder, PollType};
 use wgpu_rnn::{
-    GpuTimer, Kind, Layer, LayerIo, LayerSizes, LayerWeights, Plan, Problem, Weights, reference,
+    Error, Gpu, GpuTimer, Kind, Layer, LayerIo, LayerSizes, LayerWeights, Plan, Problem, Weights,
+    reference,
 };
 
 use crate::compare::Deviation;
@@ -16,6 +17,7 @@ type Result<T> = wgpu_rnn::Result<T>;
 const REFERENCE_FLOPS: u64 = 1 << 30;
 /// Steps that a stream is verified over, and that are encoded at once to time it on the GPU.
 const STREAM_STEPS: usize = 100;
+const SEED: u64 = 0x9e37_79b9_7f4a_7c15;
 const FEWEST_RUNS: usize = 5;
 const MOST_RUNS: usize = 10_000;
 
@@ -40,7 +42,23 @@ pub struct Verified {
     pub seq_len: usize,
 }
 
-/// Seconds of several runs.
+/// How much of a run the CPU reference is asked about. It takes its time, so of a batch only the first and the last
+/// row are looked at, and of a long sequence only its begin.
+pub struct Extent {
+    pub rows: Vec<usize>,
+    /// The steps that are looked at.
+    pub seq_len: usize,
+    /// The steps that are run: what a layer that also runs backwards gives first depends on the last one.
+    pub run: usize,
+}
+
+/// How long the GPU works on something: by its timestamps, or from recording to its end where it has none.
+pub struct Stopwatch<'a> {
+    pub gpu: &'a Gpu,
+    pub timer: Option<&'a GpuTimer>,
+}
+
+/// The median of several runs, in seconds or, of a ratio, in one.
 #[derive(Clone, Copy)]
 pub struct Times {
     pub median: f64,
@@ -51,11 +69,20 @@ pub struct Times {
 
 impl Data {
     pub fn new(problem: &Problem) -> Result<Self> {
-        let mut random = Random(0x9e37_79b9_7f4a_7c15);
+        let mut random = Random(SEED);
         let weights = random.weights(problem.sizes)?;
-        let seq_len = if is_stream(problem) { STREAM_STEPS } else { problem.seq_len };
+        let is_stream = is_stream(problem) && !problem.is_training;
+        let seq_len = if is_stream { STREAM_STEPS } else { problem.seq_len };
         let shape = [seq_len, problem.batch, problem.sizes.input_size];
         Ok(Data { weights, x: Array3::from_shape_simple_fn(shape, || random.next()) })
+    }
+
+    /// A gradient of y.
+    pub fn cotangent(&self) -> Array3<f32> {
+        let (seq_len, batch, _) = self.x.dim();
+        let mut random = Random(!SEED);
+        let shape = (seq_len, batch, self.weights.sizes().output_size());
+        Array3::from_shape_simple_fn(shape, || random.next())
     }
 }
 
@@ -64,29 +91,71 @@ pub fn is_stream(problem: &Problem) -> bool {
     problem.seq_len == 1
 }
 
+impl Extent {
+    /// Where the reference does `passes` times the work of a forward pass.
+    pub fn new(
+        sizes: LayerSizes,
+        (seq_len, batch, _): (usize, usize, usize),
+        passes: u64,
+    ) -> Result<Self> {
+        let rows = if batch == 1 { vec![0] } else { vec![0, batch - 1] };
+        let step_flops = passes * Problem::new(sizes, 1, rows.len(), false)?.flops();
+        let checked = (REFERENCE_FLOPS / step_flops).clamp(1, seq_len as u64) as usize;
+        let run = if sizes.is_bidirectional() { checked } else { seq_len };
+        Ok(Extent { rows, seq_len: checked, run })
+    }
+
+    /// What is looked at of an array that may be longer.
+    pub fn part(&self, array: ArrayView3<'_, f32>) -> Array3<f32> {
+        array.slice(s![..self.seq_len, .., ..]).select(Axis(1), &self.rows)
+    }
+
+    /// The inverse of [`Extent::part`].
+    pub fn put<T: Clone>(&self, part: &Array3<T>, array: &mut Array3<T>) {
+        for (row, part) in self.rows.iter().zip(part.axis_iter(Axis(1))) {
+            array.slice_mut(s![..self.seq_len, *row, ..]).assign(&part);
+        }
+    }
+}
+
+impl Stopwatch<'_> {
+    pub fn seconds(&self, encode: impl FnOnce(&mut CommandEncoder) -> Result<()>) -> Result<f64> {
+        let Some(timer) = self.timer else {
+            let wait = || self.gpu.device().poll(PollType::wait_indefinitely());
+            let lost = |error: wgpu_rnn::wgpu::PollError| Error::Gpu { reason: error.to_string() };
+            return Ok(timed(|| {
+                submit(self.gpu, encode)?;
+                wait().map_err(lost)
+            })?
+            .0);
+        };
+        submit(self.gpu, |encoder| {
+            timer.start(encoder);
+            encode(encoder)?;
+            timer.stop(encoder);
+            Ok(())
+        })?;
+        Ok(timer.nanoseconds()? * 1e-9)
+    }
+}
+
 impl<K: Kind> Subject<'_, K> {
-    /// Compares what is timed with the CPU reference. That takes its time, so of a batch only the first and the last
-    /// row are looked at, and of a long sequence only its begin.
+    /// Compares what is timed with the CPU reference.
     pub fn verify(&self) -> Result<Verified> {
         let Data { weights, x } = self.data;
-        let (seq_len, batch, _) = x.dim();
-        let rows = if batch == 1 { vec![0] } else { vec![0, batch - 1] };
-        let step_flops = Problem::new(weights.sizes(), 1, rows.len(), false)?.flops();
-        let checked = (REFERENCE_FLOPS / step_flops).clamp(1, seq_len as u64) as usize;
-        let part = |y: &Array3<_>| y.slice(s![..checked, .., ..]).select(Axis(1), &rows);
+        let extent = Extent::new(weights.sizes(), x.dim(), 1)?;
+        let inputs = extent.part(x.view());
         let truth =
-            reference::forward(weights, &reference::Inputs::new(part(x).view())).y.into_dyn();
-        // What a layer that also runs backwards gives first depends on the last time step.
-        let run = if weights.sizes().is_bidirectional() { checked } else { seq_len };
-        let run = x.slice(s![..run, .., ..]);
+            reference::forward(weights, &reference::Inputs::new(inputs.view())).y.into_dyn();
+        let run = x.slice(s![..extent.run, .., ..]);
         let paths = match is_stream(&self.plan.problem) {
             true => [("y of step", self.step(run)?), ("y of encode_step", self.encode_step(run)?)],
             false => [("y of forward", self.forward(run)?), ("y of encode", self.encode(run)?)],
         };
-        let deviations = paths
-            .map(|(path, y)| Deviation::of(path, &part(&y).mapv(f64::from).into_dyn(), &truth));
+        let part = |y: Array3<f32>| extent.part(y.view()).mapv(f64::from).into_dyn();
+        let deviations = paths.map(|(path, y)| Deviation::of(path, &part(y), &truth));
         let deviation = Deviation::worst(deviations);
-        Ok(Verified { deviation, rows: rows.len(), seq_len: checked })
+        Ok(Verified { deviation, rows: extent.rows.len(), seq_len: extent.seq_len })
     }
 
     /// From call to return, host arrays to host arrays. Of a stream: one step.
@@ -95,9 +164,10 @@ impl<K: Kind> Subject<'_, K> {
         if is_stream(&self.plan.problem) {
             let mut stream = self.layer.stream(self.plan.problem.batch)?;
             let x_t = x.index_axis(Axis(0), 0);
-            return sample(budget, || Ok(timed(|| stream.step(x_t))?.0));
+            return Ok(sample(budget, || Ok([timed(|| stream.step(x_t))?.0]))?[0]);
         }
-        sample(budget, || Ok(timed(|| self.layer.forward(x.view(), None))?.0))
+        let run = || Ok([timed(|| self.layer.forward(x.view(), None))?.0]);
+        Ok(sample(budget, run)?[0])
     }
 
     /// From the first to the last thing that the GPU does, device arrays to device arrays. Of a stream: one step, as
@@ -105,15 +175,7 @@ impl<K: Kind> Subject<'_, K> {
     pub fn gpu_time(&self, timer: &GpuTimer, budget: Duration) -> Result<Times> {
         let Subject { layer, data, plan } = self;
         let gpu = layer.gpu();
-        let timed = |encode: &mut dyn FnMut(&mut CommandEncoder) -> Result<()>| {
-            self.submit(|encoder| {
-                timer.start(encoder);
-                encode(encoder)?;
-                timer.stop(encoder);
-                Ok(())
-            })?;
-            Ok(timer.nanoseconds()? * 1e-9)
-        };
+        let watch = Stopwatch { gpu, timer: Some(timer) };
         if is_stream(&plan.problem) {
             let mut stream = layer.stream(plan.problem.batch)?;
             let x_t = gpu.upload(data.x.index_axis(Axis(0), 0))?;
@@ -121,19 +183,14 @@ impl<K: Kind> Subject<'_, K> {
             let mut steps = |encoder: &mut CommandEncoder| {
                 (0..STREAM_STEPS).try_for_each(|_| stream.encode_step(encoder, &x_t, &y_t))
             };
-            return sample(budget, || Ok(timed(&mut steps)? / STREAM_STEPS as f64));
+            let step = || Ok([watch.seconds(&mut steps)? / STREAM_STEPS as f64]);
+            return Ok(sample(budget, step)?[0]);
         }
         let x = gpu.upload(data.x.view())?;
         let y = gpu.zeros(&plan.problem.y_shape())?;
         let io = LayerIo::new(&x, &y);
-        sample(budget, || timed(&mut |encoder| layer.encode(encoder, &io)))
-    }
-
-    fn submit(&self, record: impl FnOnce(&mut CommandEncoder) -> Result<()>) -> Result<()> {
-        let mut encoder = self.layer.gpu().device().create_command_encoder(&Default::default());
-        record(&mut encoder)?;
-        self.layer.gpu().queue().submit([encoder.finish()]);
-        Ok(())
+        let run = || Ok([watch.seconds(|encoder| layer.encode(encoder, &io))?]);
+        Ok(sample(budget, run)?[0])
     }
 
     fn forward(&self, x: ArrayView3<'_, f32>) -> Result<Array3<f32>> {
@@ -143,7 +200,9 @@ impl<K: Kind> Subject<'_, K> {
     fn encode(&self, x: ArrayView3<'_, f32>) -> Result<Array3<f32>> {
         let mut y = Array3::zeros(self.y_shape(x));
         let (x, y_device) = (self.layer.gpu().upload(x)?, self.layer.gpu().zeros(y.shape())?);
-        self.submit(|encoder| self.layer.encode(encoder, &LayerIo::new(&x, &y_device)))?;
+        submit(self.layer.gpu(), |encoder| {
+            self.layer.encode(encoder, &LayerIo::new(&x, &y_device))
+        })?;
         y.assign(&y_device.download()?);
         Ok(y)
     }
@@ -163,7 +222,7 @@ impl<K: Kind> Subject<'_, K> {
         for (x_t, mut y_t) in x.outer_iter().zip(y.outer_iter_mut()) {
             let (x_t, y_device) =
                 (self.layer.gpu().upload(x_t)?, self.layer.gpu().zeros(y_t.shape())?);
-            self.submit(|encoder| stream.encode_step(encoder, &x_t, &y_device))?;
+            submit(self.layer.gpu(), |encoder| stream.encode_step(encoder, &x_t, &y_device))?;
             y_t.assign(&y_device.download()?);
         }
         Ok(y)
@@ -181,17 +240,33 @@ fn timed<T>(work: impl FnOnce() -> Result<T>) -> Result<(f64, T)> {
     Ok((begin.elapsed().as_secs_f64(), result))
 }
 
-/// Runs for as long as the budget lasts, after one run that makes what the others find ready.
-fn sample(budget: Duration, mut run: impl FnMut() -> Result<f64>) -> Result<Times> {
+pub fn submit(gpu: &Gpu, record: impl FnOnce(&mut CommandEncoder) -> Result<()>) -> Result<()> {
+    let mut encoder = gpu.device().create_command_encoder(&Default::default());
+    record(&mut encoder)?;
+    gpu.queue().submit([encoder.finish()]);
+    Ok(())
+}
+
+/// Takes several measurements at once for as long as the budget lasts, after one that makes what the others find ready.
+pub fn sample<const N: usize>(
+    budget: Duration,
+    mut run: impl FnMut() -> Result<[f64; N]>,
+) -> Result<[Times; N]> {
     run()?;
     let begin = Instant::now();
-    let mut seconds = Vec::new();
-    while seconds.len() < FEWEST_RUNS || (seconds.len() < MOST_RUNS && begin.elapsed() < budget) {
-        seconds.push(run()?);
+    let mut runs = Vec::new();
+    while runs.len() < FEWEST_RUNS || (runs.len() < MOST_RUNS && begin.elapsed() < budget) {
+        runs.push(run()?);
     }
-    seconds.sort_by(f64::total_cmp);
-    let at = |quarter: usize| seconds[(seconds.len() - 1) * quarter / 4];
-    Ok(Times { median: at(2), quartiles: (at(1), at(3)), runs: seconds.len() })
+    Ok(std::array::from_fn(|which| Times::of(runs.iter().map(|run| run[which]).collect())))
+}
+
+impl Times {
+    fn of(mut values: Vec<f64>) -> Self {
+        values.sort_by(f64::total_cmp);
+        let at = |quarter: usize| values[(values.len() - 1) * quarter / 4];
+        Times { median: at(2), quartiles: (at(1), at(3)), runs: values.len() }
+    }
 }
 
 /// Numbers in [-1, 1) (xorshift64*, Vigna 2016).

@@ -7,8 +7,9 @@ use serde_json::{Value, json};
 use wgpu_rnn::Ceilings;
 use wgpu_rnn::wgpu::AdapterInfo;
 
+use super::backward::Trained;
 use super::measure::{Times, Verified};
-use super::{Outcome, Row, Timed};
+use super::{Bench, Outcome, Row, Timed};
 use crate::failure::{Failure, Result};
 use crate::shapes::Shape;
 use crate::{Verdict, adapter, schedules, text};
@@ -29,18 +30,21 @@ struct Line<'a> {
     cell: &'a str,
     sizes: &'a str,
     schedule: &'a str,
-    /// CALL, ±, GPU, ±, STEP, GFLOP/s, FLOOR
+    /// As in [`HEADERS`] or [`TRAINING_HEADERS`].
     numbers: [&'a str; 7],
 }
 
+const HEADERS: [&str; 7] = ["CALL", "", "GPU", "", "STEP", "GFLOP/s", "FLOOR"];
+const TRAINING_HEADERS: [&str; 7] = ["FORWARD", "", "BACK", "", "STEP", "RATIO", ""];
+
 impl<'a> Report<'a> {
     pub fn begin(
-        info: &AdapterInfo,
-        ceilings: Ceilings,
+        bench: &Bench<'_>,
         shapes: &[Shape],
         json: bool,
         out: &'a mut dyn Write,
     ) -> Result<Self> {
+        let (info, ceilings) = (bench.gpu.info(), bench.ceilings);
         let width = |header: &str, text: fn(&Shape) -> String| {
             shapes.iter().map(|shape| text(shape).len()).fold(header.len(), usize::max)
         };
@@ -54,7 +58,7 @@ impl<'a> Report<'a> {
             writeln!(report.out, "{}", adapter::line(info))?;
             writeln!(report.out, "ceilings: {bytes} GB/s, {flops} GFLOP/s\n")?;
             let [shape, cell, sizes, schedule] = ["SHAPE", "CELL", "T,B,I,H,L", "SCHEDULE"];
-            let numbers = ["CALL", "", "GPU", "", "STEP", "GFLOP/s", "FLOOR"];
+            let numbers = if bench.is_training { TRAINING_HEADERS } else { HEADERS };
             report.print(Line { shape, cell, sizes, schedule, numbers })?;
         }
         Ok(report)
@@ -62,7 +66,7 @@ impl<'a> Report<'a> {
 
     pub fn add(&mut self, row: Row) -> Result<()> {
         match row.outcome {
-            Outcome::Timed(_) => self.is_timed = true,
+            Outcome::Timed(_) | Outcome::Trained(_) => self.is_timed = true,
             Outcome::Wrong(_) => self.is_wrong = true,
             Outcome::Unsupported(_) => {}
         }
@@ -91,6 +95,7 @@ impl<'a> Report<'a> {
         let schedule = row.schedule.map_or("-".into(), |schedule| schedule.to_string());
         let numbers = match &row.outcome {
             Outcome::Timed(timed) => timed.cells(row.shape.seq_len),
+            Outcome::Trained(trained) => trained.cells(row.shape.seq_len),
             _ => Default::default(),
         };
         let (shape, cell, sizes) = (&name(&row.shape), &cell(&row.shape), &sizes(&row.shape));
@@ -131,14 +136,28 @@ impl Timed {
     }
 
     fn cells(&self, seq_len: usize) -> [String; 7] {
-        let both = |times: Times| [text::seconds(times.median), spread(times)];
-        let [call, call_spread] = both(self.wall);
-        let [gpu, gpu_spread] = self.gpu.map_or(["-".into(), String::new()], both);
+        let [call, call_spread] = time(self.wall);
+        let [gpu, gpu_spread] = self.gpu.map_or(["-".into(), String::new()], time);
         let step = text::seconds(self.best().median / seq_len as f64);
         let rate = text::three_digits(self.flops_per_second() / 1e9);
         let floor = format!("{}%", text::three_digits(100.0 * self.floor_fraction()));
         [call, call_spread, gpu, gpu_spread, step, rate, floor]
     }
+}
+
+impl Trained {
+    fn cells(&self, seq_len: usize) -> [String; 7] {
+        let [[forward, forward_spread], [backward, backward_spread]] =
+            [self.forward, self.backward].map(time);
+        let step = text::seconds(self.backward.median / seq_len as f64);
+        let ratio = text::three_digits(self.ratio.median);
+        [forward, forward_spread, backward, backward_spread, step, ratio, spread(self.ratio)]
+    }
+}
+
+/// With its spread.
+fn time(times: Times) -> [String; 2] {
+    [text::seconds(times.median), spread(times)]
 }
 
 /// Half the distance between the quartiles.
@@ -168,6 +187,12 @@ fn notes(row: &Row) -> Vec<String> {
     }
     match &row.outcome {
         Outcome::Timed(Timed { verified, .. }) => notes.extend(extent(verified, &row.shape)),
+        Outcome::Trained(trained) => {
+            let forward = trained.forward_schedule;
+            let differs = row.schedule != Some(forward);
+            notes.extend(differs.then(|| format!("the forward pass is {forward}")));
+            notes.extend(extent(&trained.verified, &row.shape));
+        }
         Outcome::Wrong(verified) => {
             let (error, place) = (verified.deviation.error, &verified.deviation.place);
             notes.push(format!("FAIL, not timed: error {error:.1e}: {place}"));
@@ -223,6 +248,19 @@ fn row_json(row: &Row) -> Value {
             value["gflops_per_second"] = (timed.flops_per_second() / 1e9).into();
             value["floor_seconds"] = timed.floor.into();
             value["floor_fraction"] = timed.floor_fraction().into();
+        }
+        Outcome::Trained(trained) => {
+            let steps = shape.seq_len as f64;
+            value["status"] = "ok".into();
+            value["verified"] = verified_json(&trained.verified);
+            value["forward_schedule"] = trained.forward_schedule.to_string().into();
+            value["timed_by"] = if trained.by_gpu { "gpu" } else { "host" }.into();
+            value["forward"] = times_json(trained.forward, steps);
+            value["backward"] = times_json(trained.backward, steps);
+            value["step_us"] = (1e6 * trained.backward.median / steps).into();
+            value["ratio"] = trained.ratio.median.into();
+            value["ratio_quartiles"] =
+                json!([trained.ratio.quartiles.0, trained.ratio.quartiles.1]);
         }
         Outcome::Wrong(verified) => {
             value["status"] = "FAIL".into();
