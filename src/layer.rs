@@ -96,6 +96,15 @@ impl<K: Kind> Layer<K> {
         Layer { engine, kind: PhantomData }
     }
 
+    /// Puts other weights of the same sizes and options in the place of those on the device, for all clones of this
+    /// layer and its streams. Runs that have not been submitted yet use them.
+    ///
+    /// # Errors
+    /// [`Error::Argument`] where they are not the same in kind.
+    pub fn set_weights(&self, weights: &Weights) -> Result<()> {
+        self.engine.set_weights(weights)
+    }
+
     /// The sizes of the layers.
     pub fn sizes(&self) -> LayerSizes {
         self.engine.sizes

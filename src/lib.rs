@@ -67,7 +67,7 @@ pub use problem::{Direction, InputKind, LayerSizes, Problem};
 pub use rnn::{Rnn, RnnKind, RnnStream};
 pub use run::{BackwardIo, DeviceInput, LayerInput, LayerIo, Reserve, StageState};
 pub use stream::Stream;
-pub use tape::{Gradients, Tape};
+pub use tape::{Gradients, Tape, Taped};
 pub use tensors::WeightTensor;
 pub use weights::{LayerWeights, Weights};
 

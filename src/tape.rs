@@ -25,6 +25,9 @@ pub struct Tape<K: Kind> {
     reserve: Reserve,
 }
 
+/// y with the rank of x, the final state, and the tape.
+pub type Taped<K, D> = (Array<f32, D>, <K as Kind>::State, Tape<K>);
+
 /// The gradients of what went into a run.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -68,7 +71,7 @@ impl<K: Kind> Layer<K> {
         x: ArrayView<'_, f32, D>,
         lengths: Option<&[usize]>,
         state: Option<&K::State>,
-    ) -> Result<(Array<f32, D>, K::State, Tape<K>)> {
+    ) -> Result<Taped<K, D>> {
         let (tape, pending) = self.submit_tape(x, lengths, state)?;
         let values = pending.wait(<[f32]>::to_vec)?.0;
         tape.outputs(&values)
@@ -80,7 +83,7 @@ impl<K: Kind> Layer<K> {
         x: ArrayView<'_, f32, D>,
         lengths: Option<&[usize]>,
         state: Option<&K::State>,
-    ) -> Result<(Array<f32, D>, K::State, Tape<K>)> {
+    ) -> Result<Taped<K, D>> {
         let (tape, pending) = self.submit_tape(x, lengths, state)?;
         let values = pending.ready(<[f32]>::to_vec).await?.0;
         tape.outputs(&values)
@@ -138,7 +141,7 @@ impl<K: Kind> Tape<K> {
     /// is zero. It can be called again, and gives the same bits for the same arguments.
     ///
     /// # Errors
-    /// [`Error::Shape`] where a gradient does not fit, those of [`Layer::encode_backward`], [`Error::DeviceLost`].
+    /// [`Error::Shape`](crate::Error::Shape) where a gradient does not fit, those of [`Layer::encode_backward`], [`Error::DeviceLost`](crate::Error::DeviceLost).
     #[cfg(not(target_arch = "wasm32"))]
     pub fn backward<D: Dimension>(
         &self,
@@ -207,7 +210,7 @@ impl<K: Kind> Tape<K> {
     }
 
     /// y, the final state and the tape.
-    fn outputs<D: Dimension>(self, values: &[f32]) -> Result<(Array<f32, D>, K::State, Self)> {
+    fn outputs<D: Dimension>(self, values: &[f32]) -> Result<Taped<K, D>> {
         let shape = self.problem.y_shape();
         let (y, states) = values.split_at(shape.iter().product());
         let (h, c) = self.batching.parts(States::split(&self.problem, states)?);

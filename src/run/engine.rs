@@ -72,6 +72,31 @@ impl Engine {
         })
     }
 
+    /// Other weights in the place of those on the device.
+    pub fn set_weights(&self, weights: &Weights) -> Result<()> {
+        let (sizes, options) = (weights.sizes(), weights.options());
+        if sizes != self.sizes {
+            let (expected, given) = (format!("{:?}", self.sizes), format!("{sizes:?}"));
+            return Err(Error::argument("weights", expected, given));
+        }
+        if *options != self.cell_options {
+            let (expected, given) = (format!("{:?}", self.cell_options), format!("{options:?}"));
+            return Err(Error::argument("weights", expected, given));
+        }
+        if tensors_of(weights) != self.tensors {
+            let names = |tensors: &[WeightTensor]| {
+                tensors.iter().map(|tensor| tensor.name.as_str()).collect::<Vec<_>>().join(", ")
+            };
+            let (expected, given) = (names(&self.tensors), names(&tensors_of(weights)));
+            return Err(Error::argument("weights", expected, given));
+        }
+        let packed = pack_weights(weights);
+        self.gpu.scoped(|| {
+            self.gpu.write(&self.weights, 0, ndarray::aview1(&packed));
+            Ok(())
+        })
+    }
+
     /// The problem of a run.
     pub fn problem(
         &self,

@@ -30,7 +30,7 @@ pub enum BackwardRole {
     WeightsT,
     /// The pre-activations of a chunk, then their gradients.
     Gates,
-    /// What steps hand on: [`Carry`].
+    /// What steps hand on: `Carry` of the plan.
     Carry,
     /// The caller's gradients of y and x.
     DY,

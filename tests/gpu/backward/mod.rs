@@ -7,6 +7,7 @@ mod controls;
 mod edges;
 mod encode;
 mod errors;
+mod learning;
 mod memory;
 mod random;
 mod truncated;
@@ -40,6 +41,7 @@ pub fn tests() -> Vec<GpuTest> {
     tests.extend(edges::tests());
     tests.extend(truncated::tests());
     tests.extend(memory::tests());
+    tests.extend(learning::tests());
     tests.extend(random::tests());
     tests.extend(controls::tests());
     tests
