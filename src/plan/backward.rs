@@ -130,12 +130,15 @@ impl Planner<'_> {
             }
         }?;
         let gradient_steps = self.gradient_steps()?;
-        let (chunk, chunk_reason) = self.chunk(problem.seq_len, GATES_BYTES, "gates")?;
+        // cell_states.wgsl loops over the steps of a chunk.
+        let longest = usize::try_from(self.caps.max_loop_iterations).unwrap_or(usize::MAX);
+        let (chunk, chunk_reason) = self.chunk(longest, GATES_BYTES, "gates")?;
         let range = range.min(chunk);
         let carry = 4 * Carry::new(&problem, chunk).elements;
         self.caps.check_binding("the states and c of a chunk", carry)?;
         let layers = problem.sizes.num_layers as u64;
-        let ranges = problem.seq_len.div_ceil(chunk) * chunk.div_ceil(range);
+        let (chunks, rest) = (problem.seq_len / chunk, problem.seq_len % chunk);
+        let ranges = chunks * chunk.div_ceil(range) + rest.div_ceil(range);
         let phases = if Phases::of(self.sizes) == Phases::Whole { 1 } else { 2 };
         let dispatches = layers
             * match kernel {

@@ -26,4 +26,5 @@ pub(crate) use io::{
 pub use program::{Dispatch, Program};
 pub(crate) use recent::Recent;
 pub use training::{BackwardIo, Reserve};
+pub use crate::tensors::tensors_of;
 pub(crate) use workspace::Workspace;
