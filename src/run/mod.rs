@@ -12,6 +12,7 @@ mod recent;
 mod training;
 mod workspace;
 
+pub use crate::tensors::tensors_of;
 pub use backward::{BackwardRole, Wanted};
 pub(crate) use batching::{Batching, features, typed};
 pub(crate) use engine::{Engine, Job, check_lengths};
@@ -26,5 +27,4 @@ pub(crate) use io::{
 pub use program::{Dispatch, Program};
 pub(crate) use recent::Recent;
 pub use training::{BackwardIo, Reserve};
-pub use crate::tensors::tensors_of;
 pub(crate) use workspace::Workspace;

@@ -10,7 +10,7 @@ use wgpu_rnn::{
 
 use crate::backward::Backward;
 use crate::common::Random;
-use crate::problems::{all_caps, lavapipe, large_gpu, pick, problem};
+use crate::problems::{all_caps, large_gpu, lavapipe, pick, problem};
 
 /// Chunks of all layers; more only take longer.
 const MOST_CHUNKS: usize = 400;
@@ -62,7 +62,8 @@ fn backward_programs_go_back_through_every_step_inside_their_buffers() {
     for caps in all_caps().into_iter().chain([few_loops]) {
         for _ in 0..12 {
             for kernel in CellKernel::all() {
-                let problem = Problem { input: InputKind::Features, ..problem(&mut random, kernel) };
+                let problem =
+                    Problem { input: InputKind::Features, ..problem(&mut random, kernel) };
                 for schedule in [Some(Schedule::Stepwise), Some(Schedule::SequenceFused), None] {
                     let options = Options {
                         schedule,
@@ -203,7 +204,8 @@ fn backward_memory_is_what_can_be_counted_by_hand() {
 fn a_backward_plan_tells_about_itself() {
     let problem = Problem::new(lstm(64), 1000, 1, false).unwrap();
     let options = Options { chunk: Some(100), ..Default::default() };
-    let text = plan_backward(&problem, &DeviceCaps::webgpu_defaults(), &options).unwrap().to_string();
+    let text =
+        plan_backward(&problem, &DeviceCaps::webgpu_defaults(), &options).unwrap().to_string();
     let expected = "\
 backward of LSTM T=1000 B=1 I=8 H=64 L=1
   schedule  sequence-fused: hidden_size 64 <= 256: a launch would take longer than a step

@@ -1,10 +1,11 @@
 //! Plans and programs without a device: inside the limits, complete, in order, and no surprise for absurd numbers.
 
-#[path = "../common/mod.rs"]
-mod common;
 mod backward;
 mod backward_plans;
+#[path = "../common/mod.rs"]
+mod common;
 mod gradients;
+mod memory;
 mod problems;
 mod regions;
 mod steps;

@@ -35,7 +35,8 @@ impl<K: Ord + Copy + Debug> Regions<K> {
             assert_eq!(*known, part, "{key:?} has moved");
             return;
         }
-        let overlap = self.parts.iter().find(|(_, other)| other.start < part.end && part.start < other.end);
+        let overlap =
+            self.parts.iter().find(|(_, other)| other.start < part.end && part.start < other.end);
         assert!(overlap.is_none(), "{key:?} at {part:?} overlaps {overlap:?}");
         self.parts.insert(key, part);
     }

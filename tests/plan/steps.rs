@@ -56,7 +56,9 @@ impl Backward<'_> {
         assert!(is_input || rows.role == self.output_of(), "{:?}", rows.role);
         let sizes = &problem.sizes;
         let (features, inner, stride_z) = match is_input {
-            true => (sizes.layer_input_size(self.layer), sizes.layer_input_size(self.layer) as u64, 0),
+            true => {
+                (sizes.layer_input_size(self.layer), sizes.layer_input_size(self.layer) as u64, 0)
+            }
             false => (sizes.output_size(), r, r),
         };
         assert_eq!(rows.inner, inner);
@@ -64,7 +66,8 @@ impl Backward<'_> {
         assert_eq!(strides, [t.into(), row.into(), stride_z]);
         // Whatever the lengths, a time that a step maps to is one of the sequence.
         assert!(first + rows.steps <= problem.seq_len as u64);
-        let sides = [(problem.seq_len as u64, t.into()), (b, row.into()), (d, stride_z), (inner, 1)];
+        let sides =
+            [(problem.seq_len as u64, t.into()), (b, row.into()), (d, stride_z), (inner, 1)];
         assert!(4 * span(0, sides).end <= self.bytes(rows.role));
         // h before a step was put out by the step before it.
         let delay = u64::from(!is_input);
@@ -125,7 +128,12 @@ impl Backward<'_> {
         };
         assert_eq!(params.kept_lanes, kept);
         assert_eq!(kernel.store == Store::Gates, job == Job::X);
-        self.check_matrix(job, params.weights + params.columns, params.weights_stride, params.inner);
+        self.check_matrix(
+            job,
+            params.weights + params.columns,
+            params.weights_stride,
+            params.inner,
+        );
         if job == Job::X {
             for (place, step) in self.places[at as usize..].iter_mut().zip(steps.clone()) {
                 *place = Place { step, state: 0 };

@@ -73,7 +73,11 @@ pub fn check_launch<R: PartialEq>(
         for ((groups, tile), needed) in grid.iter().zip(tile).zip(needed) {
             // A kernel has no look at whether it is beyond what comes one by one.
             let expected = needed.div_ceil(tile);
-            let is_enough = if tile == 1 { u64::from(*groups) == needed } else { u64::from(*groups) >= expected };
+            let is_enough = if tile == 1 {
+                u64::from(*groups) == needed
+            } else {
+                u64::from(*groups) >= expected
+            };
             assert!(is_enough, "{name}: {grid:?} of {tile} for {needed}");
         }
         let most = caps.max_loop_iterations;
