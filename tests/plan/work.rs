@@ -59,15 +59,19 @@ pub fn check_launch<R: PartialEq>(
     let Dispatch { kernel, grid, second, roles, params_offset, repeat } = dispatch;
     assert!((1..=MOST_TICKS).contains(repeat) && (*repeat == 1 || kernel.has_clock()));
     for (kernel, grid) in [(*kernel, *grid)].into_iter().chain(*second) {
-        let name = kernel.name();
+        let name = || kernel.name();
         let side = caps.max_compute_workgroups_per_dimension;
-        assert!(grid.iter().all(|n| (1..=side).contains(n)), "{name}: {grid:?}");
-        assert!(kernel.workgroup_bytes() <= caps.max_compute_workgroup_storage_size, "{name}");
-        assert!(kernel.invocations() <= caps.max_compute_invocations_per_workgroup, "{name}");
-        assert_eq!(kernel.params_bytes(), dispatch.kernel.params_bytes(), "{name}");
-        assert_eq!(kernel.bindings(), dispatch.kernel.bindings(), "{name}");
+        assert!(grid.iter().all(|n| (1..=side).contains(n)), "{}: {grid:?}", name());
+        assert!(kernel.workgroup_bytes() <= caps.max_compute_workgroup_storage_size, "{}", name());
+        assert!(kernel.invocations() <= caps.max_compute_invocations_per_workgroup, "{}", name());
+        assert_eq!(kernel.params_bytes(), dispatch.kernel.params_bytes(), "{}", name());
+        assert_eq!(kernel.bindings(), dispatch.kernel.bindings(), "{}", name());
         let buffers = 1 + roles.len() + usize::from(kernel.has_clock());
-        assert!(buffers <= caps.max_storage_buffers_per_shader_stage as usize, "{name}: {buffers}");
+        assert!(
+            buffers <= caps.max_storage_buffers_per_shader_stage as usize,
+            "{}: {buffers}",
+            name()
+        );
         let Work { tile, needed, iterations } =
             work(&kernel, &program.params[*params_offset as usize..], sizes, slices);
         for ((groups, tile), needed) in grid.iter().zip(tile).zip(needed) {
@@ -78,10 +82,10 @@ pub fn check_launch<R: PartialEq>(
             } else {
                 u64::from(*groups) >= expected
             };
-            assert!(is_enough, "{name}: {grid:?} of {tile} for {needed}");
+            assert!(is_enough, "{}: {grid:?} of {tile} for {needed}", name());
         }
         let most = caps.max_loop_iterations;
-        assert!(iterations <= most, "{name}: {iterations} iterations, {most} are allowed");
+        assert!(iterations <= most, "{}: {iterations} iterations, {most} are allowed", name());
     }
     assert_eq!(roles.len(), kernel.bindings().len());
 }
