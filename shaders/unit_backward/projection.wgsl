@@ -36,7 +36,8 @@ fn exchange(z: u32, step: u32, row: u32, unit: u32, value: f32) {
     carry[start + unit] = value;
     // The last unit fills up its quad.
     if (unit == params.recurrent_size - 1u) {
-        for (var i = params.recurrent_size; i < 4u * quads(params.recurrent_size); i++) {
+        let end = 4u * quads(params.recurrent_size);
+        for (var i = params.recurrent_size; i < end; i++) {
             carry[start + i] = 0.0;
         }
     }

@@ -8,7 +8,8 @@ use super::{Options, Schedule, check_request};
 use crate::caps::{DeviceCaps, check_limit};
 use crate::error::{Error, Result};
 use crate::kernels::{
-    Gradient, Kernel, MAX_CHUNK, Of, Phase, Phases, SequenceBackward, StepBackward, Tile,
+    CellStates, Gradient, Kernel, MAX_CHUNK, Of, Phase, Phases, SequenceBackward, StepBackward,
+    Tile, Transpose, Unpack,
 };
 use crate::pack::{WeightLayout, round_up};
 use crate::problem::{InputKind, LayerSizes, Problem};
@@ -129,13 +130,17 @@ impl Planner<'_> {
                 return Err(Error::Schedule { schedule, reason });
             }
         }?;
+        self.check_products()?;
         let gradient_steps = self.gradient_steps()?;
-        let (chunk, chunk_reason) = self.chunk(problem.seq_len, GATES_BYTES, "gates")?;
+        // cell_states.wgsl loops over the steps of a chunk.
+        let longest = usize::try_from(self.caps.max_loop_iterations).unwrap_or(usize::MAX);
+        let (chunk, chunk_reason) = self.chunk(longest, GATES_BYTES, "gates")?;
         let range = range.min(chunk);
         let carry = 4 * Carry::new(&problem, chunk).elements;
         self.caps.check_binding("the states and c of a chunk", carry)?;
         let layers = problem.sizes.num_layers as u64;
-        let ranges = problem.seq_len.div_ceil(chunk) * chunk.div_ceil(range);
+        let (chunks, rest) = (problem.seq_len / chunk, problem.seq_len % chunk);
+        let ranges = chunks * chunk.div_ceil(range) + rest.div_ceil(range);
         let phases = if Phases::of(self.sizes) == Phases::Whole { 1 } else { 2 };
         let dispatches = layers
             * match kernel {
@@ -205,6 +210,28 @@ impl Planner<'_> {
         let by_time = WORKGROUP_FLOPS / (8 * u64::from(rows) * h * h);
         let range = (by_time.min(by_iterations) as usize).clamp(1, MAX_CHUNK);
         Ok((Kernel::SequenceBackward(kernel), range, reason))
+    }
+
+    /// Checks the kernels that no choice is made about, but for what a chunk bounds.
+    fn check_products(&self) -> Result<()> {
+        let (sizes, layout) = (self.sizes, WeightLayout::new(*self.sizes));
+        let [h, r, batch] =
+            [sizes.hidden_size, sizes.recurrent_size(), self.problem.batch].map(|n| n as u64);
+        let directions = sizes.num_directions() as u64;
+        let widest = self.widest_input().max(sizes.hidden_size) as u64;
+        let groups = layout.row_words() * layout.word_bytes() / 16;
+        let [weights, input] = [Of::Weights, Of::Input]
+            .map(|of| Gradient::new(of, self.caps, self.problem.has_lengths));
+        let iterations = input.iterations(groups);
+        self.caps.check_iterations("the loops of the input's gradient", iterations)?;
+        self.caps.check_grid(weights.grid(1 + widest, groups, directions))?;
+        self.caps.check_grid(input.grid(batch, widest, 1))?;
+        self.caps.check_grid(Unpack::grid(h, widest, sizes.cell.num_gates() as u64))?;
+        self.caps.check_grid(Transpose::grid(h, r.max(h), directions))?;
+        if sizes.cell.has_c() {
+            self.caps.check_grid(CellStates::grid(h, batch, directions))?;
+        }
+        Ok(())
     }
 
     /// The most time steps that a kernel sums weight gradients over before it runs out of iterations.

@@ -1,0 +1,969 @@
+// language: metal2.0
+#include <metal_stdlib>
+#include <simd/simd.h>
+
+using metal::uint;
+
+struct _mslBufferSizes {
+    uint size1;
+    uint size2;
+    uint size3;
+    uint size4;
+    uint size5;
+};
+
+struct Choice {
+    uint f;
+    float f_alpha;
+    float f_beta;
+    uint g;
+    float g_alpha;
+    float g_beta;
+    uint h;
+    float h_alpha;
+    float h_beta;
+    uint coupled;
+    float preact_clip;
+    float cell_clip;
+    uint peepholes;
+    uint padding_0_;
+    uint padding_1_;
+    uint padding_2_;
+};
+struct CellState {
+    float h;
+    float c;
+};
+typedef metal::float4 Gates;
+struct BackwardSlice {
+    uint w_t;
+    uint w_hr_t;
+    uint carry_h;
+    uint carry_c;
+    uint h0_;
+    uint c_before;
+    uint c_after;
+    uint output;
+    uint reverse;
+    uint d_peepholes;
+    Choice choice;
+};
+struct type_2 {
+    BackwardSlice inner[16];
+};
+struct BackwardParams {
+    uint hidden_size;
+    uint recurrent_size;
+    uint row_words;
+    uint t_words;
+    uint batch;
+    uint seq_len;
+    uint chunk_step;
+    uint first_step;
+    uint num_steps;
+    uint output_stride_t;
+    uint output_stride_b;
+    uint c_seq;
+    uint h_inner;
+    uint exchange;
+    uint accumulate;
+    uint num_slices;
+    type_2 slices;
+};
+typedef Gates type_3[1];
+struct CellGradient {
+    Gates pre;
+    float h;
+    float c;
+    char _pad3[8];
+};
+typedef float type_4[1];
+struct Sums {
+    float inner[1];
+};
+struct Matrix {
+    uint first;
+    uint columns;
+    uint row_words;
+};
+struct type_6 {
+    Gates inner[64];
+};
+struct type_8 {
+    Gates inner[4];
+};
+struct Clock {
+    uint step;
+};
+constant uint ROWS = 1u;
+constant uint UNITS = 64u;
+constant uint UNITS_PER_INVOCATION = 1u;
+constant uint TILE_WORDS = 64u;
+constant uint MAX_SLICES = 16u;
+constant uint HAS_C = 1u;
+constant uint IS_CHOSEN = 0u;
+
+float clip(
+    float x,
+    float bound
+) {
+    return (x < -(bound)) ? -(bound) : ((x > bound) ? bound : x);
+}
+
+float sigmoid(
+    float x_1
+) {
+    float e = metal::exp(-(metal::abs(x_1)));
+    float r_3 = 1.0 / (1.0 + e);
+    return (x_1 >= 0.0) ? r_3 : (e * r_3);
+}
+
+float tanh_stable(
+    float x_2
+) {
+    float e_1 = metal::exp(-2.0 * metal::abs(x_2));
+    float saturating = (metal::sign(x_2) * (1.0 - e_1)) / (1.0 + e_1);
+    float x2_ = x_2 * x_2;
+    float small = x_2 * (1.0 + (x2_ * (-0.33333334 + (x2_ * 0.13333334))));
+    return (metal::abs(x_2) < 0.1) ? small : saturating;
+}
+
+float activate_f(
+    float x_3,
+    uint slice
+) {
+    float _e2 = sigmoid(x_3);
+    return _e2;
+}
+
+float activate_g(
+    float x_4,
+    uint slice_1
+) {
+    float _e2 = tanh_stable(x_4);
+    return _e2;
+}
+
+float activate_h(
+    float x_5,
+    uint slice_2
+) {
+    float _e2 = tanh_stable(x_5);
+    return _e2;
+}
+
+Gates load_weight(
+    uint index,
+    device type_3 const& weights,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    Gates _e3 = weights[index];
+    return _e3;
+}
+
+CellState cell_update(
+    Gates pre,
+    CellState prev,
+    uint slice_3,
+    uint unit,
+    device BackwardParams const& params,
+    device type_3 const& weights,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    float f = {};
+    if (false) {
+        Choice choice = params.slices.inner[slice_3].choice;
+        Gates _e12 = load_weight(choice.peepholes + unit, weights, _buffer_sizes);
+        float _e19 = clip(pre.x + (_e12.x * prev.c), choice.preact_clip);
+        float _e20 = activate_f(_e19, slice_3);
+        float _e27 = clip(pre.y + (_e12.y * prev.c), choice.preact_clip);
+        float _e28 = activate_f(_e27, slice_3);
+        f = _e28;
+        if (choice.coupled != 0u) {
+            f = 1.0 - _e20;
+        }
+        float _e37 = clip(pre.z, choice.preact_clip);
+        float _e38 = activate_g(_e37, slice_3);
+        float _e39 = f;
+        float _e45 = clip((_e39 * prev.c) + (_e20 * _e38), choice.cell_clip);
+        float _e51 = clip(pre.w + (_e12.w * _e45), choice.preact_clip);
+        float _e52 = activate_f(_e51, slice_3);
+        float _e53 = activate_h(_e45, slice_3);
+        return CellState {_e52 * _e53, _e45};
+    }
+    float _e57 = activate_f(pre.x, slice_3);
+    float _e59 = activate_f(pre.y, slice_3);
+    float _e61 = activate_g(pre.z, slice_3);
+    float _e63 = activate_f(pre.w, slice_3);
+    float c = (_e59 * prev.c) + (_e57 * _e61);
+    float _e68 = activate_h(c, slice_3);
+    return CellState {_e63 * _e68, c};
+}
+
+uint length_of(
+    uint row,
+    device BackwardParams const& params
+) {
+    uint _e3 = params.seq_len;
+    return _e3;
+}
+
+float d_activate_f(
+    float x_6,
+    float y,
+    uint slice_4
+) {
+    return y * (1.0 - y);
+}
+
+float d_activate_g(
+    float x_7,
+    float y_1,
+    uint slice_5
+) {
+    return 1.0 - (y_1 * y_1);
+}
+
+float d_activate_h(
+    float x_8,
+    float y_2,
+    uint slice_6
+) {
+    return 1.0 - (y_2 * y_2);
+}
+
+float product(
+    Gates d,
+    Gates w
+) {
+    return metal::dot(d, w);
+}
+
+float inside(
+    float x_9,
+    float bound_1
+) {
+    return (metal::abs(x_9) <= bound_1) ? 1.0 : 0.0;
+}
+
+CellGradient cell_backward(
+    Gates pre_1,
+    CellState prev_1,
+    float d_h,
+    float d_c_next,
+    uint slice_7,
+    uint unit_1,
+    device BackwardParams const& params,
+    device type_3 const& weights,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    float d_c = {};
+    float d_i_gate = {};
+    float d_f = 0.0;
+    if (false) {
+        Choice choice_1 = params.slices.inner[slice_7].choice;
+        float bound_2 = choice_1.preact_clip;
+        Gates _e15 = load_weight(choice_1.peepholes + unit_1, weights, _buffer_sizes);
+        float pre_i = pre_1.x + (_e15.x * prev_1.c);
+        float pre_f = pre_1.y + (_e15.y * prev_1.c);
+        float _e26 = clip(pre_i, bound_2);
+        float _e27 = activate_f(_e26, slice_7);
+        float _e28 = clip(pre_f, bound_2);
+        float _e29 = activate_f(_e28, slice_7);
+        float f_1 = (choice_1.coupled != 0u) ? (1.0 - _e27) : _e29;
+        float _e37 = clip(pre_1.z, bound_2);
+        float _e38 = activate_g(_e37, slice_7);
+        float c_raw = (f_1 * prev_1.c) + (_e27 * _e38);
+        float _e44 = clip(c_raw, choice_1.cell_clip);
+        float pre_o = pre_1.w + (_e15.w * _e44);
+        float _e49 = clip(pre_o, bound_2);
+        float _e50 = activate_f(_e49, slice_7);
+        float _e51 = activate_h(_e44, slice_7);
+        float _e53 = clip(pre_o, bound_2);
+        float _e54 = d_activate_f(_e53, _e50, slice_7);
+        float _e56 = inside(pre_o, bound_2);
+        float d_o = ((d_h * _e51) * _e54) * _e56;
+        float _e59 = d_activate_h(_e44, _e51, slice_7);
+        d_c = (d_c_next + ((d_h * _e50) * _e59)) + (_e15.w * d_o);
+        float _e66 = d_c;
+        float _e68 = inside(c_raw, choice_1.cell_clip);
+        d_c = _e66 * _e68;
+        float _e70 = d_c;
+        float d_f_gate = _e70 * prev_1.c;
+        float _e73 = d_c;
+        d_i_gate = _e73 * _e38;
+        if (choice_1.coupled != 0u) {
+            float _e81 = d_i_gate;
+            d_i_gate = _e81 - d_f_gate;
+        } else {
+            float _e83 = clip(pre_f, bound_2);
+            float _e84 = d_activate_f(_e83, f_1, slice_7);
+            float _e86 = inside(pre_f, bound_2);
+            d_f = (d_f_gate * _e84) * _e86;
+        }
+        float _e88 = d_i_gate;
+        float _e89 = clip(pre_i, bound_2);
+        float _e90 = d_activate_f(_e89, _e27, slice_7);
+        float _e92 = inside(pre_i, bound_2);
+        float d_i = (_e88 * _e90) * _e92;
+        float _e94 = d_c;
+        float _e97 = clip(pre_1.z, bound_2);
+        float _e98 = d_activate_g(_e97, _e38, slice_7);
+        float _e101 = inside(pre_1.z, bound_2);
+        float d_g = ((_e94 * _e27) * _e98) * _e101;
+        float _e103 = d_f;
+        float _e105 = d_c;
+        float _e111 = d_f;
+        return CellGradient {Gates(d_i, _e103, d_g, d_o), 0.0, ((f_1 * _e105) + (_e15.x * d_i)) + (_e15.y * _e111)};
+    }
+    float _e117 = activate_f(pre_1.x, slice_7);
+    float _e119 = activate_f(pre_1.y, slice_7);
+    float _e121 = activate_g(pre_1.z, slice_7);
+    float _e123 = activate_f(pre_1.w, slice_7);
+    float c_1 = (_e119 * prev_1.c) + (_e117 * _e121);
+    float _e128 = activate_h(c_1, slice_7);
+    float _e131 = d_activate_f(pre_1.w, _e123, slice_7);
+    float d_o_1 = (d_h * _e128) * _e131;
+    float _e134 = d_activate_h(c_1, _e128, slice_7);
+    float d_c_1 = d_c_next + ((d_h * _e123) * _e134);
+    float _e139 = d_activate_f(pre_1.x, _e117, slice_7);
+    float d_i_1 = (d_c_1 * _e121) * _e139;
+    float _e144 = d_activate_f(pre_1.y, _e119, slice_7);
+    float d_f_1 = (d_c_1 * prev_1.c) * _e144;
+    float _e148 = d_activate_g(pre_1.z, _e121, slice_7);
+    float d_g_1 = (d_c_1 * _e117) * _e148;
+    return CellGradient {Gates(d_i_1, d_f_1, d_g_1, d_o_1), 0.0, _e119 * d_c_1};
+}
+
+uint chunk_row(
+    uint step,
+    uint row_1,
+    uint z,
+    device BackwardParams const& params
+) {
+    uint _e5 = params.chunk_step;
+    uint _e9 = params.batch;
+    uint _e14 = params.num_slices;
+    return ((((step - _e5) * _e9) + row_1) * _e14) + z;
+}
+
+uint gates_at(
+    uint step_1,
+    uint row_2,
+    uint z_1,
+    device BackwardParams const& params
+) {
+    uint _e3 = chunk_row(step_1, row_2, z_1, params);
+    uint _e6 = params.row_words;
+    return _e3 * _e6;
+}
+
+float c_after(
+    uint z_2,
+    uint step_2,
+    uint row_3,
+    uint unit_2,
+    device BackwardParams const& params,
+    device type_4 const& carry,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    uint _e7 = params.c_seq;
+    uint _e8 = chunk_row(step_2, row_3, z_2, params);
+    uint _e11 = params.hidden_size;
+    float _e16 = carry[(_e7 + (_e8 * _e11)) + unit_2];
+    return _e16;
+}
+
+float c_before(
+    uint z_3,
+    uint step_3,
+    uint row_4,
+    uint unit_3,
+    device BackwardParams const& params,
+    device type_4 const& carry,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    uint _e6 = params.chunk_step;
+    if (step_3 > _e6) {
+        float _e10 = c_after(z_3, step_3 - 1u, row_4, unit_3, params, carry, _buffer_sizes);
+        return _e10;
+    }
+    uint _e16 = params.slices.inner[z_3].c_before;
+    uint _e19 = params.hidden_size;
+    float _e24 = carry[(_e16 + (row_4 * _e19)) + unit_3];
+    return _e24;
+}
+
+uint output_at(
+    uint z_4,
+    uint step_4,
+    uint row_5,
+    uint unit_4,
+    device BackwardParams const& params
+) {
+    bool local_2 = {};
+    BackwardSlice slice_10 = params.slices.inner[z_4];
+    uint _e8 = length_of(row_5, params);
+    if (slice_10.reverse != 0u) {
+        local_2 = step_4 < _e8;
+    } else {
+        local_2 = false;
+    }
+    bool _e19 = local_2;
+    uint t = _e19 ? ((_e8 - 1u) - step_4) : step_4;
+    uint _e23 = params.output_stride_t;
+    uint _e27 = params.output_stride_b;
+    return (((t * _e23) + (row_5 * _e27)) + slice_10.output) + unit_4;
+}
+
+float h_before(
+    uint z_5,
+    uint step_5,
+    uint row_6,
+    uint unit_5,
+    device BackwardParams const& params,
+    device type_4 const& carry,
+    device type_4 const& y_3,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    if (step_5 == 0u) {
+        uint _e11 = params.slices.inner[z_5].h0_;
+        uint _e14 = params.recurrent_size;
+        float _e19 = carry[(_e11 + (row_6 * _e14)) + unit_5];
+        return _e19;
+    }
+    uint _e23 = output_at(z_5, step_5 - 1u, row_6, unit_5, params);
+    float _e25 = y_3[_e23];
+    return _e25;
+}
+
+Matrix w_hh_transposed(
+    BackwardSlice slice_8,
+    device BackwardParams const& params
+) {
+    uint _e4 = params.recurrent_size;
+    uint _e7 = params.t_words;
+    return Matrix {slice_8.w_t, _e4, _e7};
+}
+
+uint column(
+    Matrix matrix_,
+    uint unit_6,
+    uint u_1
+) {
+    return metal::min(unit_6 + (u_1 * UNITS), matrix_.columns - 1u);
+}
+
+uint naga_div(uint lhs, uint rhs) {
+    return lhs / metal::select(rhs, 1u, rhs == 0u);
+}
+
+uint quads(
+    uint size
+) {
+    return naga_div(size + 3u, 4u);
+}
+
+Gates operand_word(
+    uint row_7,
+    uint j,
+    threadgroup type_6& tile
+) {
+    Gates _e7 = tile.inner[(row_7 * TILE_WORDS) + j];
+    return _e7;
+}
+
+void accumulate(
+    thread Sums& sums_1,
+    Matrix matrix_1,
+    uint unit_7,
+    uint count,
+    device type_3 const& weights,
+    threadgroup type_6& tile,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    type_8 w_1 = {};
+    uint j_1 = 0u;
+    uint u_2 = {};
+    uint r_1 = {};
+    uint u_3 = {};
+    uint last = count - 1u;
+    uint2 loop_bound = uint2(4294967295u);
+    bool loop_init = true;
+    while(true) {
+        if (metal::all(loop_bound == uint2(0u))) { break; }
+        loop_bound -= uint2(loop_bound.y == 0u, 1u);
+        if (!loop_init) {
+            uint _e155 = j_1;
+            j_1 = _e155 + 4u;
+        }
+        loop_init = false;
+        uint _e9 = j_1;
+        if (_e9 < count) {
+        } else {
+            break;
+        }
+        {
+            uint _e12 = j_1;
+            uint row_0_ = matrix_1.first + (_e12 * matrix_1.row_words);
+            uint _e17 = j_1;
+            uint row_1_ = matrix_1.first + (metal::min(_e17 + 1u, last) * matrix_1.row_words);
+            uint _e25 = j_1;
+            uint row_2_ = matrix_1.first + (metal::min(_e25 + 2u, last) * matrix_1.row_words);
+            uint _e33 = j_1;
+            uint row_3_ = matrix_1.first + (metal::min(_e33 + 3u, last) * matrix_1.row_words);
+            u_2 = 0u;
+            uint2 loop_bound_1 = uint2(4294967295u);
+            bool loop_init_1 = true;
+            while(true) {
+                if (metal::all(loop_bound_1 == uint2(0u))) { break; }
+                loop_bound_1 -= uint2(loop_bound_1.y == 0u, 1u);
+                if (!loop_init_1) {
+                    uint _e78 = u_2;
+                    u_2 = _e78 + 1u;
+                }
+                loop_init_1 = false;
+                uint _e42 = u_2;
+                if (_e42 < UNITS_PER_INVOCATION) {
+                } else {
+                    break;
+                }
+                {
+                    uint _e45 = u_2;
+                    uint _e46 = column(matrix_1, unit_7, _e45);
+                    uint _e48 = u_2;
+                    Gates _e52 = load_weight(row_0_ + _e46, weights, _buffer_sizes);
+                    w_1.inner[4u * _e48] = _e52;
+                    uint _e54 = u_2;
+                    Gates _e60 = load_weight(row_1_ + _e46, weights, _buffer_sizes);
+                    w_1.inner[(4u * _e54) + 1u] = _e60;
+                    uint _e62 = u_2;
+                    Gates _e68 = load_weight(row_2_ + _e46, weights, _buffer_sizes);
+                    w_1.inner[(4u * _e62) + 2u] = _e68;
+                    uint _e70 = u_2;
+                    Gates _e76 = load_weight(row_3_ + _e46, weights, _buffer_sizes);
+                    w_1.inner[(4u * _e70) + 3u] = _e76;
+                }
+            }
+            r_1 = 0u;
+            uint2 loop_bound_2 = uint2(4294967295u);
+            bool loop_init_2 = true;
+            while(true) {
+                if (metal::all(loop_bound_2 == uint2(0u))) { break; }
+                loop_bound_2 -= uint2(loop_bound_2.y == 0u, 1u);
+                if (!loop_init_2) {
+                    uint _e153 = r_1;
+                    r_1 = _e153 + 1u;
+                }
+                loop_init_2 = false;
+                uint _e82 = r_1;
+                if (_e82 < ROWS) {
+                } else {
+                    break;
+                }
+                {
+                    uint _e85 = r_1;
+                    uint _e86 = j_1;
+                    Gates _e87 = operand_word(_e85, _e86, tile);
+                    uint _e88 = r_1;
+                    uint _e89 = j_1;
+                    Gates _e92 = operand_word(_e88, _e89 + 1u, tile);
+                    uint _e93 = r_1;
+                    uint _e94 = j_1;
+                    Gates _e97 = operand_word(_e93, _e94 + 2u, tile);
+                    uint _e98 = r_1;
+                    uint _e99 = j_1;
+                    Gates _e102 = operand_word(_e98, _e99 + 3u, tile);
+                    u_3 = 0u;
+                    uint2 loop_bound_3 = uint2(4294967295u);
+                    bool loop_init_3 = true;
+                    while(true) {
+                        if (metal::all(loop_bound_3 == uint2(0u))) { break; }
+                        loop_bound_3 -= uint2(loop_bound_3.y == 0u, 1u);
+                        if (!loop_init_3) {
+                            uint _e150 = u_3;
+                            u_3 = _e150 + 1u;
+                        }
+                        loop_init_3 = false;
+                        uint _e105 = u_3;
+                        if (_e105 < UNITS_PER_INVOCATION) {
+                        } else {
+                            break;
+                        }
+                        {
+                            uint _e108 = u_3;
+                            uint _e111 = r_1;
+                            float _e114 = sums_1.inner[(_e108 * ROWS) + _e111];
+                            uint _e116 = u_3;
+                            Gates _e119 = w_1.inner[4u * _e116];
+                            float _e120 = product(_e87, _e119);
+                            uint _e122 = u_3;
+                            Gates _e127 = w_1.inner[(4u * _e122) + 1u];
+                            float _e128 = product(_e92, _e127);
+                            uint _e131 = u_3;
+                            Gates _e136 = w_1.inner[(4u * _e131) + 2u];
+                            float _e137 = product(_e97, _e136);
+                            uint _e140 = u_3;
+                            Gates _e145 = w_1.inner[(4u * _e140) + 3u];
+                            float _e146 = product(_e102, _e145);
+                            sums_1.inner[(_e108 * ROWS) + _e111] = _e114 + (((_e120 + _e128) + _e137) + _e146);
+                        }
+                    }
+                }
+            }
+        }
+    }
+    return;
+}
+
+uint longest_of(
+    uint first_row,
+    device BackwardParams const& params
+) {
+    uint longest = 0u;
+    uint r_2 = 0u;
+    uint2 loop_bound_4 = uint2(4294967295u);
+    bool loop_init_4 = true;
+    while(true) {
+        if (metal::all(loop_bound_4 == uint2(0u))) { break; }
+        loop_bound_4 -= uint2(loop_bound_4.y == 0u, 1u);
+        if (!loop_init_4) {
+            uint _e14 = r_2;
+            r_2 = _e14 + 1u;
+        }
+        loop_init_4 = false;
+        uint _e5 = r_2;
+        if (_e5 < ROWS) {
+        } else {
+            break;
+        }
+        {
+            uint _e8 = longest;
+            uint _e9 = r_2;
+            uint _e11 = length_of(first_row + _e9, params);
+            longest = metal::max(_e8, _e11);
+        }
+    }
+    uint _e16 = longest;
+    return _e16;
+}
+
+Gates recurrent_part(
+    Gates d_pre
+) {
+    return d_pre;
+}
+
+CellGradient unit_backward(
+    uint z_6,
+    uint step_6,
+    uint row_8,
+    uint unit_8,
+    CellState next,
+    device BackwardParams const& params,
+    device type_3 const& weights,
+    device type_4 const& carry,
+    device type_4 const& y_3,
+    device type_3 const& gates,
+    device type_4 const& d_y,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    CellState prev_2 = {};
+    uint _e5 = length_of(row_8, params);
+    if (step_6 >= _e5) {
+        return CellGradient {Gates {}, next.h, next.c};
+    }
+    uint _e12 = gates_at(step_6, row_8, z_6, params);
+    Gates pre_2 = gates[_e12 + unit_8];
+    float _e16 = h_before(z_6, step_6, row_8, unit_8, params, carry, y_3, _buffer_sizes);
+    prev_2 = CellState {_e16, 0.0};
+    if (true) {
+        float _e22 = c_before(z_6, step_6, row_8, unit_8, params, carry, _buffer_sizes);
+        prev_2.c = _e22;
+    }
+    uint _e24 = output_at(z_6, step_6, row_8, unit_8, params);
+    float _e26 = d_y[_e24];
+    float d_h_1 = _e26 + next.h;
+    CellState _e29 = prev_2;
+    CellGradient _e31 = cell_backward(pre_2, _e29, d_h_1, next.c, z_6, unit_8, params, weights, _buffer_sizes);
+    return _e31;
+}
+
+Matrix phase_matrix(
+    BackwardSlice slice_9,
+    device BackwardParams const& params
+) {
+    Matrix _e1 = w_hh_transposed(slice_9, params);
+    return _e1;
+}
+
+uint phase_words(
+    device BackwardParams const& params
+) {
+    uint _e2 = params.hidden_size;
+    return _e2;
+}
+
+Gates phase_word(
+    uint z_7,
+    uint next_step,
+    uint row_9,
+    uint j_2,
+    device BackwardParams const& params,
+    device type_3 const& gates,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    uint _e5 = gates_at(next_step, row_9, z_7, params);
+    Gates _e8 = gates[_e5 + j_2];
+    Gates _e9 = recurrent_part(_e8);
+    return _e9;
+}
+
+bool has_product(
+    uint next_step_1,
+    uint longest_1,
+    device Clock const& clock
+) {
+    bool local_3 = {};
+    uint _e4 = clock.step;
+    if (_e4 > 0u) {
+        local_3 = next_step_1 < longest_1;
+    } else {
+        local_3 = false;
+    }
+    bool _e11 = local_3;
+    return _e11;
+}
+
+void finish(
+    uint z_8,
+    uint next_step_2,
+    uint row_10,
+    uint unit_9,
+    float sum,
+    device BackwardParams const& params,
+    device type_3 const& weights,
+    device type_4& carry,
+    device type_4 const& y_3,
+    device type_3& gates,
+    device type_4 const& d_y,
+    device Clock const& clock,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    CellState next_1 = {};
+    BackwardSlice slice_11 = params.slices.inner[z_8];
+    uint _e11 = params.hidden_size;
+    uint at_1 = (row_10 * _e11) + unit_9;
+    float _e18 = carry[slice_11.carry_h + at_1];
+    next_1 = CellState {_e18 + sum, 0.0};
+    uint _e25 = clock.step;
+    uint _e28 = params.num_steps;
+    if (_e25 < _e28) {
+        if (true) {
+            float _e36 = carry[slice_11.carry_c + at_1];
+            next_1.c = _e36;
+        }
+        CellState _e39 = next_1;
+        CellGradient _e40 = unit_backward(z_8, next_step_2 - 1u, row_10, unit_9, _e39, params, weights, carry, y_3, gates, d_y, _buffer_sizes);
+        uint _e44 = gates_at(next_step_2 - 1u, row_10, z_8, params);
+        gates[_e44 + unit_9] = _e40.pre;
+        next_1 = CellState {_e40.h, _e40.c};
+        if (true) {
+            float _e57 = next_1.c;
+            carry[slice_11.carry_c + at_1] = _e57;
+        }
+    }
+    float _e63 = next_1.h;
+    carry[slice_11.carry_h + at_1] = _e63;
+    return;
+}
+
+float exchanged(
+    uint at,
+    device type_4 const& carry,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    float _e3 = carry[at];
+    return _e3;
+}
+
+uint naga_mod(uint lhs, uint rhs) {
+    return lhs % metal::select(rhs, 1u, rhs == 0u);
+}
+
+void multiply(
+    thread Sums& sums_2,
+    uint z_9,
+    uint next_step_3,
+    uint first_row_1,
+    uint first_unit,
+    uint local_4,
+    device BackwardParams const& params,
+    device type_3 const& weights,
+    device type_3 const& gates,
+    threadgroup type_6& tile,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    uint j0_ = 0u;
+    uint i = {};
+    Gates word = {};
+    BackwardSlice _e9 = params.slices.inner[z_9];
+    Matrix _e10 = phase_matrix(_e9, params);
+    uint _e11 = phase_words(params);
+    uint2 loop_bound_5 = uint2(4294967295u);
+    bool loop_init_5 = true;
+    while(true) {
+        if (metal::all(loop_bound_5 == uint2(0u))) { break; }
+        loop_bound_5 -= uint2(loop_bound_5.y == 0u, 1u);
+        if (!loop_init_5) {
+            uint _e64 = j0_;
+            j0_ = _e64 + TILE_WORDS;
+        }
+        loop_init_5 = false;
+        uint _e14 = j0_;
+        if (_e14 < _e11) {
+        } else {
+            break;
+        }
+        {
+            uint _e16 = j0_;
+            uint count_1 = metal::min(_e11 - _e16, TILE_WORDS);
+            uint _e21 = quads(count_1);
+            uint padded = 4u * _e21;
+            metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
+            i = local_4;
+            uint2 loop_bound_6 = uint2(4294967295u);
+            bool loop_init_6 = true;
+            while(true) {
+                if (metal::all(loop_bound_6 == uint2(0u))) { break; }
+                loop_bound_6 -= uint2(loop_bound_6.y == 0u, 1u);
+                if (!loop_init_6) {
+                    uint _e53 = i;
+                    i = _e53 + UNITS;
+                }
+                loop_init_6 = false;
+                uint _e24 = i;
+                if (_e24 < (ROWS * padded)) {
+                } else {
+                    break;
+                }
+                {
+                    uint _e28 = i;
+                    uint _e33 = params.batch;
+                    uint row_11 = metal::min(first_row_1 + naga_div(_e28, padded), _e33 - 1u);
+                    uint _e37 = i;
+                    uint j_3 = naga_mod(_e37, padded);
+                    word = Gates {};
+                    if (j_3 < count_1) {
+                        uint _e42 = j0_;
+                        Gates _e44 = phase_word(z_9, next_step_3, row_11, _e42 + j_3, params, gates, _buffer_sizes);
+                        word = _e44;
+                    }
+                    uint _e46 = i;
+                    Gates _e52 = word;
+                    tile.inner[(naga_div(_e46, padded) * TILE_WORDS) + j_3] = _e52;
+                }
+            }
+            metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
+            uint _e57 = j0_;
+            uint first = _e10.first + (_e57 * _e10.row_words);
+            accumulate(sums_2, Matrix {first, _e10.columns, _e10.row_words}, first_unit, count_1, weights, tile, _buffer_sizes);
+        }
+    }
+    return;
+}
+
+struct main_Input {
+};
+kernel void main_(
+  metal::uint3 group [[threadgroup_position_in_grid]]
+, uint local [[thread_index_in_threadgroup]]
+, device BackwardParams const& params [[user(fake0)]]
+, device type_3 const& weights [[user(fake0)]]
+, device type_4& carry [[user(fake0)]]
+, device type_4 const& y_3 [[user(fake0)]]
+, device type_3& gates [[user(fake0)]]
+, device type_4 const& d_y [[user(fake0)]]
+, threadgroup type_6& tile
+, device Clock const& clock [[user(fake0)]]
+, constant _mslBufferSizes& _buffer_sizes [[user(fake0)]]
+) {
+    if (local == 0u) {
+        tile = {};
+    }
+    metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
+    Sums sums = {};
+    uint u = 0u;
+    uint r = {};
+    bool local_1 = {};
+    uint z_10 = group.z;
+    uint first_row_2 = group.y * ROWS;
+    uint first_unit_1 = ((group.x * UNITS) * UNITS_PER_INVOCATION) + local;
+    uint _e14 = params.first_step;
+    uint _e17 = params.num_steps;
+    uint _e21 = clock.step;
+    uint next_step_4 = (_e14 + _e17) - _e21;
+    uint _e24 = longest_of(first_row_2, params);
+    bool _e25 = has_product(next_step_4, _e24, clock);
+    if (_e25) {
+        multiply(sums, z_10, next_step_4, first_row_2, first_unit_1, local, params, weights, gates, tile, _buffer_sizes);
+    }
+    BackwardSlice _e29 = params.slices.inner[z_10];
+    Matrix _e30 = phase_matrix(_e29, params);
+    uint columns = _e30.columns;
+    uint2 loop_bound_7 = uint2(4294967295u);
+    bool loop_init_7 = true;
+    while(true) {
+        if (metal::all(loop_bound_7 == uint2(0u))) { break; }
+        loop_bound_7 -= uint2(loop_bound_7.y == 0u, 1u);
+        if (!loop_init_7) {
+            uint _e68 = u;
+            u = _e68 + 1u;
+        }
+        loop_init_7 = false;
+        uint _e34 = u;
+        if (_e34 < UNITS_PER_INVOCATION) {
+        } else {
+            break;
+        }
+        {
+            uint _e37 = u;
+            uint unit_10 = first_unit_1 + (_e37 * UNITS);
+            r = 0u;
+            uint2 loop_bound_8 = uint2(4294967295u);
+            bool loop_init_8 = true;
+            while(true) {
+                if (metal::all(loop_bound_8 == uint2(0u))) { break; }
+                loop_bound_8 -= uint2(loop_bound_8.y == 0u, 1u);
+                if (!loop_init_8) {
+                    uint _e65 = r;
+                    r = _e65 + 1u;
+                }
+                loop_init_8 = false;
+                uint _e43 = r;
+                if (_e43 < ROWS) {
+                } else {
+                    break;
+                }
+                {
+                    uint _e46 = r;
+                    uint row_12 = first_row_2 + _e46;
+                    uint _e50 = params.batch;
+                    if (row_12 < _e50) {
+                        local_1 = unit_10 < columns;
+                    } else {
+                        local_1 = false;
+                    }
+                    bool _e56 = local_1;
+                    if (_e56) {
+                        uint _e57 = u;
+                        uint _e60 = r;
+                        float _e63 = sums.inner[(_e57 * ROWS) + _e60];
+                        finish(z_10, next_step_4, row_12, unit_10, _e63, params, weights, carry, y_3, gates, d_y, clock, _buffer_sizes);
+                    }
+                }
+            }
+        }
+    }
+    return;
+}
