@@ -6,9 +6,10 @@ use super::describe::{Bytes, elements, of, x_proj_step_bytes};
 use super::planner::{Planner, WORKGROUP_FLOPS};
 use super::{Options, Schedule, check_request};
 use crate::caps::{DeviceCaps, check_limit};
+use crate::cell::Cell;
 use crate::error::{Error, Result};
 use crate::kernels::{
-    Gradient, Kernel, MAX_CHUNK, Of, Phase, Phases, SequenceBackward, StepBackward, Tile,
+    DOutput, Gradient, Kernel, MAX_CHUNK, Of, Phase, Phases, SequenceBackward, StepBackward, Tile,
 };
 use crate::pack::{WeightLayout, round_up};
 use crate::problem::{InputKind, LayerSizes, Problem};
@@ -39,7 +40,7 @@ pub struct BackwardPlan {
     pub(crate) tile: Tile,
     pub(crate) weight_gradient: Gradient,
     pub(crate) input_gradient: Gradient,
-    /// The most time steps that a run of the kernel over a part of a chunk is about.
+    /// The most time steps that a run of the kernel over a part of a chunk is about; ticks of a wavefront.
     pub(crate) range: usize,
     /// The most time steps that one dispatch sums the weights' gradients over.
     pub(crate) gradient_steps: usize,
@@ -50,11 +51,11 @@ pub struct BackwardPlan {
 pub struct BackwardMemory {
     /// The outputs of the lower layers, kept by the forward pass.
     pub reserve_bytes: u64,
-    /// The gates of one chunk, and their gradients in the same place.
+    /// The gates of one chunk, of all layers in a wavefront, and their gradients in the same place.
     pub gates_bytes: u64,
     /// States and their gradients, c of one chunk and at the chunks' edges.
     pub carry_bytes: u64,
-    /// w_hh of one layer, transposed.
+    /// w_hh of one layer, transposed; of all layers in a wavefront, with w_ih of those that have one below.
     pub weights_t_bytes: u64,
     /// The gradients of layers' outputs on their way down; two take turns.
     pub d_between_bytes: u64,
@@ -112,11 +113,25 @@ pub fn plan_backward(
 type Recurrence = (Kernel, usize, String);
 
 impl Planner<'_> {
+    /// As a forward run that keeps nothing would prefer.
     fn preferred_backward(&self) -> (Schedule, String) {
-        match self.preferred() {
-            (Schedule::SequenceFused, reason) => (Schedule::SequenceFused, reason),
-            (_, reason) => (Schedule::Stepwise, reason),
+        let problem = Problem { is_training: false, ..*self.problem };
+        let (schedule, reason) = Planner { problem: &problem, ..*self }.preferred();
+        if schedule != Schedule::Wavefront {
+            return (schedule, reason);
         }
+        let (l, t) = (self.sizes.num_layers as u64, self.problem.seq_len as u64);
+        let bytes = gates_bytes(&problem, problem.seq_len, schedule);
+        if bytes > GATES_BYTES {
+            let reason = format!(
+                "a wavefront keeps the gates of all layers and steps, {}, which should be at most {}",
+                Bytes(bytes),
+                Bytes(GATES_BYTES),
+            );
+            return (Schedule::Stepwise, reason);
+        }
+        let reason = format!("{l} layers take {} dispatches instead of {}", t + l, l * (t + 1));
+        (schedule, reason)
     }
 
     fn make_backward(&self, schedule: Schedule, reason: String) -> Result<BackwardPlan> {
@@ -124,24 +139,24 @@ impl Planner<'_> {
         let (kernel, range, rows_reason) = match schedule {
             Schedule::Stepwise => self.step_backward(),
             Schedule::SequenceFused => self.sequence_backward(),
-            Schedule::Wavefront => {
-                let reason = "the backward pass has no wavefront".into();
-                return Err(Error::Schedule { schedule, reason });
-            }
+            Schedule::Wavefront => self.wave_backward(),
         }?;
         let gradient_steps = self.gradient_steps()?;
-        let (chunk, chunk_reason) = self.chunk(problem.seq_len, GATES_BYTES, "gates")?;
-        let range = range.min(chunk);
-        let carry = 4 * Carry::new(&problem, chunk).elements;
+        let (chunk, chunk_reason) = match schedule {
+            Schedule::Wavefront => self.whole_chunk()?,
+            _ => self.chunk(problem.seq_len, GATES_BYTES, "gates")?,
+        };
+        let carry = 4 * Carry::new(&problem, chunk, schedule).elements;
         self.caps.check_binding("the states and c of a chunk", carry)?;
         let layers = problem.sizes.num_layers as u64;
         let ranges = problem.seq_len.div_ceil(chunk) * chunk.div_ceil(range);
         let phases = if Phases::of(self.sizes) == Phases::Whole { 1 } else { 2 };
-        let dispatches = layers
-            * match kernel {
-                Kernel::StepBackward(_) => phases * (problem.seq_len + ranges) as u64,
-                _ => ranges as u64,
-            };
+        let steps = (problem.seq_len + ranges) as u64;
+        let dispatches = match schedule {
+            Schedule::Stepwise => layers * phases * steps,
+            Schedule::SequenceFused => layers * ranges as u64,
+            Schedule::Wavefront => problem.seq_len as u64 + layers,
+        };
         Ok(BackwardPlan {
             problem,
             schedule,
@@ -159,10 +174,54 @@ impl Planner<'_> {
     }
 
     fn step_backward(&self) -> Result<Recurrence> {
+        let (kernel, reason) =
+            self.step_backward_kernel(DOutput::Given, self.sizes.num_directions())?;
+        // The clock has one more tick than there are steps.
+        Ok((Kernel::StepBackward(kernel), MAX_CHUNK - 1, reason))
+    }
+
+    /// All layers as slices of a dispatch; what it takes at once are ticks.
+    fn wave_backward(&self) -> Result<Recurrence> {
+        self.check_wavefront()?;
+        let layers = self.sizes.num_layers;
+        let (kernel, reason) = self.step_backward_kernel(DOutput::Above, layers)?;
+        let weights = TransposedLayout::new(self.sizes, Schedule::Wavefront);
+        let bytes = weights.words * WeightLayout::new(*self.sizes).word_bytes();
+        self.caps.check_binding("the transposed weights of all layers", bytes)?;
+        Ok((Kernel::StepBackward(kernel), MAX_CHUNK, reason))
+    }
+
+    /// The one chunk of a wavefront: each layer is at another step, so all gates are in memory at once.
+    fn whole_chunk(&self) -> Result<(usize, String)> {
+        let (seq_len, schedule) = (self.problem.seq_len, Schedule::Wavefront);
+        let (chunk, _) = self.chunk(seq_len, u64::MAX, "gates")?;
+        if chunk < seq_len {
+            let reason = format!(
+                "it has all {seq_len} steps in one chunk, the options or the device allow {chunk}"
+            );
+            return Err(Error::Schedule { schedule, reason });
+        }
+        let bytes = gates_bytes(self.problem, chunk, schedule);
+        self.caps.check_binding("the gates of all layers and steps", bytes)?;
+        Ok((chunk, format!("one chunk of {chunk} steps, gates of all layers {}", Bytes(bytes))))
+    }
+
+    /// For a dispatch of so many slices.
+    fn step_backward_kernel(
+        &self,
+        d_output: DOutput,
+        slices: usize,
+    ) -> Result<(StepBackward, String)> {
         let (units, units_per_invocation) = self.step_shape();
         let cell = self.cell_kernel();
-        let kernel =
-            |rows| StepBackward { cell, phase: Phase::First, rows, units, units_per_invocation };
+        let kernel = |rows| StepBackward {
+            cell,
+            phase: Phase::First,
+            d_output,
+            rows,
+            units,
+            units_per_invocation,
+        };
         let h = self.sizes.hidden_size as u64;
         let memory = self.caps.max_compute_workgroup_storage_size;
         let fits = |rows| {
@@ -170,16 +229,15 @@ impl Planner<'_> {
             kernel.workgroup_bytes() <= memory
                 && kernel.iterations(h) <= self.caps.max_loop_iterations
         };
-        let directions = self.sizes.num_directions() as u64;
+        let slices = slices as u64;
         let each = u64::from(units * units_per_invocation);
-        let (rows, reason) = self.rows(directions * h.div_ceil(each), fits);
+        let (rows, reason) = self.rows(slices * h.div_ceil(each), fits);
         let kernel = kernel(rows);
         for phase in [kernel, kernel.second()] {
-            self.caps.check_grid(phase.grid(self.sizes, self.problem.batch as u64, directions))?;
+            self.caps.check_grid(phase.grid(self.sizes, self.problem.batch as u64, slices))?;
         }
         self.caps.check_iterations("the loops of one time step", kernel.iterations(h))?;
-        // The clock has one more tick than there are steps.
-        Ok((Kernel::StepBackward(kernel), MAX_CHUNK - 1, reason))
+        Ok((kernel, reason))
     }
 
     fn sequence_backward(&self) -> Result<Recurrence> {
@@ -223,7 +281,7 @@ impl Planner<'_> {
 }
 
 /// Where the parts lie, in f32, of what the steps of a backward pass hand on. With D directions, L layers, R the size
-/// of h, N chunks:
+/// of h, N chunks; a wavefront has one chunk, and where one layer's directions share D, all its layers L:
 #[derive(Debug)]
 pub(crate) struct Carry {
     /// `[L*D, B, R]`: the gradient of h.
@@ -234,11 +292,12 @@ pub(crate) struct Carry {
     pub h0: u64,
     /// `[L*D, B, H]`: c before the first step.
     pub c0: u64,
-    /// `[N, D, B, H]`: c after each chunk; all layers share it.
+    /// `[N, D, B, H]`: c after each chunk; all layers share it. `[L, B, H]` in a wavefront.
     pub checkpoints: u64,
-    /// `[steps of a chunk, B, D, H]`: c after each step of a chunk.
+    /// `[steps of a chunk, B, D, H]`: c after each step of a chunk. `[L, T, B, H]` in a wavefront.
     pub c_seq: u64,
     /// `[steps of a chunk, B, D, H]`: what the second product of a step in two phases multiplied in the forward pass.
+    /// In the wavefront of a GRU `[L, T, B, H]`: h before each step.
     pub h_inner: u64,
     /// What the first phase of a step leaves to the second: `[steps of a chunk, B, D, P4]`, P4 = R in whole quads,
     /// where h is projected; `[B, D, H]` where the reset gate scales h. It begins with a whole quad.
@@ -248,10 +307,11 @@ pub(crate) struct Carry {
 }
 
 impl Carry {
-    pub fn new(problem: &Problem, chunk: usize) -> Self {
+    pub fn new(problem: &Problem, chunk: usize, schedule: Schedule) -> Self {
         let has_c = u64::from(problem.sizes.cell.has_c());
         let (h_size, c_size) = (elements(problem.h_shape()), has_c * elements(problem.c_shape()));
-        let step = c_size / problem.sizes.num_layers as u64;
+        let slots = slots(&problem.sizes, schedule);
+        let step = has_c * slots * problem.batch as u64 * problem.sizes.hidden_size as u64;
         let chunks = problem.seq_len.div_ceil(chunk) as u64;
         let c = h_size;
         let h0 = c + c_size;
@@ -260,10 +320,12 @@ impl Carry {
         let c_seq = checkpoints + chunks * step;
         let h_inner = c_seq + chunk as u64 * step;
         let sizes = &problem.sizes;
-        let rows = problem.batch as u64 * sizes.num_directions() as u64;
+        let rows = problem.batch as u64 * slots;
         let inner = rows * sizes.hidden_size as u64;
         let projected = rows * round_up(sizes.recurrent_size() as u64, 4);
         let (inner_size, exchange_size) = match Phases::of(sizes) {
+            // A wavefront does not read h from y, which lies elsewhere for each layer.
+            Phases::Whole if keeps_h(sizes, schedule) => (chunk as u64 * inner, 0),
             Phases::Whole => (0, 0),
             Phases::Reset => (chunk as u64 * inner, inner),
             Phases::Projection => (chunk as u64 * inner, chunk as u64 * projected),
@@ -274,7 +336,29 @@ impl Carry {
     }
 }
 
-/// Where the parts of a direction's transposed weights lie, in words.
+/// The slices whose gates, c and transposed weights are in memory at once: a layer's directions, or all layers.
+fn slots(sizes: &LayerSizes, schedule: Schedule) -> u64 {
+    let slots = match schedule {
+        Schedule::Wavefront => sizes.num_layers,
+        _ => sizes.num_directions(),
+    };
+    slots as u64
+}
+
+/// Whether h before every step is kept for the recurrence: only a GRU's gradients ask for it.
+pub(crate) fn keeps_h(sizes: &LayerSizes, schedule: Schedule) -> bool {
+    schedule == Schedule::Wavefront && matches!(sizes.cell, Cell::Gru { .. })
+}
+
+/// The gates of a chunk.
+fn gates_bytes(problem: &Problem, chunk: usize, schedule: Schedule) -> u64 {
+    let sizes = &problem.sizes;
+    let layers = slots(sizes, schedule) / sizes.num_directions() as u64;
+    // Saturating, to be compared with limits.
+    x_proj_step_bytes(problem).saturating_mul(layers).saturating_mul(chunk as u64)
+}
+
+/// Where the parts of the transposed weights of a direction lie, or of a layer of a wavefront, in words.
 pub(crate) struct TransposedLayout {
     /// Of a row of w_hh, `[H][row]`, which comes first.
     pub row_words: u64,
@@ -282,19 +366,27 @@ pub(crate) struct TransposedLayout {
     pub peepholes: u64,
     /// w_hr where h is projected: `[P4/4][H]`.
     pub w_hr: u64,
-    /// From direction to direction.
+    /// In a wavefront w_ih of the layer above, as w_hh.
+    pub w_above: u64,
+    /// From direction to direction, or layer to layer.
     pub stride: u64,
+    /// In all.
+    pub words: u64,
 }
 
 impl TransposedLayout {
-    pub fn new(sizes: &LayerSizes) -> Self {
+    pub fn new(sizes: &LayerSizes, schedule: Schedule) -> Self {
         let whole = |words| round_up(words, 16 / WeightLayout::new(*sizes).word_bytes());
         let [h, p] = [sizes.hidden_size, sizes.proj_size].map(|n| n as u64);
         let row_words = whole(sizes.recurrent_size() as u64);
         let peepholes = h * row_words;
         let w_hr = peepholes + whole(h);
-        let stride = w_hr + p.div_ceil(4) * h;
-        TransposedLayout { row_words, peepholes, w_hr, stride }
+        let w_above = w_hr + p.div_ceil(4) * h;
+        let above = if schedule == Schedule::Wavefront { h * row_words } else { 0 };
+        let stride = w_above + above;
+        // The top layer has none above.
+        let words = slots(sizes, schedule) * stride - above;
+        TransposedLayout { row_words, peepholes, w_hr, w_above, stride, words }
     }
 }
 
@@ -305,15 +397,15 @@ impl BackwardPlan {
         let layout = WeightLayout::new(*sizes);
         let y_bytes = 4 * elements(self.problem.y_shape());
         let between = sizes.num_layers as u64 - 1;
+        let d_between = if self.schedule == Schedule::Wavefront { 0 } else { between.min(2) };
         let sections = (0..sizes.num_layers.min(2)).map(|layer| layout.section(layer).1);
         BackwardMemory {
             reserve_bytes: between * section_bytes(y_bytes),
-            gates_bytes: x_proj_step_bytes(&self.problem) * self.chunk as u64,
-            carry_bytes: 4 * Carry::new(&self.problem, self.chunk).elements,
-            weights_t_bytes: sizes.num_directions() as u64
-                * TransposedLayout::new(sizes).stride
+            gates_bytes: gates_bytes(&self.problem, self.chunk, self.schedule),
+            carry_bytes: 4 * Carry::new(&self.problem, self.chunk, self.schedule).elements,
+            weights_t_bytes: TransposedLayout::new(sizes, self.schedule).words
                 * layout.word_bytes(),
-            d_between_bytes: between.min(2) * y_bytes,
+            d_between_bytes: d_between * y_bytes,
             d_packed_bytes: sections.max().unwrap_or(0) * layout.word_bytes(),
         }
     }
@@ -335,7 +427,7 @@ impl fmt::Display for BackwardPlan {
         let memory = self.memory();
         write!(
             f,
-            "  memory    kept by forward {}, gates {}, states and c {}, w_hh transposed {}, between layers {}, \
+            "  memory    kept by forward {}, gates {}, states and c {}, weights transposed {}, between layers {}, \
              gradients of a layer's weights {}",
             Bytes(memory.reserve_bytes),
             Bytes(memory.gates_bytes),

@@ -10,7 +10,7 @@ pub use describe::Memory;
 use std::fmt;
 use std::str::FromStr;
 
-pub(crate) use backward::{Carry, TransposedLayout, section_bytes};
+pub(crate) use backward::{Carry, TransposedLayout, keeps_h, section_bytes};
 pub(crate) use describe::exchange_elements;
 use planner::Planner;
 
