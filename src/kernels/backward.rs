@@ -77,6 +77,11 @@ pub enum DOutput {
 }
 
 impl DOutput {
+    /// Whether h before every step has to lie in h_inner: in a wave, where only a GRU's gradients ask for it.
+    pub fn keeps_h(self, cell: Cell) -> bool {
+        self == DOutput::Above && matches!(cell, Cell::Gru { .. })
+    }
+
     /// That, and where h before a step lies.
     fn files(self) -> [&'static str; 2] {
         match self {
@@ -202,10 +207,8 @@ impl StepBackward {
             ("UNITS", self.units),
             ("UNITS_PER_INVOCATION", self.units_per_invocation),
             ("TILE_WORDS", Self::TILE_WORDS),
+            ("HAS_H_INNER", self.d_output.keeps_h(self.cell.cell).into()),
         ];
-        let has_h_inner = u32::from(matches!(self.cell.cell, Cell::Gru { .. }));
-        let wave = (self.d_output == DOutput::Above).then_some(("HAS_H_INNER", has_h_inner));
-        let constants: Vec<_> = constants.into_iter().chain(wave).collect();
         let gates = include_str!("../../shaders/phase_backward/gates.wgsl");
         let parts: &[_] = match (self.cell.phases, self.phase) {
             (Phases::Whole, _) => &[gates, include_str!("../../shaders/phase_backward/whole.wgsl")],

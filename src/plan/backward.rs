@@ -6,7 +6,6 @@ use super::describe::{Bytes, elements, of, x_proj_step_bytes};
 use super::planner::{Planner, WORKGROUP_FLOPS};
 use super::{Options, Schedule, check_request};
 use crate::caps::{DeviceCaps, check_limit};
-use crate::cell::Cell;
 use crate::error::{Error, Result};
 use crate::kernels::{
     DOutput, Gradient, Kernel, MAX_CHUNK, Of, Phase, Phases, SequenceBackward, StepBackward, Tile,
@@ -345,9 +344,9 @@ fn slots(sizes: &LayerSizes, schedule: Schedule) -> u64 {
     slots as u64
 }
 
-/// Whether h before every step is kept for the recurrence: only a GRU's gradients ask for it.
+/// Whether h before every step is kept for the recurrence.
 pub(crate) fn keeps_h(sizes: &LayerSizes, schedule: Schedule) -> bool {
-    schedule == Schedule::Wavefront && matches!(sizes.cell, Cell::Gru { .. })
+    schedule == Schedule::Wavefront && DOutput::Above.keeps_h(sizes.cell)
 }
 
 /// The gates of a chunk.

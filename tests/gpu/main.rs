@@ -4,6 +4,7 @@
 mod common;
 
 mod backward;
+mod backward_wave;
 mod controls;
 mod encode;
 mod errors;
@@ -27,6 +28,7 @@ fn main() {
         pytorch::tests(),
         schedules::tests(),
         backward::tests(),
+        backward_wave::tests(),
         random::tests(),
         rows::tests(),
         stream::tests(),
