@@ -7,7 +7,8 @@ use crate::gpu::{DeviceArray, Gpu, Pending, Readback};
 use crate::layer::{Kind, Layer};
 use crate::problem::Problem;
 use crate::run::{
-    BackwardIo, Batching, LayerIo, Reserve, States, check_lengths, features, to_array, typed,
+    BackwardIo, Batching, LayerIo, Reserve, States, check_lengths, check_shape, features, to_array,
+    typed,
 };
 use crate::tensors::flat_len;
 use crate::weights::Weights;
@@ -164,11 +165,18 @@ impl<K: Kind> Tape<K> {
         d_state: Option<&K::State>,
     ) -> Result<Pending> {
         let (gpu, engine, problem) = (self.layer.gpu(), &self.layer.engine, &self.problem);
-        let d_y = gpu.upload(self.batching.sequence("d_y", d_y.into_dyn())?)?;
+        let d_y = self.batching.sequence("d_y", d_y.into_dyn())?;
+        check_shape("d_y", d_y.shape(), &problem.y_shape())?;
+        let d_y = gpu.upload(d_y)?;
         let names = ["d_h_n", "d_c_n"];
         let d_states =
             d_state.map(|state| self.batching.named_states(names, K::parts(state))).transpose()?;
-        let d_state = d_states.map(|states| upload(gpu, &states)).transpose()?;
+        let d_state = d_states
+            .map(|states| {
+                states.check_named(names, problem)?;
+                upload(gpu, &states)
+            })
+            .transpose()?;
         let [d_h_n, d_c_n] = d_state.unwrap_or_default();
         let d_x = gpu.zeros(&problem.x_shape())?;
         let (d_h0, d_c0) = empty_state(gpu, problem)?;

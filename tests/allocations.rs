@@ -8,7 +8,7 @@ use std::cell::Cell;
 
 use common::case::{Case, Shape};
 use common::trials::{self, GpuTest, Outcome};
-use wgpu_rnn::{Gpu, LayerIo, Options, Schedule, wgpu};
+use wgpu_rnn::{BackwardIo, Gpu, LayerConfig, LayerIo, Lstm, Options, Schedule, wgpu};
 
 /// Counts the allocations of each thread apart: drivers and other trials have threads of their own.
 struct Counting;
@@ -51,6 +51,7 @@ fn main() {
     trials::main(vec![
         GpuTest::new("allocations::are_counted", |_| are_counted()),
         GpuTest::new("allocations::encode", encode),
+        GpuTest::new("allocations::encode_backward", encode_backward),
         GpuTest::new("allocations::step", step),
     ])
 }
@@ -98,6 +99,50 @@ fn encoded(gpu: &Gpu, schedule: Schedule, t: usize) -> Result<u64, Box<dyn std::
     record()?;
     let count = record()?;
     y.download()?;
+    Ok(count)
+}
+
+/// A backward pass whose chunks are all of the sequence, so that only its steps grow in number.
+fn encode_backward(gpu: &Gpu) -> Outcome {
+    let bare = Bare::new(gpu);
+    for schedule in [Schedule::Stepwise, Schedule::SequenceFused] {
+        let of = |t| encoded_backward(gpu, schedule, t);
+        let (short, long) = (of(SHORT)?, of(LONG)?);
+        let dispatches = |t| if schedule == Schedule::SequenceFused { 1 } else { t as u32 };
+        let (bare_short, bare_long) =
+            (bare.record(gpu, dispatches(SHORT)), bare.record(gpu, dispatches(LONG)));
+        assert!(
+            long - short <= bare_long.saturating_sub(bare_short) + GROWTH,
+            "{schedule}: {short} for {SHORT} steps, {long} for {LONG}; wgpu alone {bare_short} and {bare_long}"
+        );
+    }
+    Ok(())
+}
+
+/// The allocations of recording a backward pass whose shape is ready.
+fn encoded_backward(
+    gpu: &Gpu,
+    schedule: Schedule,
+    t: usize,
+) -> Result<u64, Box<dyn std::error::Error>> {
+    let case = Case::new(1, Shape { t, ..Default::default() });
+    let backward = Options { schedule: Some(schedule), ..Default::default() };
+    let config = LayerConfig { backward, ..Default::default() };
+    let layer = Lstm::new(gpu, &case.weights, config)?;
+    let (x, y, d_y) = (gpu.upload(case.x.view())?, gpu.zeros(&[t, 3, 6])?, gpu.zeros(&[t, 3, 6])?);
+    let (d_x, d_weights) = (gpu.zeros(&[t, 3, 4])?, gpu.zeros(&[24 * 12])?);
+    let reserve = layer.reserve(t, 3)?;
+    let mut io = BackwardIo::new(&x, &y, &reserve, &d_y);
+    (io.d_x, io.d_weights) = (Some(&d_x), Some(&d_weights));
+    let record = || {
+        let mut encoder = gpu.device().create_command_encoder(&Default::default());
+        let (count, result) = allocations(|| layer.encode_backward(&mut encoder, &io));
+        gpu.queue().submit([encoder.finish()]);
+        result.map(|()| count)
+    };
+    record()?;
+    let count = record()?;
+    d_x.download()?;
     Ok(count)
 }
 

@@ -53,7 +53,11 @@ impl Plan {
         Memory {
             weights_bytes: WeightLayout::new(*sizes).bytes(),
             x_proj_bytes: x_proj_step_bytes(&self.problem) * chunk,
-            between_bytes: self.num_between() * section_bytes(4 * elements(self.problem.y_shape())),
+            between_bytes: self.num_between()
+                * match 4 * elements(self.problem.y_shape()) {
+                    bytes if self.problem.is_training => section_bytes(bytes),
+                    bytes => bytes,
+                },
             state_bytes: state_bytes(&self.problem),
         }
     }

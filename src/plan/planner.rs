@@ -66,7 +66,10 @@ impl Planner<'_> {
     }
 
     pub fn stepwise(&self) -> Result<Plan> {
-        let is_fused = self.problem.seq_len == 1 && self.problem.input == InputKind::Features;
+        // A training run has the outputs of all layers in one buffer: no dispatch may read one and write another.
+        let is_fused = self.problem.seq_len == 1
+            && self.problem.input == InputKind::Features
+            && !self.problem.is_training;
         let input = if is_fused { Input::Fused } else { Input::Hoisted };
         let (step, rows_reason) = self.step_kernel(input, self.sizes.num_directions())?;
         let (chunk, chunk_reason) = match input {

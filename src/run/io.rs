@@ -281,7 +281,12 @@ impl States {
     }
 
     pub fn check(&self, problem: &Problem) -> Result<()> {
-        check_states(("h0", self.h.shape()), ("c0", self.c.as_ref().map(Array3::shape)), problem)
+        self.check_named(["h0", "c0"], problem)
+    }
+
+    /// The same, of gradients of states.
+    pub fn check_named(&self, [h, c]: [&str; 2], problem: &Problem) -> Result<()> {
+        check_states((h, self.h.shape()), (c, self.c.as_ref().map(Array3::shape)), problem)
     }
 }
 

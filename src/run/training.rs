@@ -318,17 +318,19 @@ impl Engine {
     }
 }
 
-/// A kernel may not write what another reads.
+/// What is written has a buffer of its own; gradients of initial states may take the place of those of final ones.
 fn check_written(io: &BackwardIo<'_>) -> Result<()> {
     let read = [("x", io.x.buffer()), ("y", io.y.buffer()), ("d_y", io.d_y.buffer())];
     let lengths = io.lengths.map(|lengths| ("lengths", lengths.buffer()));
-    let d_x = io.d_x.map(|d_x| ("d_x", d_x.buffer()));
-    let d_weights = io.d_weights.map(|d_weights| ("d_weights", d_weights.buffer()));
-    let others: Vec<_> = read.into_iter().chain(lengths).chain(d_x).collect();
-    for (name, buffer) in [d_x, d_weights].into_iter().flatten() {
-        if let Some((other, _)) = others.iter().find(|other| other.0 != name && other.1 == buffer) {
+    let written =
+        [("d_x", io.d_x), ("d_weights", io.d_weights), ("d_h0", io.d_h0), ("d_c0", io.d_c0)];
+    let mut others: Vec<_> = read.into_iter().chain(lengths).collect();
+    for (name, array) in written {
+        let Some(buffer) = array.map(DeviceArray::buffer) else { continue };
+        if let Some((other, _)) = others.iter().find(|other| other.1 == buffer) {
             return Err(Error::argument(name, "a buffer of its own", format!("that of {other}")));
         }
+        others.push((name, buffer));
     }
     Ok(())
 }

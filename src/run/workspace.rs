@@ -22,16 +22,16 @@ pub(crate) struct Workspace {
     problem: Problem,
     state: wgpu::Buffer,
     x_proj: wgpu::Buffer,
-    /// The outputs of layers on their way to the next, one behind the other; a training run has them in its
+    /// The outputs of layers on their way to the next; two take turns. A training run has them all in its
     /// [`Reserve`](super::Reserve).
-    between: wgpu::Buffer,
+    between: [wgpu::Buffer; 2],
     /// The length of each row, where rows have lengths.
     lengths: wgpu::Buffer,
     /// The projected rows that token ids pick, where the input is token ids.
     table: Option<wgpu::Buffer>,
     /// One for each half of the h ring that h0 can lie in.
     phases: Vec<Executable>,
-    bound: Recent<(usize, [wgpu::Buffer; 3]), Bound>,
+    bound: Recent<(usize, [wgpu::Buffer; 2], Option<wgpu::Buffer>), Bound>,
     hosts: Vec<OnceLock<HostSide>>,
     /// States and lengths on their way from the host.
     inbox: OnceLock<wgpu::Buffer>,
@@ -50,7 +50,11 @@ impl Workspace {
         let alignment = gpu.caps().min_storage_buffer_offset_alignment;
         let make = |phase| Executable::new(gpu, Program::new(plan, options, alignment, phase));
         let phases: Vec<_> = (0..phases).map(make).collect();
-        let between_bytes = if plan.problem.is_training { 0 } else { memory.between_bytes };
+        let between = |at: u64| {
+            let num_between = if plan.problem.is_training { 0 } else { plan.num_between() };
+            let bytes = if at < num_between { memory.between_bytes / num_between } else { 0 };
+            gpu.create_buffer("between", bytes, Usage::STORAGE)
+        };
         Workspace {
             problem: plan.problem,
             state: gpu.create_buffer(
@@ -59,7 +63,7 @@ impl Workspace {
                 Usage::STORAGE | Usage::COPY_SRC | Usage::COPY_DST,
             ),
             x_proj: gpu.create_buffer("x_proj", memory.x_proj_bytes, Usage::STORAGE),
-            between: gpu.create_buffer("between", between_bytes, Usage::STORAGE),
+            between: [0, 1].map(between),
             lengths: gpu.create_buffer(
                 "lengths",
                 if plan.problem.has_lengths { 4 * plan.problem.batch as u64 } else { 0 },
@@ -73,8 +77,13 @@ impl Workspace {
         }
     }
 
-    /// `between`: the reserve of a training run, else the workspace's own.
-    fn bind(&self, engine: &Engine, phase: usize, [x, y, between]: [&wgpu::Buffer; 3]) -> Bound {
+    fn bind(
+        &self,
+        engine: &Engine,
+        phase: usize,
+        [x, y]: [&wgpu::Buffer; 2],
+        reserve: Option<&wgpu::Buffer>,
+    ) -> Bound {
         let y_bytes = bytes(self.problem.y_shape());
         self.phases[phase].bind(&engine.gpu, |role| {
             let (buffer, offset, size) = match role {
@@ -84,7 +93,10 @@ impl Workspace {
                 Role::Table => (self.table.as_ref().unwrap_or(x), 0, self.table_bytes()),
                 Role::Y => (y, 0, y_bytes),
                 Role::XProj => (&self.x_proj, 0, self.x_proj.size()),
-                Role::Between(at) => (between, at as u64 * section_bytes(y_bytes), y_bytes),
+                Role::Between(at) => match reserve {
+                    Some(reserve) => (reserve, at as u64 * section_bytes(y_bytes), y_bytes),
+                    None => (&self.between[at], 0, y_bytes),
+                },
                 Role::State => (&self.state, 0, self.state.size()),
                 Role::Lengths => (&self.lengths, 0, self.lengths.size()),
             };
@@ -101,9 +113,8 @@ impl Workspace {
         y: &wgpu::Buffer,
         reserve: Option<&wgpu::Buffer>,
     ) -> Result<Arc<Bound>> {
-        let buffers = [x, y, reserve.unwrap_or(&self.between)];
-        let key = (phase, buffers.map(Clone::clone));
-        self.bound.get_or_make(key, || Ok(self.bind(engine, phase, buffers)))
+        let key = (phase, [x, y].map(Clone::clone), reserve.cloned());
+        self.bound.get_or_make(key, || Ok(self.bind(engine, phase, [x, y], reserve)))
     }
 
     /// The host's buffers for runs from this phase, made at the first.
@@ -112,7 +123,7 @@ impl Workspace {
             let (x_bytes, y_bytes) = (bytes(self.problem.x_shape()), bytes(self.problem.y_shape()));
             let result_bytes = y_bytes + self.state_bytes();
             HostSide::new(&engine.gpu, x_bytes, y_bytes, result_bytes, |x, y| {
-                self.bind(engine, phase, [x, y, &self.between])
+                self.bind(engine, phase, [x, y], None)
             })
         })
     }

@@ -137,7 +137,7 @@ fn with<'a>(
 }
 
 /// An array in a buffer of the caller's with these usages.
-fn borrowed(
+pub fn borrowed(
     gpu: &Gpu,
     shape: &[usize],
     usage: wgpu::BufferUsages,

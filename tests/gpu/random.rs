@@ -60,28 +60,40 @@ const PARTS: [(&str, &str); 28] = [
 
 pub fn tests() -> Vec<GpuTest> {
     vec![GpuTest::new("random_configurations", |gpu| {
-        if let Ok(text) = std::env::var("WGPU_RNN_CASE") {
-            return text.parse::<Configuration>()?.check(gpu);
-        }
-        let cases_given = std::env::var("WGPU_RNN_CASES").ok().and_then(|n| n.parse().ok());
-        let cases = cases_given.unwrap_or(CASES);
-        let config = Config { cases, failure_persistence: None, ..Config::default() };
-        // The same cases in every run.
-        let rng = TestRng::deterministic_rng(config.rng_algorithm);
-        let values: Vec<Select<&str>> = values().map(select).collect();
-        let run = |values| {
-            let configuration = Configuration(values);
-            prop_assume!(configuration.is_bounded());
-            configuration.check(gpu).map_err(TestCaseError::fail)
-        };
-        TestRunner::new_with_rng(config, rng).run(&values, run).map_err(|error| match error {
-            TestError::Fail(problem, values) => format!(
-                "{problem}\nWGPU_RNN_CASE=\"{}\" cargo test --test gpu random",
-                Configuration(values)
-            ),
-            abort => abort.to_string(),
-        })
+        search("random_configurations", Configuration::is_bounded, |case| case.check(gpu))
     })]
+}
+
+/// Checks random configurations that are fit for it, or the one that WGPU_RNN_CASE names.
+///
+/// # Errors
+/// What is wrong with the simplest one found, and how the test of this name runs it again.
+pub fn search(
+    name: &str,
+    is_fit: impl Fn(&Configuration) -> bool,
+    check: impl Fn(&Configuration) -> Result<(), String>,
+) -> Result<(), String> {
+    if let Ok(text) = std::env::var("WGPU_RNN_CASE") {
+        return check(&text.parse()?);
+    }
+    let cases_given = std::env::var("WGPU_RNN_CASES").ok().and_then(|n| n.parse().ok());
+    let cases = cases_given.unwrap_or(CASES);
+    let config = Config { cases, failure_persistence: None, ..Config::default() };
+    // The same cases in every run.
+    let rng = TestRng::deterministic_rng(config.rng_algorithm);
+    let values: Vec<Select<&str>> = values().map(select).collect();
+    let run = |values| {
+        let configuration = Configuration(values);
+        prop_assume!(is_fit(&configuration));
+        check(&configuration).map_err(TestCaseError::fail)
+    };
+    TestRunner::new_with_rng(config, rng).run(&values, run).map_err(|error| match error {
+        TestError::Fail(problem, values) => format!(
+            "{problem}\nWGPU_RNN_CASE=\"{}\" cargo test --test gpu {name}",
+            Configuration(values)
+        ),
+        abort => abort.to_string(),
+    })
 }
 
 fn values() -> impl Iterator<Item = Vec<&'static str>> {
@@ -89,7 +101,7 @@ fn values() -> impl Iterator<Item = Vec<&'static str>> {
 }
 
 /// A value for each part.
-struct Configuration(Vec<&'static str>);
+pub struct Configuration(Vec<&'static str>);
 
 /// As [`FromStr`] reads it: the parts that have not got the simplest value.
 impl fmt::Display for Configuration {
@@ -131,11 +143,11 @@ impl Configuration {
     }
 
     /// None where the value is a word.
-    fn number<T: FromStr>(&self, name: &str) -> Option<T> {
+    pub fn number<T: FromStr>(&self, name: &str) -> Option<T> {
         self.text(name).parse().ok()
     }
 
-    fn size(&self, name: &str) -> usize {
+    pub fn size(&self, name: &str) -> usize {
         self.number(name).unwrap_or_else(|| panic!("{name} is a number"))
     }
 
@@ -199,7 +211,7 @@ impl Configuration {
         }
     }
 
-    fn case(&self) -> Case {
+    pub fn case(&self) -> Case {
         let (sizes, seed) = (self.sizes(), self.size("seed") as u64);
         let (seq_len, batch) = (self.size("seq_len"), self.size("batch"));
         let bias = match (self.is("b_ih"), self.is("b_hh")) {
@@ -220,7 +232,7 @@ impl Configuration {
     }
 
     /// Gates without bounds can make values that double with each step: first errors grow, then f32 overflows.
-    fn is_bounded(&self) -> bool {
+    pub fn is_bounded(&self) -> bool {
         let case = self.case();
         let Outputs { y, h_n, c_n } = case.expected();
         y.iter().chain(h_n).chain(c_n).all(|value| value.abs() < 100.0)

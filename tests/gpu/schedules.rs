@@ -108,7 +108,9 @@ fn stacks(schedule: Schedule) -> Vec<Run> {
     let mut runs = Vec::new();
     for n in 0..32 {
         let bit = |at: usize| n >> at & 1 == 1;
-        let shape = Shape { l: 1 + n % 4, bidirectional: bit(2), ..Default::default() };
+        // A single step has no product over all steps before it.
+        let t = if bit(0) == bit(4) { 7 } else { 1 };
+        let shape = Shape { t, l: 1 + n % 4, bidirectional: bit(2), ..Default::default() };
         let shape = legal(schedule, shape);
         let case = Case::new(n as u64, shape).with_batch_first(bit(3));
         let case = if bit(4) { case.with_state(n as u64) } else { case };

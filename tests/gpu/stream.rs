@@ -44,7 +44,7 @@ fn tests_of<K: Kind>() -> [(&'static str, Test); 8] {
 
 /// Odd and even numbers of steps end in different halves of the h ring.
 fn is_a_sequence<K: Kind>(gpu: &Gpu, variant: &Variant) -> Outcome {
-    for (l, b, h) in [(1, 1, 5), (1, 3, 33), (2, 1, 64), (2, 3, 4), (2, 9, 33)] {
+    for (l, b, h) in [(1, 1, 5), (1, 3, 33), (2, 1, 64), (2, 3, 4), (2, 9, 33), (4, 2, 5)] {
         for t in [1, 2, 7] {
             let case = Case::of(h as u64, variant, Shape { t, b, h, l, ..Default::default() });
             for rows in [None, Some(1), Some(2), Some(4), Some(8)] {
