@@ -4,7 +4,6 @@
 mod common;
 
 mod backward;
-mod backward_wave;
 mod controls;
 mod encode;
 mod errors;
@@ -28,7 +27,6 @@ fn main() {
         pytorch::tests(),
         schedules::tests(),
         backward::tests(),
-        backward_wave::tests(),
         random::tests(),
         rows::tests(),
         stream::tests(),

@@ -10,6 +10,7 @@ mod errors;
 mod memory;
 mod random;
 mod truncated;
+mod wavefront;
 
 use wgpu_rnn::{AnyKind, AnyLayer, Gpu, LayerConfig, Options, Schedule};
 
@@ -20,7 +21,7 @@ use crate::common::gradients::{Run, verdict};
 use crate::common::trials::{GpuTest, Outcome};
 use crate::common::variant::{Variant, variants};
 
-/// Those that a backward pass has.
+/// Those that run every layer; the other has its own tests.
 const SCHEDULES: [Schedule; 2] = [Schedule::Stepwise, Schedule::SequenceFused];
 
 pub fn tests() -> Vec<GpuTest> {
@@ -42,6 +43,7 @@ pub fn tests() -> Vec<GpuTest> {
     tests.extend(memory::tests());
     tests.extend(random::tests());
     tests.extend(controls::tests());
+    tests.extend(wavefront::tests());
     tests
 }
 

@@ -12,15 +12,15 @@ use crate::common::variant::{Variant, variants};
 pub fn tests() -> Vec<GpuTest> {
     let mut tests = Vec::new();
     for fixture in fixture::all().into_iter().filter(is_legal) {
-        let name = format!("backward_wave::pytorch::{}", fixture.name);
+        let name = format!("backward::wavefront::pytorch::{}", fixture.name);
         tests.push(GpuTest::new(name, move |gpu| of_pytorch(gpu, &fixture)));
     }
     for variant in legal_variants() {
-        let name = format!("backward_wave::{}", variant.name);
+        let name = format!("backward::wavefront::{}", variant.name);
         tests.push(GpuTest::new(name, move |gpu| of_variant(gpu, &variant)));
     }
-    tests.push(GpuTest::new("backward_wave::long", long));
-    tests.push(GpuTest::new("backward_wave::rerun", rerun));
+    tests.push(GpuTest::new("backward::wavefront::long", long));
+    tests.push(GpuTest::new("backward::wavefront::rerun", rerun));
     tests
 }
 
