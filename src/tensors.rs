@@ -59,7 +59,7 @@ impl WeightTensor {
 }
 
 /// The tensors that some weights have, in the order of PyTorch's state_dict.
-pub(crate) fn tensors_of(weights: &Weights) -> Vec<WeightTensor> {
+pub fn tensors_of(weights: &Weights) -> Vec<WeightTensor> {
     use TensorKind::{BiasHh, BiasIh, Peepholes, WeightHh, WeightHr, WeightIh};
     let mut offset = 0;
     let mut tensors = Vec::new();

@@ -12,6 +12,7 @@ mod recent;
 mod training;
 mod workspace;
 
+pub use crate::tensors::tensors_of;
 pub use backward::{BackwardRole, Wanted};
 pub(crate) use batching::{Batching, features, typed};
 pub(crate) use engine::{Engine, Job, check_lengths};

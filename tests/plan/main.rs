@@ -1,68 +1,24 @@
 //! Plans and programs without a device: inside the limits, complete, in order, and no surprise for absurd numbers.
 
+mod backward;
+mod backward_plans;
+mod backward_wave;
 #[path = "../common/mod.rs"]
 mod common;
+mod gradients;
+mod problems;
+mod regions;
+mod steps;
 mod walk;
+mod work;
 
 use common::Random;
+use problems::{all_caps, lavapipe, options, pick, problem};
 use walk::Check;
-use wgpu_rnn::kernels::{CellKernel, Phases};
+use wgpu_rnn::kernels::CellKernel;
 use wgpu_rnn::{
     Cell, DeviceCaps, Direction, Error, InputKind, LayerSizes, Options, Problem, Schedule, plan,
 };
-
-fn lavapipe() -> DeviceCaps {
-    DeviceCaps {
-        max_compute_workgroup_storage_size: 32768,
-        max_compute_invocations_per_workgroup: 1024,
-        min_storage_buffer_offset_alignment: 16,
-        max_loop_iterations: 60_000,
-        is_software: true,
-        ..DeviceCaps::webgpu_defaults()
-    }
-}
-
-fn large_gpu() -> DeviceCaps {
-    DeviceCaps {
-        max_storage_buffer_binding_size: u32::MAX.into(),
-        max_buffer_size: 1 << 40,
-        max_compute_workgroup_storage_size: 49152,
-        max_compute_invocations_per_workgroup: 1024,
-        ..DeviceCaps::webgpu_defaults()
-    }
-}
-
-fn all_caps() -> [DeviceCaps; 3] {
-    [DeviceCaps::webgpu_defaults(), lavapipe(), large_gpu()]
-}
-
-fn pick<T: Clone>(random: &mut Random, from: &[T]) -> T {
-    let at = (random.next() + 1.0) / 2.0 * from.len() as f32;
-    from[(at as usize).min(from.len() - 1)].clone()
-}
-
-/// Sizes around tile edges.
-fn problem(random: &mut Random, kernel: CellKernel) -> Problem {
-    let input_size = pick(random, &[1, 3, 17, 64, 300]);
-    let hidden_size = pick(random, &[2, 5, 32, 33, 64, 96, 97, 129, 256, 257, 513, 1024, 1025]);
-    let directions = [Direction::Forward, Direction::Reverse, Direction::Bidirectional];
-    let sizes = LayerSizes::new(kernel.cell, input_size, hidden_size)
-        .with_layers(pick(random, &[1, 1, 2, 3, 5, 17]))
-        .with_direction(pick(random, &directions))
-        .with_proj_size(if kernel.phases == Phases::Projection { hidden_size / 2 } else { 0 });
-    let seq_len = pick(random, &[1, 2, 7, 64, 1000, 5000]);
-    let batch = pick(random, &[1, 2, 3, 16, 17, 64, 500]);
-    let problem = Problem::new(sizes, seq_len, batch, pick(random, &[false, true])).unwrap();
-    use InputKind::{Features, Projected, Tokens};
-    let inputs = [Features, Features, Features, Projected, Tokens { vocabulary: 1000 }];
-    let input = pick(random, &inputs);
-    Problem { has_lengths: kernel.has_lengths, flavour: kernel.flavour, input, ..problem }
-}
-
-fn options(random: &mut Random, schedule: Option<Schedule>) -> Options {
-    let rows = pick(random, &[None, None, Some(1), Some(2), Some(4), Some(8), Some(16)]);
-    Options { schedule, rows, chunk: pick(random, &[None, None, Some(1), Some(100)]) }
-}
 
 #[test]
 fn plans_stay_inside_the_limits_and_programs_are_complete() {

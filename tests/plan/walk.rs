@@ -1,15 +1,12 @@
 //! A program walked through step by step: every step once, in order, from and to the right places.
 
 use wgpu_rnn::kernels::recurrence::NONE;
-use wgpu_rnn::kernels::{
-    Gather, GatherParams, Input, Kernel, MatmulParams, Phases, RecurrenceParams,
-};
+use wgpu_rnn::kernels::{GatherParams, Kernel, MatmulParams, Phases, RecurrenceParams};
 use wgpu_rnn::pack::WeightLayout;
 use wgpu_rnn::run::{Dispatch, Program, Role};
 use wgpu_rnn::{CellOptions, DeviceCaps, Plan, Schedule};
 
-/// Entries of the clock.
-const MOST_TICKS: u32 = 4096;
+use crate::work::{check_launch, check_params, params_of};
 
 /// A program, walked through as the device would.
 pub struct Check<'a> {
@@ -41,17 +38,12 @@ impl<'a> Check<'a> {
     }
 
     pub fn all(mut self) {
+        check_params(&self.program, self.caps);
         let dispatches = std::mem::take(&mut self.program.dispatches);
-        let mut free_params = 0;
         let mut launches = 0;
         for dispatch in &dispatches {
-            let Dispatch { kernel, params_offset, .. } = dispatch;
-            assert_eq!(params_offset % self.caps.min_storage_buffer_offset_alignment, 0);
-            assert!(*params_offset >= free_params, "parameters overlap");
-            free_params = params_offset + kernel.params_bytes();
-            assert!(free_params as usize <= self.program.params.len());
             self.limits(dispatch);
-            match kernel {
+            match dispatch.kernel {
                 Kernel::Gather(_) => self.gather(dispatch),
                 Kernel::Matmul(_) => self.project(dispatch),
                 _ => {
@@ -68,56 +60,13 @@ impl<'a> Check<'a> {
     }
 
     fn params<P: bytemuck::AnyBitPattern>(&self, dispatch: &Dispatch) -> P {
-        let start = dispatch.params_offset as usize;
-        bytemuck::pod_read_unaligned(&self.program.params[start..start + size_of::<P>()])
+        params_of(&self.program, dispatch)
     }
 
     fn limits(&self, dispatch: &Dispatch) {
-        let Dispatch { kernel, grid, repeat, roles, .. } = dispatch;
+        let Dispatch { kernel, roles, .. } = dispatch;
+        check_launch(&self.program, dispatch, self.caps, &self.plan.problem.sizes, 1);
         let caps = self.caps;
-        let sizes = self.plan.problem.sizes;
-        let (h, batch) = (sizes.hidden_size as u64, self.plan.problem.batch as u64);
-        let side = caps.max_compute_workgroups_per_dimension;
-        assert!(grid.iter().all(|n| (1..=side).contains(n)), "{grid:?}");
-        assert!(kernel.workgroup_bytes() <= caps.max_compute_workgroup_storage_size);
-        assert!(kernel.invocations() <= caps.max_compute_invocations_per_workgroup);
-        assert!((1..=MOST_TICKS).contains(repeat) && (*repeat == 1 || kernel.has_clock()));
-        let [x, y, z] = grid.map(u64::from);
-        let (covered, needed, iterations) = match kernel {
-            Kernel::Gather(_) => {
-                let params: GatherParams = self.params(dispatch);
-                let [columns, rows] = [Gather::INVOCATIONS, Gather::ROWS].map(u64::from);
-                let needed = [params.row_size, params.rows, params.num_slices].map(u64::from);
-                ([x * columns, y * rows, z], needed, rows)
-            }
-            Kernel::Matmul(kernel) => {
-                let params: MatmulParams = self.params(dispatch);
-                let tiles = [x * u64::from(kernel.tile.n), y * u64::from(kernel.tile.m), z];
-                let needed = [params.columns, params.rows, params.num_slices].map(u64::from);
-                (tiles, needed, kernel.iterations(params.inner.into()))
-            }
-            Kernel::Step(kernel) => {
-                let params: RecurrenceParams = self.params(dispatch);
-                let units = u64::from(kernel.units * kernel.units_per_invocation);
-                let tiles = [x * units, y * u64::from(kernel.rows), z];
-                let inputs = params.slices[..params.num_slices as usize].iter();
-                let widest = match kernel.input {
-                    Input::Hoisted => 0,
-                    Input::Fused => inputs.map(|slice| slice.input_size).max().unwrap(),
-                };
-                let needed = [h, batch, params.num_slices.into()];
-                (tiles, needed, kernel.iterations(h + u64::from(widest)))
-            }
-            Kernel::Sequence(kernel) => {
-                let params: RecurrenceParams = self.params(dispatch);
-                assert!(u64::from(kernel.capacity()) >= h);
-                let tiles = [x * u64::from(kernel.rows), y, z];
-                let needed = [batch, params.num_slices.into(), 1];
-                (tiles, needed, kernel.step_iterations(h) * u64::from(params.num_steps))
-            }
-        };
-        assert!(covered.iter().zip(needed).all(|(covered, n)| *covered >= n), "{grid:?}");
-        assert!(iterations <= caps.max_loop_iterations, "{iterations} iterations");
         assert_eq!(roles.len(), kernel.bindings().len());
         assert_eq!(roles.last() == Some(&Role::Lengths), self.plan.problem.has_lengths);
         for role in roles {
@@ -160,8 +109,13 @@ impl<'a> Check<'a> {
         (0..self.plan.problem.sizes.num_layers).find(|layer| starts(layer) == offset).unwrap()
     }
 
+    /// Where the output of a layer lies that is not the last: a run for a backward pass keeps them all.
+    fn between(&self, layer: usize) -> Role {
+        Role::Between(if self.plan.problem.is_training { layer } else { layer % 2 })
+    }
+
     fn source_of(&self, layer: usize) -> Role {
-        if layer == 0 { Role::X } else { Role::Between((layer - 1) % 2) }
+        layer.checked_sub(1).map_or(Role::X, |below| self.between(below))
     }
 
     fn assert_below_is_done(&self, layer: usize) {
@@ -205,7 +159,7 @@ impl<'a> Check<'a> {
         let is_wave = self.plan.schedule == Schedule::Wavefront;
         let layer = self.layer_of(dispatch.roles[0]);
         let is_last = is_wave || layer + 1 == sizes.num_layers;
-        let target = if is_last { Role::Y } else { Role::Between(layer % 2) };
+        let target = if is_last { Role::Y } else { self.between(layer) };
         assert_eq!(dispatch.roles[2..4], [Role::State, target]);
         let steps = match dispatch.kernel {
             Kernel::Sequence(_) => params.num_steps as usize,
@@ -257,7 +211,9 @@ impl<'a> Check<'a> {
         let between = |n: usize| roles().any(|role| *role == Role::Between(n));
         let num_between = (0..).take_while(|n| between(*n)).count() as u64;
         assert!(roles().all(|role| !matches!(role, Role::Between(n) if *n as u64 >= num_between)));
-        assert_eq!(memory.between_bytes, num_between * self.bytes(Role::Between(0)));
+        // All in one buffer, where each may be bound on any device.
+        let between_bytes = self.bytes(Role::Between(0)).next_multiple_of(256);
+        assert_eq!(memory.between_bytes, num_between * between_bytes);
         assert_eq!(memory.state_bytes, self.bytes(Role::State));
         assert_eq!(memory.weights_bytes, self.layout.bytes());
         assert_eq!(memory.x_proj_bytes, self.x_proj_bytes);

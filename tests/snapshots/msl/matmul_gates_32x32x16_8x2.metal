@@ -20,14 +20,15 @@ struct MatmulParams {
     uint batch;
     uint first_step;
     uint seq_len;
+    uint a_first;
     uint stride_t;
     uint stride_b;
+    uint stride_z;
     uint weights;
     uint weights_stride;
     uint reverse;
     uint num_slices;
-    uint h0_;
-    uint a_start;
+    uint out_row;
     uint kept_lanes;
 };
 typedef float type_4[1];
@@ -110,21 +111,13 @@ uint row_start(
     uint _e7 = params.batch;
     uint step_1 = _e4 + naga_div(m, _e7);
     uint _e12 = params.batch;
-    uint _e14 = time_of(step_1, naga_mod(m, _e12), z_1, params);
-    uint _e17 = params.stride_t;
-    uint _e21 = params.batch;
+    uint row_2 = naga_mod(m, _e12);
+    uint _e16 = params.a_first;
+    uint _e17 = time_of(step_1, row_2, z_1, params);
+    uint _e20 = params.stride_t;
     uint _e25 = params.stride_b;
-    return (_e14 * _e17) + (naga_mod(m, _e21) * _e25);
-}
-
-float load_a(
-    uint start,
-    uint k,
-    device type_4 const& a,
-    constant _mslBufferSizes& _buffer_sizes
-) {
-    float _e5 = a[start + k];
-    return _e5;
+    uint _e30 = params.stride_z;
+    return ((_e16 + (_e17 * _e20)) + (row_2 * _e25)) + (z_1 * _e30);
 }
 
 metal::float4 start_value(
@@ -148,42 +141,43 @@ void store(
     device type_6& x_proj,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    uint _e7 = params.num_slices;
-    uint _e12 = params.columns;
-    x_proj[(((m_2 * _e7) + z_3) * _e12) + n_1] = value;
+    uint _e7 = params.out_row;
+    uint _e11 = params.num_slices;
+    uint _e16 = params.columns;
+    x_proj[((((_e7 + m_2) * _e11) + z_3) * _e16) + n_1] = value;
     return;
 }
 
 metal::float4 load_a_quad(
-    uint start_1,
-    uint k_1,
+    uint start,
+    uint k,
     device MatmulParams const& params,
     device type_4 const& a,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     metal::float4 quad_ = metal::float4 {};
     uint _e6 = params.inner;
-    if (k_1 < _e6) {
-        float _e9 = load_a(start_1, k_1, a, _buffer_sizes);
-        quad_.x = _e9;
+    if (k < _e6) {
+        float _e12 = a[start + k];
+        quad_.x = _e12;
     }
-    uint _e14 = params.inner;
-    if ((k_1 + 1u) < _e14) {
-        float _e19 = load_a(start_1, k_1 + 1u, a, _buffer_sizes);
-        quad_.y = _e19;
+    uint _e17 = params.inner;
+    if ((k + 1u) < _e17) {
+        float _e25 = a[(start + k) + 1u];
+        quad_.y = _e25;
     }
-    uint _e24 = params.inner;
-    if ((k_1 + 2u) < _e24) {
-        float _e29 = load_a(start_1, k_1 + 2u, a, _buffer_sizes);
-        quad_.z = _e29;
+    uint _e30 = params.inner;
+    if ((k + 2u) < _e30) {
+        float _e38 = a[(start + k) + 2u];
+        quad_.z = _e38;
     }
-    uint _e34 = params.inner;
-    if ((k_1 + 3u) < _e34) {
-        float _e39 = load_a(start_1, k_1 + 3u, a, _buffer_sizes);
-        quad_.w = _e39;
+    uint _e43 = params.inner;
+    if ((k + 3u) < _e43) {
+        float _e51 = a[(start + k) + 3u];
+        quad_.w = _e51;
     }
-    metal::float4 _e40 = quad_;
-    return _e40;
+    metal::float4 _e52 = quad_;
+    return _e52;
 }
 
 struct main_Input {
@@ -360,15 +354,15 @@ kernel void main_(
                 {
                     uint _e121 = k0_;
                     uint _e122 = at;
-                    uint k_2 = _e121 + naga_div(_e122, TILE_N);
+                    uint k_1 = _e121 + naga_div(_e122, TILE_N);
                     uint _e126 = at;
                     uint _e132 = params.columns;
                     uint column = metal::min(first_n + naga_mod(_e126, TILE_N), _e132 - 1u);
                     w = metal::float4 {};
                     uint _e140 = params.inner;
-                    if (k_2 < _e140) {
+                    if (k_1 < _e140) {
                         uint _e146 = params.columns;
-                        Gates _e150 = load_weight((bias_1 + ((1u + k_2) * _e146)) + column, weights, _buffer_sizes);
+                        Gates _e150 = load_weight((bias_1 + ((1u + k_1) * _e146)) + column, weights, _buffer_sizes);
                         w = _e150;
                     }
                     uint _e152 = at;
