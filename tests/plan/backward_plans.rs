@@ -16,7 +16,7 @@ use crate::problems::{all_caps, large_gpu, lavapipe, pick, problem};
 const MOST_CHUNKS: usize = 400;
 
 /// The tensors of weights of some sizes, without the weights, which would take gigabytes.
-fn tensors(random: &mut Random, problem: &Problem) -> Vec<WeightTensor> {
+pub fn tensors(random: &mut Random, problem: &Problem) -> Vec<WeightTensor> {
     let sizes = problem.sizes;
     let proj_size = sizes.proj_size.min(1);
     let tiny = LayerSizes::new(sizes.cell, 1, 2)

@@ -1,9 +1,16 @@
 //! Plans of wavefronts that go back through time: when, when not, and what they take.
 
+use wgpu_rnn::kernels::{CellKernel, Phases};
+use wgpu_rnn::run::Wanted;
 use wgpu_rnn::{
     Cell, DeviceCaps, Direction, Error, InputKind, LayerSizes, Options, Problem, Schedule, plan,
     plan_backward,
 };
+
+use crate::backward_plans::tensors;
+use crate::common::Random;
+use crate::problems::{all_caps, pick, problem};
+use crate::wave::Wave;
 
 fn sizes(cell: Cell, hidden_size: usize, layers: usize) -> LayerSizes {
     LayerSizes::new(cell, 8, hidden_size).with_layers(layers)
@@ -130,4 +137,32 @@ fn what_is_too_large_for_a_wave_runs_otherwise() {
     // Who asks for it gets it where the device has the memory.
     let plan = plan_backward(&long, &large_gpu(), &wavefront()).unwrap();
     assert_eq!((plan.schedule, plan.dispatches), (Schedule::Wavefront, 6002));
+}
+
+#[test]
+fn waves_go_back_through_every_step_of_every_layer() {
+    let mut random = Random::new(6);
+    let mut walked = 0;
+    for caps in all_caps() {
+        for kernel in CellKernel::all().filter(|kernel| kernel.phases == Phases::Whole) {
+            for _ in 0..12 {
+                let problem = problem(&mut random, kernel);
+                let layers = pick(&mut random, &[2, 3, 16]);
+                let sizes = problem.sizes.with_layers(layers).with_direction(Direction::Forward);
+                let problem = Problem { input: InputKind::Features, sizes, ..problem };
+                let rows = pick(&mut random, &[None, Some(1), Some(8)]);
+                let plan = match plan_backward(&problem, &caps, &Options { rows, ..wavefront() }) {
+                    Ok(plan) => plan,
+                    Err(Error::Schedule { .. } | Error::Limit { .. }) => continue,
+                    Err(error) => panic!("{problem:?}: {error}"),
+                };
+                let tensors = tensors(&mut random, &problem);
+                let [d_x, d_weights] = [(); 2].map(|()| pick(&mut random, &[false, true]));
+                let wanted = Wanted { d_x, d_weights, accumulate: false };
+                walked += 1;
+                Wave::new(&plan, &caps, wanted, &tensors).all();
+            }
+        }
+    }
+    assert!(walked > 100, "{walked} programs");
 }

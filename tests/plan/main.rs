@@ -10,6 +10,7 @@ mod problems;
 mod regions;
 mod steps;
 mod walk;
+mod wave;
 mod work;
 
 use common::Random;
