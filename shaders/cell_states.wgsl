@@ -20,7 +20,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let state_at = row * params.hidden_size + unit;
     var state = CellState(0.0, carry[params.slices[z].c_before + state_at]);
     for (var s = 0u; s < params.num_steps; s++) {
-        let at = (s * params.batch + row) * params.num_slices + z;
+        let at = chunk_row(params.chunk_step + s, row, z);
         state = cell_update(gates[at * params.row_words + unit], state, z, unit);
         carry[params.c_seq + at * params.hidden_size + unit] = state.c;
         if (HAS_H_INNER == 1u) {

@@ -1,7 +1,7 @@
 // step_backward.wgsl: one step of the backward pass, of every slice and batch row: the product with transposed weights
 //      and the cell's gradients fused.
 // Math:  d_h = d_y[t] + carry_h + w_hhT · d_pre[t+1]     (d_pre, carry_h, carry_c) = cell_backward(pre, d_h, carry_c)
-//        in one phase or two (phase_backward/*.wgsl, unit_backward/*.wgsl)
+//        in one phase or two (phase_backward/*.wgsl, unit_backward/*.wgsl); d_y: d_output/*.wgsl
 // Grid:  x: hidden units / (UNITS * UNITS_PER_INVOCATION), y: batch rows / ROWS, z: slices
 //        units of h in the first phase of an LSTM whose h is projected
 // Binds: backward.wgsl; group 1: 0 clock
@@ -11,9 +11,11 @@
 //   1. d_pre of the step that follows is complete when this one begins, so a step is one dispatch, as forward; two
 //      where the forward pass has two.
 //   2. The last dispatch of a chunk has only the product: with it carry_h is the gradient of the h before the chunk.
+//   3. In a wave, slices are layers, each a step behind the one above: what that one gives back is a second product
+//      into the same sums.
 
 struct Clock {
-    step: u32, // counted from the chunk's last; num_steps: before its first
+    step: u32, // counted from the run's first dispatch, that of the last step
 }
 
 @group(1) @binding(0) var<storage, read> clock: Clock;
@@ -29,9 +31,8 @@ fn exchanged(at: u32) -> f32 {
     return carry[at];
 }
 
-// sums += the phase's operand · its weights
-fn multiply(sums: ptr<function, Sums>, z: u32, next_step: u32, first_row: u32, first_unit: u32, local: u32) {
-    let matrix = phase_matrix(params.slices[z]);
+// sums += the phase's operand of a slice · weights
+fn multiply(sums: ptr<function, Sums>, matrix: Matrix, z: u32, next_step: u32, first_row: u32, first_unit: u32, local: u32) {
     let words = phase_words();
     for (var j0 = 0u; j0 < words; j0 += TILE_WORDS) {
         let count = min(words - j0, TILE_WORDS);
@@ -55,18 +56,24 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let z = group.z;
     let first_row = group.y * ROWS;
     let first_unit = group.x * UNITS * UNITS_PER_INVOCATION + local;
-    let next_step = params.first_step + params.num_steps - clock.step;
+    let tick = params.first_tick + clock.step - params.slices[z].delay;
+    // A slice of a wave that has not begun, or has ended.
+    if (tick > params.num_steps) {
+        return;
+    }
+    let next_step = params.first_step + params.num_steps - tick;
+    let matrix = phase_matrix(params.slices[z]);
 
     var sums: Sums;
     if (has_product(next_step, longest_of(first_row))) {
-        multiply(&sums, z, next_step, first_row, first_unit, local);
+        multiply(&sums, matrix, z, next_step, first_row, first_unit, local);
     }
-    let columns = phase_matrix(params.slices[z]).columns;
+    multiply_above(&sums, z, next_step, first_row, first_unit, local);
     for (var u = 0u; u < UNITS_PER_INVOCATION; u++) {
         let unit = first_unit + u * UNITS;
         for (var r = 0u; r < ROWS; r++) {
             let row = first_row + r;
-            if (row < params.batch && unit < columns) {
+            if (row < params.batch && unit < matrix.columns) {
                 finish(z, next_step, row, unit, sums[u * ROWS + r]);
             }
         }

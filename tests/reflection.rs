@@ -234,6 +234,7 @@ fn host_structs() -> Structs {
         chunk_step,
         first_step,
         num_steps,
+        first_tick,
         output_stride_t,
         output_stride_b,
         c_seq,
@@ -253,6 +254,9 @@ fn host_structs() -> Structs {
         c_after,
         output,
         reverse,
+        first_row,
+        delay,
+        w_above,
         d_peepholes,
         choice,
     });

@@ -3,7 +3,7 @@
 fn finish(z: u32, next_step: u32, row: u32, unit: u32, sum: f32) {
     let at = params.slices[z].carry_h + row * params.recurrent_size + unit;
     var h = carry[at] + sum;
-    if (clock.step < params.num_steps) {
+    if (next_step > params.first_step) {
         let given = unit_first(z, next_step - 1u, row, unit, h);
         exchange(z, next_step - 1u, row, unit, given.exchanged);
         h = given.h;

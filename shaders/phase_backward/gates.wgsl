@@ -13,5 +13,5 @@ fn phase_word(z: u32, next_step: u32, row: u32, j: u32) -> Gates {
 }
 
 fn has_product(next_step: u32, longest: u32) -> bool {
-    return clock.step > 0u && next_step < longest;
+    return next_step < params.first_step + params.num_steps && next_step < longest;
 }

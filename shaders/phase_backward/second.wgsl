@@ -14,11 +14,11 @@ fn phase_word(z: u32, next_step: u32, row: u32, j: u32) -> Gates {
 }
 
 fn has_product(next_step: u32, longest: u32) -> bool {
-    return clock.step < params.num_steps && next_step <= longest;
+    return next_step > params.first_step && next_step <= longest;
 }
 
 fn finish(z: u32, next_step: u32, row: u32, unit: u32, sum: f32) {
-    if (clock.step == params.num_steps) {
+    if (next_step == params.first_step) {
         return;
     }
     let slice = params.slices[z];

@@ -47,7 +47,7 @@ fn unit_first(z: u32, step: u32, row: u32, unit: u32, next_h: f32) -> FirstGradi
     if (step >= length_of(row)) {
         return FirstGradient(0.0, next_h);
     }
-    return FirstGradient(d_y[output_at(z, step, row, unit)] + next_h, 0.0);
+    return FirstGradient(d_output(z, step, row, unit) + next_h, 0.0);
 }
 
 // d_inner: the gradient of o * activate_h(c).

@@ -40,7 +40,7 @@ fn unit_first(z: u32, step: u32, row: u32, unit: u32, next_h: f32) -> FirstGradi
         return FirstGradient(0.0, next_h);
     }
     let at = gates_at(step, row, z) + unit;
-    let d_h = d_y[output_at(z, step, row, unit)] + next_h;
+    let d_h = d_output(z, step, row, unit) + next_h;
     let given = update_backward(gates[at], 1.0, h_before(z, step, row, unit), d_h, z);
     gates[at] = given.pre;
     return FirstGradient(given.pre.w, given.h);

@@ -14,6 +14,6 @@ fn unit_backward(z: u32, step: u32, row: u32, unit: u32, next: CellState) -> Cel
     let pre = gates[gates_at(step, row, z) + unit];
     var prev = CellState(h_before(z, step, row, unit), 0.0);
     if (HAS_C == 1u) { prev.c = c_before(z, step, row, unit); }
-    let d_h = d_y[output_at(z, step, row, unit)] + next.h;
+    let d_h = d_output(z, step, row, unit) + next.h;
     return cell_backward(pre, prev, d_h, next.c, z, unit);
 }

@@ -22,6 +22,9 @@ pub struct BackwardSlice {
     pub c_after: u32,
     pub output: u32,
     pub reverse: u32,
+    pub first_row: u32,
+    pub delay: u32,
+    pub w_above: u32,
     pub d_peepholes: u32,
     pub choice: Choice,
 }
@@ -39,6 +42,7 @@ pub struct BackwardParams {
     pub chunk_step: u32,
     pub first_step: u32,
     pub num_steps: u32,
+    pub first_tick: u32,
     pub output_stride_t: u32,
     pub output_stride_b: u32,
     pub c_seq: u32,
@@ -63,8 +67,36 @@ fn derivative(cell: &CellKernel) -> &'static str {
     }
 }
 
+/// Where a step takes the gradient of its layer's output from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DOutput {
+    /// It is there for all steps.
+    Given,
+    /// From d_pre of the layer above, in a wave.
+    Above,
+}
+
+impl DOutput {
+    /// Whether h before every step has to lie in h_inner: in a wave, where only a GRU's gradients ask for it.
+    pub fn keeps_h(self, cell: Cell) -> bool {
+        self == DOutput::Above && matches!(cell, Cell::Gru { .. })
+    }
+
+    /// That, and where h before a step lies.
+    fn files(self) -> [&'static str; 2] {
+        match self {
+            DOutput::Given => [include_str!("../../shaders/d_output/given.wgsl"), H_BEFORE],
+            DOutput::Above => [
+                include_str!("../../shaders/d_output/above.wgsl"),
+                include_str!("../../shaders/h_before/kept.wgsl"),
+            ],
+        }
+    }
+}
+
 fn compose_backward(
     cell: &CellKernel,
+    d_output: DOutput,
     constants: &[(&str, u32)],
     parts: &[&str],
     skeleton: &str,
@@ -81,7 +113,9 @@ fn compose_backward(
         Phases::Projection => include_str!("../../shaders/unit_backward/projection.wgsl"),
     };
     let shared = include_str!("../../shaders/backward.wgsl");
-    let own = [derivative(cell), gradients, WEIGHTS_F32, BACKWARD_PARAMS, H_BEFORE, shared, unit];
+    let [d_output, h_before] = d_output.files();
+    let own = [derivative(cell), gradients, WEIGHTS_F32, BACKWARD_PARAMS, h_before, d_output];
+    let own = [&own[..], &[shared, unit]].concat();
     compose(&constants, &[&cell.files()[..], &own, parts, &[skeleton]].concat())
 }
 
@@ -90,6 +124,7 @@ fn compose_backward(
 pub struct StepBackward {
     pub cell: CellKernel,
     pub phase: Phase,
+    pub d_output: DOutput,
     /// Batch rows of one invocation.
     pub rows: u32,
     /// Invocations of a workgroup.
@@ -105,15 +140,25 @@ impl StepBackward {
     pub const SHAPES: [(u32, u32); 3] = [(32, 1), (64, 1), (32, 4)];
 
     pub fn all() -> impl Iterator<Item = Self> {
-        let phase = Phase::First;
+        let (phase, d_output) = (Phase::First, DOutput::Given);
         let first = CellKernel::all().flat_map(move |cell| {
             Self::SHAPES.into_iter().flat_map(move |(units, units_per_invocation)| {
-                ROWS.map(|rows| StepBackward { cell, phase, rows, units, units_per_invocation })
+                ROWS.map(|rows| StepBackward {
+                    cell,
+                    phase,
+                    d_output,
+                    rows,
+                    units,
+                    units_per_invocation,
+                })
             })
         });
         first.flat_map(|first| {
-            let second = (first.cell.phases != Phases::Whole).then(|| first.second());
-            [first].into_iter().chain(second)
+            let other = match first.cell.phases {
+                Phases::Whole => StepBackward { d_output: DOutput::Above, ..first },
+                _ => first.second(),
+            };
+            [first, other]
         })
     }
 
@@ -141,13 +186,19 @@ impl StepBackward {
         let staging = tiles * (2 + u64::from(self.rows * Self::TILE_WORDS / self.units));
         let update = 4 * u64::from((1 + self.rows) * (1 + self.units_per_invocation));
         let quads = hidden_size.div_ceil(4);
-        accumulate_iterations(quads, self.rows, self.units_per_invocation) + staging + update
+        let product = accumulate_iterations(quads, self.rows, self.units_per_invocation) + staging;
+        let products = if self.d_output == DOutput::Above { 2 } else { 1 };
+        products * product + update
     }
 
     pub fn name(&self) -> String {
-        let StepBackward { cell, phase, rows, units, units_per_invocation } = self;
-        let phase = if *phase == Phase::Second { "_second" } else { "" };
-        format!("step_backward_{}{phase}_r{rows}_u{units}x{units_per_invocation}", cell.name())
+        let StepBackward { cell, phase, d_output, rows, units, units_per_invocation } = self;
+        let part = match (phase, d_output) {
+            (Phase::Second, _) => "_second",
+            (Phase::First, DOutput::Above) => "_above",
+            (Phase::First, DOutput::Given) => "",
+        };
+        format!("step_backward_{}{part}_r{rows}_u{units}x{units_per_invocation}", cell.name())
     }
 
     pub fn source(&self) -> String {
@@ -156,6 +207,7 @@ impl StepBackward {
             ("UNITS", self.units),
             ("UNITS_PER_INVOCATION", self.units_per_invocation),
             ("TILE_WORDS", Self::TILE_WORDS),
+            ("HAS_H_INNER", self.d_output.keeps_h(self.cell.cell).into()),
         ];
         let gates = include_str!("../../shaders/phase_backward/gates.wgsl");
         let parts: &[_] = match (self.cell.phases, self.phase) {
@@ -164,7 +216,7 @@ impl StepBackward {
             (_, Phase::Second) => &[include_str!("../../shaders/phase_backward/second.wgsl")],
         };
         let skeleton = include_str!("../../shaders/step_backward.wgsl");
-        compose_backward(&self.cell, &constants, parts, skeleton)
+        compose_backward(&self.cell, self.d_output, &constants, parts, skeleton)
     }
 }
 
@@ -232,6 +284,6 @@ impl SequenceBackward {
             _ => include_str!("../../shaders/advance_backward/two_phases.wgsl"),
         };
         let skeleton = include_str!("../../shaders/sequence_backward.wgsl");
-        compose_backward(&self.cell, &constants, &[advance], skeleton)
+        compose_backward(&self.cell, DOutput::Given, &constants, &[advance], skeleton)
     }
 }

@@ -9,7 +9,7 @@ pub mod recurrence;
 pub mod states;
 pub mod unpack;
 
-pub use backward::{BackwardParams, BackwardSlice, SequenceBackward, StepBackward};
+pub use backward::{BackwardParams, BackwardSlice, DOutput, SequenceBackward, StepBackward};
 pub use gather::{Gather, GatherParams};
 pub use gradient::{Gradient, GradientParams, Of, Transpose, TransposeParams};
 pub use matmul::{Matmul, MatmulParams, Store, Tile};
@@ -108,6 +108,9 @@ impl Kernel {
             }
             Kernel::PeepholeGradient(kernel) => {
                 (&[(2, Read), (3, ReadWrite), (4, ReadWrite)][..], kernel.has_lengths)
+            }
+            Kernel::StepBackward(StepBackward { cell, d_output: DOutput::Above, .. }) => {
+                (&[(1, Read), (2, ReadWrite), (3, ReadWrite), (4, Read)][..], cell.has_lengths)
             }
             Kernel::StepBackward(StepBackward { cell, .. })
             | Kernel::SequenceBackward(SequenceBackward { cell, .. }) => {
@@ -220,7 +223,7 @@ fn compose(constants: &[(&str, u32)], files: &[&str]) -> String {
 }
 
 const BACKWARD_PARAMS: &str = include_str!("../../shaders/backward_params.wgsl");
-const H_BEFORE: &str = include_str!("../../shaders/h_before.wgsl");
+const H_BEFORE: &str = include_str!("../../shaders/h_before/output.wgsl");
 const LANES: &str = include_str!("../../shaders/lanes.wgsl");
 const OPERAND: &str = include_str!("../../shaders/operand.wgsl");
 const TIME_OF: &str = include_str!("../../shaders/time_of.wgsl");

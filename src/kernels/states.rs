@@ -3,6 +3,7 @@
 
 use super::recurrence::{CellKernel, MAX_SLICES, Phases, lengths_file};
 use super::{BACKWARD_PARAMS, H_BEFORE, QUADS_AS_GATES, WEIGHTS_F32, compose};
+use crate::cell::Cell;
 
 /// Invocations of a workgroup of any of these.
 const UNITS: u32 = 64;
@@ -39,7 +40,7 @@ impl CellStates {
     }
 }
 
-/// `reset_states.wgsl`: what the candidate's product multiplies where the reset gate scales h before it.
+/// `reset_states.wgsl`: what the candidate's weights multiply in every step of a GRU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ResetStates {
     pub cell: CellKernel,
@@ -51,7 +52,7 @@ impl ResetStates {
     pub const ROWS: u32 = 32;
 
     pub fn all() -> impl Iterator<Item = Self> {
-        let cells = CellKernel::all().filter(|cell| cell.phases == Phases::Reset);
+        let cells = CellKernel::all().filter(|cell| matches!(cell.cell, Cell::Gru { .. }));
         cells.map(|cell| ResetStates { cell })
     }
 
@@ -65,7 +66,8 @@ impl ResetStates {
     }
 
     pub fn source(&self) -> String {
-        let own = [("UNITS", UNITS), ("ROWS", Self::ROWS)];
+        let is_scaled = u32::from(self.cell.phases == Phases::Reset);
+        let own = [("UNITS", UNITS), ("ROWS", Self::ROWS), ("IS_SCALED", is_scaled)];
         let constants: Vec<_> = own.into_iter().chain(self.cell.constants()).collect();
         let skeleton = include_str!("../../shaders/reset_states.wgsl");
         let own = [BACKWARD_PARAMS, H_BEFORE, skeleton];

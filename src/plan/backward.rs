@@ -2,17 +2,18 @@
 
 use std::fmt;
 
-use super::describe::{Bytes, elements, of, x_proj_step_bytes};
+use super::carry::{Carry, TransposedLayout, gates_bytes};
+use super::describe::{Bytes, elements, of};
 use super::planner::{Planner, WORKGROUP_FLOPS};
 use super::{Options, Schedule, check_request};
 use crate::caps::{DeviceCaps, check_limit};
 use crate::error::{Error, Result};
 use crate::kernels::{
-    CellStates, Gradient, Kernel, MAX_CHUNK, Of, Phase, Phases, SequenceBackward, StepBackward,
-    Tile, Transpose, Unpack,
+    CellStates, DOutput, Gradient, Kernel, MAX_CHUNK, Of, Phase, Phases, SequenceBackward,
+    StepBackward, Tile, Transpose, Unpack,
 };
 use crate::pack::{WeightLayout, round_up};
-use crate::problem::{InputKind, LayerSizes, Problem};
+use crate::problem::{InputKind, Problem};
 
 /// The pre-activations of a chunk should stay below this, to bound memory.
 const GATES_BYTES: u64 = 256 << 20;
@@ -40,7 +41,7 @@ pub struct BackwardPlan {
     pub(crate) tile: Tile,
     pub(crate) weight_gradient: Gradient,
     pub(crate) input_gradient: Gradient,
-    /// The most time steps that a run of the kernel over a part of a chunk is about.
+    /// The most time steps that a run of the kernel over a part of a chunk is about; ticks of a wavefront.
     pub(crate) range: usize,
     /// The most time steps that one dispatch sums the weights' gradients over.
     pub(crate) gradient_steps: usize,
@@ -51,11 +52,11 @@ pub struct BackwardPlan {
 pub struct BackwardMemory {
     /// The outputs of the lower layers, kept by the forward pass.
     pub reserve_bytes: u64,
-    /// The gates of one chunk, and their gradients in the same place.
+    /// The gates of one chunk, of all layers in a wavefront, and their gradients in the same place.
     pub gates_bytes: u64,
     /// States and their gradients, c of one chunk and at the chunks' edges.
     pub carry_bytes: u64,
-    /// w_hh of one layer, transposed.
+    /// w_hh of one layer, transposed; of all layers in a wavefront, with w_ih of those that have one below.
     pub weights_t_bytes: u64,
     /// The gradients of layers' outputs on their way down; two take turns.
     pub d_between_bytes: u64,
@@ -113,11 +114,25 @@ pub fn plan_backward(
 type Recurrence = (Kernel, usize, String);
 
 impl Planner<'_> {
+    /// As a forward run that keeps nothing would prefer.
     fn preferred_backward(&self) -> (Schedule, String) {
-        match self.preferred() {
-            (Schedule::SequenceFused, reason) => (Schedule::SequenceFused, reason),
-            (_, reason) => (Schedule::Stepwise, reason),
+        let problem = Problem { is_training: false, ..*self.problem };
+        let (schedule, reason) = Planner { problem: &problem, ..*self }.preferred();
+        if schedule != Schedule::Wavefront {
+            return (schedule, reason);
         }
+        let (l, t) = (self.sizes.num_layers as u64, self.problem.seq_len as u64);
+        let bytes = gates_bytes(&problem, problem.seq_len, schedule);
+        if bytes > GATES_BYTES {
+            let reason = format!(
+                "a wavefront keeps the gates of all layers and steps, {}, which should be at most {}",
+                Bytes(bytes),
+                Bytes(GATES_BYTES),
+            );
+            return (Schedule::Stepwise, reason);
+        }
+        let reason = format!("{l} layers take {} dispatches instead of {}", t + l, l * (t + 1));
+        (schedule, reason)
     }
 
     fn make_backward(&self, schedule: Schedule, reason: String) -> Result<BackwardPlan> {
@@ -125,28 +140,28 @@ impl Planner<'_> {
         let (kernel, range, rows_reason) = match schedule {
             Schedule::Stepwise => self.step_backward(),
             Schedule::SequenceFused => self.sequence_backward(),
-            Schedule::Wavefront => {
-                let reason = "the backward pass has no wavefront".into();
-                return Err(Error::Schedule { schedule, reason });
-            }
+            Schedule::Wavefront => self.wave_backward(),
         }?;
         self.check_products()?;
         let gradient_steps = self.gradient_steps()?;
         // cell_states.wgsl loops over the steps of a chunk.
         let longest = usize::try_from(self.caps.max_loop_iterations).unwrap_or(usize::MAX);
-        let (chunk, chunk_reason) = self.chunk(longest, GATES_BYTES, "gates")?;
-        let range = range.min(chunk);
-        let carry = 4 * Carry::new(&problem, chunk).elements;
+        let (chunk, chunk_reason) = match schedule {
+            Schedule::Wavefront => self.whole_chunk(longest)?,
+            _ => self.chunk(longest, GATES_BYTES, "gates")?,
+        };
+        let carry = 4 * Carry::new(&problem, chunk, schedule).elements;
         self.caps.check_binding("the states and c of a chunk", carry)?;
         let layers = problem.sizes.num_layers as u64;
         let (chunks, rest) = (problem.seq_len / chunk, problem.seq_len % chunk);
         let ranges = chunks * chunk.div_ceil(range) + rest.div_ceil(range);
         let phases = if Phases::of(self.sizes) == Phases::Whole { 1 } else { 2 };
-        let dispatches = layers
-            * match kernel {
-                Kernel::StepBackward(_) => phases * (problem.seq_len + ranges) as u64,
-                _ => ranges as u64,
-            };
+        let steps = (problem.seq_len + ranges) as u64;
+        let dispatches = match schedule {
+            Schedule::Stepwise => layers * phases * steps,
+            Schedule::SequenceFused => layers * ranges as u64,
+            Schedule::Wavefront => problem.seq_len as u64 + layers,
+        };
         Ok(BackwardPlan {
             problem,
             schedule,
@@ -164,10 +179,54 @@ impl Planner<'_> {
     }
 
     fn step_backward(&self) -> Result<Recurrence> {
+        let (kernel, reason) =
+            self.step_backward_kernel(DOutput::Given, self.sizes.num_directions())?;
+        // The clock has one more tick than there are steps.
+        Ok((Kernel::StepBackward(kernel), MAX_CHUNK - 1, reason))
+    }
+
+    /// All layers as slices of a dispatch; what it takes at once are ticks.
+    fn wave_backward(&self) -> Result<Recurrence> {
+        self.check_wavefront()?;
+        let layers = self.sizes.num_layers;
+        let (kernel, reason) = self.step_backward_kernel(DOutput::Above, layers)?;
+        let weights = TransposedLayout::new(self.sizes, Schedule::Wavefront);
+        let bytes = weights.words * WeightLayout::new(*self.sizes).word_bytes();
+        self.caps.check_binding("the transposed weights of all layers", bytes)?;
+        Ok((Kernel::StepBackward(kernel), MAX_CHUNK, reason))
+    }
+
+    /// The one chunk of a wavefront: each layer is at another step, so all gates are in memory at once.
+    fn whole_chunk(&self, longest: usize) -> Result<(usize, String)> {
+        let (seq_len, schedule) = (self.problem.seq_len, Schedule::Wavefront);
+        let (chunk, _) = self.chunk(longest, u64::MAX, "gates")?;
+        if chunk < seq_len {
+            let reason = format!(
+                "it has all {seq_len} steps in one chunk, the options or the device allow {chunk}"
+            );
+            return Err(Error::Schedule { schedule, reason });
+        }
+        let bytes = gates_bytes(self.problem, chunk, schedule);
+        self.caps.check_binding("the gates of all layers and steps", bytes)?;
+        Ok((chunk, format!("one chunk of {chunk} steps, gates of all layers {}", Bytes(bytes))))
+    }
+
+    /// For a dispatch of so many slices.
+    fn step_backward_kernel(
+        &self,
+        d_output: DOutput,
+        slices: usize,
+    ) -> Result<(StepBackward, String)> {
         let (units, units_per_invocation) = self.step_shape();
         let cell = self.cell_kernel();
-        let kernel =
-            |rows| StepBackward { cell, phase: Phase::First, rows, units, units_per_invocation };
+        let kernel = |rows| StepBackward {
+            cell,
+            phase: Phase::First,
+            d_output,
+            rows,
+            units,
+            units_per_invocation,
+        };
         let h = self.sizes.hidden_size as u64;
         let memory = self.caps.max_compute_workgroup_storage_size;
         let fits = |rows| {
@@ -175,16 +234,15 @@ impl Planner<'_> {
             kernel.workgroup_bytes() <= memory
                 && kernel.iterations(h) <= self.caps.max_loop_iterations
         };
-        let directions = self.sizes.num_directions() as u64;
+        let slices = slices as u64;
         let each = u64::from(units * units_per_invocation);
-        let (rows, reason) = self.rows(directions * h.div_ceil(each), fits);
+        let (rows, reason) = self.rows(slices * h.div_ceil(each), fits);
         let kernel = kernel(rows);
         for phase in [kernel, kernel.second()] {
-            self.caps.check_grid(phase.grid(self.sizes, self.problem.batch as u64, directions))?;
+            self.caps.check_grid(phase.grid(self.sizes, self.problem.batch as u64, slices))?;
         }
         self.caps.check_iterations("the loops of one time step", kernel.iterations(h))?;
-        // The clock has one more tick than there are steps.
-        Ok((Kernel::StepBackward(kernel), MAX_CHUNK - 1, reason))
+        Ok((kernel, reason))
     }
 
     fn sequence_backward(&self) -> Result<Recurrence> {
@@ -249,82 +307,6 @@ impl Planner<'_> {
     }
 }
 
-/// Where the parts lie, in f32, of what the steps of a backward pass hand on. With D directions, L layers, R the size
-/// of h, N chunks:
-#[derive(Debug)]
-pub(crate) struct Carry {
-    /// `[L*D, B, R]`: the gradient of h.
-    pub h: u64,
-    /// `[L*D, B, H]`: the gradient of c, where the cell has it, as all that follows but h0.
-    pub c: u64,
-    /// `[L*D, B, R]`: h before the first step.
-    pub h0: u64,
-    /// `[L*D, B, H]`: c before the first step.
-    pub c0: u64,
-    /// `[N, D, B, H]`: c after each chunk; all layers share it.
-    pub checkpoints: u64,
-    /// `[steps of a chunk, B, D, H]`: c after each step of a chunk.
-    pub c_seq: u64,
-    /// `[steps of a chunk, B, D, H]`: what the second product of a step in two phases multiplied in the forward pass.
-    pub h_inner: u64,
-    /// What the first phase of a step leaves to the second: `[steps of a chunk, B, D, P4]`, P4 = R in whole quads,
-    /// where h is projected; `[B, D, H]` where the reset gate scales h. It begins with a whole quad.
-    pub exchange: u64,
-    /// All of them together.
-    pub elements: u64,
-}
-
-impl Carry {
-    pub fn new(problem: &Problem, chunk: usize) -> Self {
-        let has_c = u64::from(problem.sizes.cell.has_c());
-        let (h_size, c_size) = (elements(problem.h_shape()), has_c * elements(problem.c_shape()));
-        let step = c_size / problem.sizes.num_layers as u64;
-        let chunks = problem.seq_len.div_ceil(chunk) as u64;
-        let c = h_size;
-        let h0 = c + c_size;
-        let c0 = h0 + h_size;
-        let checkpoints = c0 + c_size;
-        let c_seq = checkpoints + chunks * step;
-        let h_inner = c_seq + chunk as u64 * step;
-        let sizes = &problem.sizes;
-        let rows = problem.batch as u64 * sizes.num_directions() as u64;
-        let inner = rows * sizes.hidden_size as u64;
-        let projected = rows * round_up(sizes.recurrent_size() as u64, 4);
-        let (inner_size, exchange_size) = match Phases::of(sizes) {
-            Phases::Whole => (0, 0),
-            Phases::Reset => (chunk as u64 * inner, inner),
-            Phases::Projection => (chunk as u64 * inner, chunk as u64 * projected),
-        };
-        let exchange = round_up(h_inner + inner_size, 4);
-        let elements = exchange + exchange_size;
-        Carry { h: 0, c, h0, c0, checkpoints, c_seq, h_inner, exchange, elements }
-    }
-}
-
-/// Where the parts of a direction's transposed weights lie, in words.
-pub(crate) struct TransposedLayout {
-    /// Of a row of w_hh, `[H][row]`, which comes first.
-    pub row_words: u64,
-    /// The row of peepholes.
-    pub peepholes: u64,
-    /// w_hr where h is projected: `[P4/4][H]`.
-    pub w_hr: u64,
-    /// From direction to direction.
-    pub stride: u64,
-}
-
-impl TransposedLayout {
-    pub fn new(sizes: &LayerSizes) -> Self {
-        let whole = |words| round_up(words, 16 / WeightLayout::new(*sizes).word_bytes());
-        let [h, p] = [sizes.hidden_size, sizes.proj_size].map(|n| n as u64);
-        let row_words = whole(sizes.recurrent_size() as u64);
-        let peepholes = h * row_words;
-        let w_hr = peepholes + whole(h);
-        let stride = w_hr + p.div_ceil(4) * h;
-        TransposedLayout { row_words, peepholes, w_hr, stride }
-    }
-}
-
 impl BackwardPlan {
     /// Bytes of the buffers that the backward pass needs beside the caller's arrays.
     pub fn memory(&self) -> BackwardMemory {
@@ -332,15 +314,15 @@ impl BackwardPlan {
         let layout = WeightLayout::new(*sizes);
         let y_bytes = 4 * elements(self.problem.y_shape());
         let between = sizes.num_layers as u64 - 1;
+        let d_between = if self.schedule == Schedule::Wavefront { 0 } else { between.min(2) };
         let sections = (0..sizes.num_layers.min(2)).map(|layer| layout.section(layer).1);
         BackwardMemory {
             reserve_bytes: between * section_bytes(y_bytes),
-            gates_bytes: x_proj_step_bytes(&self.problem) * self.chunk as u64,
-            carry_bytes: 4 * Carry::new(&self.problem, self.chunk).elements,
-            weights_t_bytes: sizes.num_directions() as u64
-                * TransposedLayout::new(sizes).stride
+            gates_bytes: gates_bytes(&self.problem, self.chunk, self.schedule),
+            carry_bytes: 4 * Carry::new(&self.problem, self.chunk, self.schedule).elements,
+            weights_t_bytes: TransposedLayout::new(sizes, self.schedule).words
                 * layout.word_bytes(),
-            d_between_bytes: between.min(2) * y_bytes,
+            d_between_bytes: d_between * y_bytes,
             d_packed_bytes: sections.max().unwrap_or(0) * layout.word_bytes(),
         }
     }
@@ -362,7 +344,7 @@ impl fmt::Display for BackwardPlan {
         let memory = self.memory();
         write!(
             f,
-            "  memory    kept by forward {}, gates {}, states and c {}, w_hh transposed {}, between layers {}, \
+            "  memory    kept by forward {}, gates {}, states and c {}, weights transposed {}, between layers {}, \
              gradients of a layer's weights {}",
             Bytes(memory.reserve_bytes),
             Bytes(memory.gates_bytes),

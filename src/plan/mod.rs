@@ -1,6 +1,7 @@
 //! Which schedule runs a problem on a device, with which tiles, and why: a pure function of numbers.
 
 mod backward;
+mod carry;
 mod describe;
 mod planner;
 
@@ -10,7 +11,8 @@ pub use describe::Memory;
 use std::fmt;
 use std::str::FromStr;
 
-pub(crate) use backward::{Carry, TransposedLayout, section_bytes};
+pub(crate) use backward::section_bytes;
+pub(crate) use carry::{Carry, TransposedLayout, keeps_h};
 pub(crate) use describe::exchange_elements;
 use planner::Planner;
 

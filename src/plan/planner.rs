@@ -82,7 +82,8 @@ impl Planner<'_> {
         Ok(self.plan(Schedule::Stepwise, Kernel::Step(step), chunk, dispatches, reasons))
     }
 
-    pub fn wavefront(&self) -> Result<Plan> {
+    /// Checks what a wavefront takes in either direction of time.
+    pub fn check_wavefront(&self) -> Result<()> {
         let layers = self.sizes.num_layers;
         let impossible =
             |reason: &str| Error::Schedule { schedule: Schedule::Wavefront, reason: reason.into() };
@@ -124,15 +125,21 @@ impl Planner<'_> {
                 ));
             }
         }
-        if self.problem.is_training {
-            return Err(impossible(
-                "it keeps only the output of the last layer, a backward pass needs them all",
-            ));
-        }
         if layers > MAX_SLICES {
             let most = format!("this crate has kernels for up to {MAX_SLICES}");
             return Err(impossible(&format!("num_layers is {layers}, {most}")));
         }
+        Ok(())
+    }
+
+    pub fn wavefront(&self) -> Result<Plan> {
+        self.check_wavefront()?;
+        if self.problem.is_training {
+            let reason =
+                "it keeps only the output of the last layer, a backward pass needs them all";
+            return Err(Error::Schedule { schedule: Schedule::Wavefront, reason: reason.into() });
+        }
+        let layers = self.sizes.num_layers;
         let weights = WeightLayout::new(*self.sizes).bytes();
         self.caps.check_binding("the weights of all layers", weights)?;
         let (step, rows_reason) = self.step_kernel(Input::Fused, layers)?;

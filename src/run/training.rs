@@ -164,7 +164,7 @@ impl BackwardWorkspace {
         };
         BackwardWorkspace {
             problem: plan.problem,
-            offsets: Carry::new(&plan.problem, plan.chunk),
+            offsets: Carry::new(&plan.problem, plan.chunk, plan.schedule),
             executable: Executable::new(gpu, program),
             gates: gpu.create_buffer("gates", memory.gates_bytes, Usage::STORAGE),
             carry: gpu.create_buffer(

@@ -2,6 +2,7 @@
 
 mod backward;
 mod backward_plans;
+mod backward_wave;
 #[path = "../common/mod.rs"]
 mod common;
 mod gradients;
@@ -10,6 +11,7 @@ mod problems;
 mod regions;
 mod steps;
 mod walk;
+mod wave;
 mod work;
 
 use common::Random;

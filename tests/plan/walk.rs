@@ -211,8 +211,11 @@ impl<'a> Check<'a> {
         let between = |n: usize| roles().any(|role| *role == Role::Between(n));
         let num_between = (0..).take_while(|n| between(*n)).count() as u64;
         assert!(roles().all(|role| !matches!(role, Role::Between(n) if *n as u64 >= num_between)));
-        // All in one buffer, where each may be bound on any device.
-        let between_bytes = self.bytes(Role::Between(0)).next_multiple_of(256);
+        // A training run has all in one buffer, where each may be bound on any device.
+        let between_bytes = match self.plan.problem.is_training {
+            true => self.bytes(Role::Between(0)).next_multiple_of(256),
+            false => self.bytes(Role::Between(0)),
+        };
         assert_eq!(memory.between_bytes, num_between * between_bytes);
         assert_eq!(memory.state_bytes, self.bytes(Role::State));
         assert_eq!(memory.weights_bytes, self.layout.bytes());

@@ -3,7 +3,7 @@
 
 use bytemuck::AnyBitPattern;
 use wgpu_rnn::kernels::{
-    BackwardParams, Gather, GatherParams, Gradient, GradientParams, Input, Kernel, Matmul,
+    BackwardParams, DOutput, Gather, GatherParams, Gradient, GradientParams, Input, Kernel, Matmul,
     MatmulParams, Of, Phase, Phases, RecurrenceParams, SequenceBackward, StepBackward,
     TransposeParams, UnpackParams,
 };
@@ -137,7 +137,7 @@ fn work(kernel: &Kernel, params: &[u8], sizes: &LayerSizes, slices: u64) -> Work
         }
         Kernel::CellStates(_) => {
             let params: BackwardParams = read(params);
-            let needed = [h, params.batch.into(), params.num_slices.into()];
+            let needed = [h, params.batch.into(), slices];
             let tile = [kernel.invocations().into(), 1, 1];
             Work { tile, needed, iterations: params.num_steps.into() }
         }
@@ -160,7 +160,7 @@ fn work(kernel: &Kernel, params: &[u8], sizes: &LayerSizes, slices: u64) -> Work
                 Phase::Second => h,
             };
             let units = u64::from(kernel.units * kernel.units_per_invocation);
-            let needed = [columns, params.batch.into(), params.num_slices.into()];
+            let needed = [columns, params.batch.into(), slices];
             let iterations = step_backward(kernel, sizes);
             Work { tile: [units, kernel.rows.into(), 1], needed, iterations }
         }
@@ -217,8 +217,10 @@ fn step_backward(kernel: &StepBackward, sizes: &LayerSizes) -> u64 {
         let staged = (rows * count.next_multiple_of(4)).div_ceil(units);
         1 + staged + accumulate(count, rows, each)
     });
+    // In a wave the longest row is sought again, for a second product.
+    let products = if kernel.d_output == DOutput::Above { 2 } else { 1 };
     // The longest row, the products, and every unit of every row, of which one may fill up a quad.
-    rows + tiles.sum::<u64>() + each * (1 + rows) + 3 * rows
+    products * (rows + tiles.sum::<u64>()) + each * (1 + rows) + 3 * rows
 }
 
 fn sequence_backward(kernel: &SequenceBackward, sizes: &LayerSizes, steps: u64) -> u64 {

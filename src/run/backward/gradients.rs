@@ -115,7 +115,7 @@ impl Builder<'_> {
             rows: (range.num_steps * batch) as u32,
             columns: self.places.groups(layout.row_words()) as u32,
             batch: batch as u32,
-            d_row: ((range.first_step - chunk.first_step) * batch) as u32,
+            d_row: (self.first_row(chunk) + (range.first_step - chunk.first_step) * batch) as u32,
             first_step: range.first_step as u32,
             seq_len: seq_len as u32,
             chunk: self.plan.chunk as u32,

@@ -2,13 +2,14 @@
 
 mod gradients;
 mod operands;
+mod wavefront;
 
 use super::program::{Chunk, Dispatch, Places, Program};
 use crate::cell::{CellOptions, Flavour};
 use crate::kernels::{
     BackwardParams, BackwardSlice, CellKernel, Kernel, Phases, Transpose, TransposeParams,
 };
-use crate::plan::{BackwardPlan, Carry, TransposedLayout};
+use crate::plan::{BackwardPlan, Carry, Schedule, TransposedLayout};
 use crate::problem::Problem;
 use crate::tensors::{TensorKind, WeightTensor};
 
@@ -26,9 +27,9 @@ pub enum BackwardRole {
     Between(usize),
     /// The length of each batch row.
     Lengths,
-    /// w_hh of a layer, transposed.
+    /// w_hh of a layer, or all weights that a wavefront multiplies, transposed.
     WeightsT,
-    /// The pre-activations of a chunk, then their gradients.
+    /// The pre-activations of a chunk, of all layers in a wavefront, then their gradients.
     Gates,
     /// What steps hand on: `Carry` of the plan.
     Carry,
@@ -76,17 +77,24 @@ impl Program<BackwardRole> {
         let mut builder = Builder {
             plan,
             places: Places::new(&plan.problem, options),
-            carry: Carry::new(&plan.problem, plan.chunk),
-            transposed: TransposedLayout::new(&sizes),
+            carry: Carry::new(&plan.problem, plan.chunk, plan.schedule),
+            transposed: TransposedLayout::new(&sizes, plan.schedule),
             has_peepholes: false,
             cell: CellKernel { cell: sizes.cell, flavour, phases: Phases::of(&sizes), has_lengths },
             params_alignment,
             program: Program::empty(),
         };
+        if builder.is_wave() {
+            builder.wavefront(wanted.d_x);
+        }
         for layer in (0..sizes.num_layers).rev() {
             let own = || tensors.iter().filter(|tensor| tensor.layer == layer);
             builder.has_peepholes = own().any(|tensor| tensor.kind == TensorKind::Peepholes);
-            builder.layer(layer, wanted);
+            match builder.is_wave() {
+                true if wanted.d_weights => builder.weight_gradients(builder.whole(layer), false),
+                true => {}
+                false => builder.layer(layer, wanted),
+            }
             if wanted.d_weights {
                 own().for_each(|tensor| builder.unpack(tensor, wanted.accumulate));
             }
@@ -98,7 +106,7 @@ impl Program<BackwardRole> {
 impl Builder<'_> {
     fn layer(&mut self, layer: usize, wanted: Wanted) {
         let chunks = self.places.chunks(layer, self.plan.chunk);
-        self.transpose(layer);
+        self.transpose(layer, 0);
         if self.plan.problem.sizes.cell.has_c() {
             // c at the edges of chunks; the last chunk makes its own.
             chunks.clone().take(chunks.len() - 1).for_each(|chunk| self.recompute(chunk));
@@ -117,8 +125,8 @@ impl Builder<'_> {
         }
     }
 
-    /// w_hh and the peepholes, and w_hr where h is projected.
-    fn transpose(&mut self, layer: usize) {
+    /// w_hh and the peepholes, and w_hr where h is projected, to `out_start`.
+    fn transpose(&mut self, layer: usize, out_start: u32) {
         let Problem { sizes, flavour, .. } = self.plan.problem;
         let (h, r) = (sizes.hidden_size as u64, sizes.recurrent_size() as u64);
         let (source, target) = (&self.places.layout, &self.transposed);
@@ -131,7 +139,7 @@ impl Builder<'_> {
             peepholes: source.peepholes(layer, 0) as u32,
             weights_stride: source.bias(layer, 1) as u32,
             out_stride: target.stride as u32,
-            out_start: 0,
+            out_start,
             has_peepholes: (sizes.cell.has_c() && flavour == Flavour::Chosen).into(),
         };
         let words = (sizes.proj_size as u64).div_ceil(4);
@@ -141,18 +149,23 @@ impl Builder<'_> {
             row_words: words as u32,
             t_words: h as u32,
             w_hh: source.w_hr(layer, 0) as u32,
-            out_start: target.w_hr as u32,
+            out_start: out_start + target.w_hr as u32,
             has_peepholes: 0,
             ..w_hh
         };
         let is_projected = sizes.proj_size > 0;
         for params in [w_hh].into_iter().chain(is_projected.then_some(w_hr)) {
-            let [units, rows] = [params.hidden_size, params.recurrent_size].map(u64::from);
-            let grid = Transpose::grid(units, rows, sizes.num_directions() as u64);
-            let kernel = Kernel::Transpose(Transpose::of(sizes.cell));
-            let roles = vec![self.layer_weights(layer), BackwardRole::WeightsT];
-            self.push(kernel, grid, roles, bytemuck::bytes_of(&params));
+            self.push_transpose(layer, params);
         }
+    }
+
+    fn push_transpose(&mut self, layer: usize, params: TransposeParams) {
+        let sizes = &self.plan.problem.sizes;
+        let [units, rows] = [params.hidden_size, params.recurrent_size].map(u64::from);
+        let grid = Transpose::grid(units, rows, sizes.num_directions() as u64);
+        let kernel = Kernel::Transpose(Transpose::of(sizes.cell));
+        let roles = vec![self.layer_weights(layer), BackwardRole::WeightsT];
+        self.push(kernel, grid, roles, bytemuck::bytes_of(&params));
     }
 
     /// The steps of a chunk, from the last to the first.
@@ -212,33 +225,52 @@ impl Builder<'_> {
             ..Default::default()
         };
         for direction in 0..sizes.num_directions() {
-            let before = self.places.rows_before(chunk.layer, direction);
-            let (h_at, c_at) = (before * sizes.recurrent_size(), before * sizes.hidden_size);
-            let w_t = direction as u64 * self.transposed.stride;
-            let peepholes = w_t + self.transposed.peepholes;
-            let checkpoint = |number: usize| {
-                let rows = (number * sizes.num_directions() + direction) * batch;
-                self.carry.checkpoints as u32 + (rows * sizes.hidden_size) as u32
-            };
-            let number = chunk.first_step / self.plan.chunk;
-            params.slices[direction] = BackwardSlice {
-                w_t: w_t as u32,
-                w_hr_t: (w_t + self.transposed.w_hr) as u32,
-                carry_h: (self.carry.h as usize + h_at) as u32,
-                carry_c: (self.carry.c as usize + c_at) as u32,
-                h0: self.h0_of(chunk.layer, direction),
-                c_before: match number.checked_sub(1) {
-                    None => (self.carry.c0 as usize + c_at) as u32,
-                    Some(before) => checkpoint(before),
-                },
-                c_after: checkpoint(number),
-                output: (direction * sizes.recurrent_size()) as u32,
-                reverse: sizes.is_reverse(direction).into(),
-                d_peepholes: self.places.layout.peepholes(chunk.layer, direction) as u32,
-                choice: self.places.choice(direction, peepholes as u32),
-            };
+            params.slices[direction] = self.slice(chunk, direction);
         }
         params
+    }
+
+    fn slice(&self, chunk: Chunk, direction: usize) -> BackwardSlice {
+        let Problem { sizes, batch, seq_len, .. } = self.plan.problem;
+        let before = self.places.rows_before(chunk.layer, direction);
+        let (h_at, c_at) = (before * sizes.recurrent_size(), before * sizes.hidden_size);
+        let slot = if self.is_wave() { chunk.layer } else { direction };
+        let w_t = slot as u64 * self.transposed.stride;
+        let peepholes = w_t + self.transposed.peepholes;
+        let checkpoint = |number: usize| {
+            let rows = (number * sizes.num_directions() + slot) * batch;
+            self.carry.checkpoints as u32 + (rows * sizes.hidden_size) as u32
+        };
+        let number = chunk.first_step / self.plan.chunk;
+        BackwardSlice {
+            w_t: w_t as u32,
+            w_hr_t: (w_t + self.transposed.w_hr) as u32,
+            carry_h: (self.carry.h as usize + h_at) as u32,
+            carry_c: (self.carry.c as usize + c_at) as u32,
+            h0: self.h0_of(chunk.layer, direction),
+            c_before: match number.checked_sub(1) {
+                None => (self.carry.c0 as usize + c_at) as u32,
+                Some(before) => checkpoint(before),
+            },
+            c_after: checkpoint(number),
+            output: (direction * sizes.recurrent_size()) as u32,
+            reverse: sizes.is_reverse(direction).into(),
+            first_row: (if self.is_wave() { slot * seq_len * batch } else { slot }) as u32,
+            delay: if self.is_wave() { (sizes.num_layers - 1 - slot) as u32 } else { 0 },
+            w_above: (w_t + self.transposed.w_above) as u32,
+            d_peepholes: self.places.layout.peepholes(chunk.layer, direction) as u32,
+            choice: self.places.choice(direction, peepholes as u32),
+        }
+    }
+
+    fn is_wave(&self) -> bool {
+        self.plan.schedule == Schedule::Wavefront
+    }
+
+    /// The row of gates that a chunk of a layer begins at.
+    fn first_row(&self, chunk: Chunk) -> usize {
+        let Problem { batch, seq_len, .. } = self.plan.problem;
+        if self.is_wave() { chunk.layer * seq_len * batch } else { 0 }
     }
 
     fn lengths(&self) -> Option<BackwardRole> {

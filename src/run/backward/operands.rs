@@ -3,7 +3,8 @@
 use super::super::program::{Chunk, Strides};
 use super::{BackwardRole, Builder};
 use crate::kernels::{
-    CellKernel, CellStates, Kernel, Matmul, MatmulParams, Phases, ResetStates, Store,
+    BackwardParams, CellKernel, CellStates, Kernel, Matmul, MatmulParams, Phases, ResetStates,
+    Store,
 };
 use crate::problem::Problem;
 
@@ -36,29 +37,44 @@ const N_H: u32 = 0b1000;
 impl Builder<'_> {
     /// The pre-activations of a chunk, c of an LSTM, and what the second product of a step in two phases multiplied.
     pub(super) fn recompute(&mut self, chunk: Chunk) {
-        let Problem { sizes, batch, .. } = self.plan.problem;
+        let sizes = self.plan.problem.sizes;
+        self.pre_activations(chunk);
+        if sizes.cell.has_c() {
+            self.cell_states(&self.params(chunk, chunk), sizes.num_directions());
+        }
+        if self.cell.phases == Phases::Reset {
+            self.reset_states(chunk);
+            self.multiply(chunk, self.h_inner_of(chunk, chunk));
+        }
+    }
+
+    /// What x and h give to the pre-activations of a chunk.
+    pub(super) fn pre_activations(&mut self, chunk: Chunk) {
         self.multiply(chunk, self.x_of(chunk));
         for h in self.h_of(chunk) {
             self.multiply(chunk, h);
         }
+    }
+
+    pub(super) fn cell_states(&mut self, params: &BackwardParams, slices: usize) {
+        let Problem { sizes, batch, .. } = self.plan.problem;
+        let cell = CellKernel { has_lengths: false, ..self.cell };
+        let grid = CellStates::grid(sizes.hidden_size as u64, batch as u64, slices as u64);
+        let roles = vec![BackwardRole::WeightsT, BackwardRole::Gates, BackwardRole::Carry];
+        let kernel = Kernel::CellStates(CellStates { cell });
+        self.push(kernel, grid, roles, bytemuck::bytes_of(params));
+    }
+
+    pub(super) fn reset_states(&mut self, chunk: Chunk) {
+        let Problem { sizes, batch, .. } = self.plan.problem;
         let (h, directions) = (sizes.hidden_size as u64, sizes.num_directions() as u64);
+        let grid = ResetStates::grid(h, (chunk.num_steps * batch) as u64, directions);
+        let kernel = Kernel::ResetStates(ResetStates { cell: self.cell });
+        let mut roles = vec![BackwardRole::Gates, BackwardRole::Carry];
+        roles.extend(self.lengths());
+        roles.push(self.output_of(chunk.layer));
         let params = self.params(chunk, chunk);
-        let params = bytemuck::bytes_of(&params);
-        if sizes.cell.has_c() {
-            let cell = CellKernel { has_lengths: false, ..self.cell };
-            let grid = CellStates::grid(h, batch as u64, directions);
-            let roles = vec![BackwardRole::WeightsT, BackwardRole::Gates, BackwardRole::Carry];
-            self.push(Kernel::CellStates(CellStates { cell }), grid, roles, params);
-        }
-        if self.cell.phases == Phases::Reset {
-            let grid = ResetStates::grid(h, (chunk.num_steps * batch) as u64, directions);
-            let kernel = Kernel::ResetStates(ResetStates { cell: self.cell });
-            let mut roles = vec![BackwardRole::Gates, BackwardRole::Carry];
-            roles.extend(self.lengths());
-            roles.push(self.output_of(chunk.layer));
-            self.push(kernel, grid, roles, params);
-            self.multiply(chunk, self.h_inner_of(chunk, chunk));
-        }
+        self.push(kernel, grid, roles, bytemuck::bytes_of(&params));
     }
 
     /// The rows of x that some steps multiply with w_ih.
@@ -171,7 +187,7 @@ impl Builder<'_> {
             weights_stride: self.places.groups(self.places.layout.bias(chunk.layer, 1)) as u32,
             reverse: if operand.is_in_time { self.places.reverse_bits() } else { 0 },
             num_slices: sizes.num_directions() as u32,
-            out_row: ((steps.first_step - chunk.first_step) * batch) as u32,
+            out_row: (self.first_row(chunk) + (steps.first_step - chunk.first_step) * batch) as u32,
             kept_lanes: operand.kept_lanes,
         };
         let grid = kernel.grid(rows, columns, sizes.num_directions() as u64);

@@ -272,8 +272,9 @@ fn options(gpu: &Gpu) -> Outcome {
     let arrays = Arrays::new(&right, &run, LayerConfig::default())?;
     arrays.run(&right)?;
     let wavefront = Options { schedule: Some(Schedule::Wavefront), ..Default::default() };
+    let in_parts = Options { chunk: Some(3), ..wavefront };
     let wrong: [(Options, &[&str]); 5] = [
-        (wavefront, &["wavefront", "backward"]),
+        (in_parts, &["wavefront", "all 7 steps in one chunk", "3"]),
         (Options { chunk: Some(0), ..Default::default() }, &["`chunk`", "0", "at least 1"]),
         (Options { rows: Some(3), ..Default::default() }, &["`rows`", "3", "1, 2, 4, 8 or 16"]),
         (Options { rows: Some(0), ..Default::default() }, &["`rows`", "0", "1, 2, 4, 8 or 16"]),
@@ -283,7 +284,7 @@ fn options(gpu: &Gpu) -> Outcome {
         let layer = make(Options::default(), options)?;
         let io = arrays.io();
         let error = expect(submit(&layer, |encoder| layer.encode_backward(encoder, &io)), words);
-        assert_eq!(matches!(error, Error::Schedule { .. }), options == wavefront, "{error:?}");
+        assert_eq!(matches!(error, Error::Schedule { .. }), options == in_parts, "{error:?}");
         expect(layer.plan_backward(7, 3), words);
         expect(layer.reserve(7, 3), words);
         expect(layer.forward_tape(run.x.view(), None, None), words);

@@ -11,6 +11,7 @@ mod learning;
 mod memory;
 mod random;
 mod truncated;
+mod wavefront;
 
 use wgpu_rnn::{AnyKind, AnyLayer, Gpu, LayerConfig, Options, Schedule};
 
@@ -21,7 +22,7 @@ use crate::common::gradients::{Run, verdict};
 use crate::common::trials::{GpuTest, Outcome};
 use crate::common::variant::{Variant, variants};
 
-/// Those that a backward pass has.
+/// Those that run every layer; the other has its own tests.
 const SCHEDULES: [Schedule; 2] = [Schedule::Stepwise, Schedule::SequenceFused];
 
 pub fn tests() -> Vec<GpuTest> {
@@ -44,6 +45,7 @@ pub fn tests() -> Vec<GpuTest> {
     tests.extend(learning::tests());
     tests.extend(random::tests());
     tests.extend(controls::tests());
+    tests.extend(wavefront::tests());
     tests
 }
 
