@@ -297,6 +297,7 @@ impl Engine {
             lengths.check("lengths", gpu, &[batch])?;
         }
         if let Some(d_weights) = io.d_weights {
+            gpu.caps().check_binding("d_weights", 4 * flat_len(&self.tensors) as u64)?;
             d_weights.check("d_weights", gpu, &[flat_len(&self.tensors)])?;
         }
         self.check_states(io, &problem)?;

@@ -20,6 +20,7 @@ use walk::Check;
 use wgpu_rnn::kernels::CellKernel;
 use wgpu_rnn::{
     Cell, DeviceCaps, Direction, Error, InputKind, LayerSizes, Options, Problem, Schedule, plan,
+    plan_backward,
 };
 
 #[test]
@@ -177,15 +178,20 @@ fn absurd_numbers_give_errors_not_panics() {
             chunk: pick(&mut random, &[None, Some(0), Some(1), Some(usize::MAX)]),
         };
         let _ = Problem::new(sizes, t, b, true);
-        match plan(&problem, &caps, &options) {
-            Ok(plan) => assert!(!plan.to_string().is_empty()),
-            Err(
-                Error::Argument { .. }
-                | Error::Overflow { .. }
-                | Error::Limit { .. }
-                | Error::Schedule { .. },
-            ) => {}
-            Err(other) => panic!("{other:?}"),
+        let forward = plan(&problem, &caps, &options).map(|plan| plan.to_string());
+        let backward = plan_backward(&problem, &caps, &options).map(|plan| plan.to_string());
+        for text in [forward, backward] {
+            match text {
+                Ok(text) => assert!(!text.is_empty()),
+                Err(
+                    Error::Argument { .. }
+                    | Error::Overflow { .. }
+                    | Error::Limit { .. }
+                    | Error::Schedule { .. }
+                    | Error::Unsupported { .. },
+                ) => {}
+                Err(other) => panic!("{other:?}"),
+            }
         }
     }
 }
