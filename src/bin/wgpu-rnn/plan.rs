@@ -55,7 +55,8 @@ pub fn run(args: &Args, adapter: &AdapterArgs, out: &mut dyn Write) -> Result<Ve
         Caps::Adapter => adapter.open()?.caps().clone(),
     };
     let options = Options { schedule: args.schedule, ..Default::default() };
-    let plan = plan(&problem, &caps, &options)?;
+    let forward = if args.backward { schedules::of_training(args.schedule) } else { options };
+    let plan = plan(&problem, &caps, &forward)?;
     let backward = args
         .backward
         .then(|| plan_backward(&problem, &caps, &Options { chunk: args.checkpoint, ..options }));

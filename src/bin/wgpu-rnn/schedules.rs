@@ -1,7 +1,7 @@
 //! Naming schedules on the command line.
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use wgpu_rnn::Schedule;
+use wgpu_rnn::{Options, Schedule};
 
 /// What `--schedule all|NAME` asks for.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -19,6 +19,13 @@ impl Choice {
             Choice::Forced(schedule) => vec![schedule],
         }
     }
+}
+
+/// The forward pass of a training run whose backward pass is forced to a schedule. It keeps the outputs of all layers,
+/// so it is no wavefront: there the planner chooses.
+pub fn of_training(forced: Option<Schedule>) -> Options {
+    let schedule = forced.filter(|schedule| *schedule != Schedule::Wavefront);
+    Options { schedule, ..Default::default() }
 }
 
 const ALL: &str = "all";

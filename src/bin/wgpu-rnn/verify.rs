@@ -62,7 +62,8 @@ pub fn run(args: &Args, adapter: &AdapterArgs, out: &mut dyn Write) -> Result<Ve
         let Some(training) = &case.training else { continue };
         report.add(name, Pass::Backward, REFERENCE, back_on_reference(case, training))?;
         for schedule in args.schedule.schedules() {
-            let config = forced(case, schedule);
+            let options = schedules::of_training(Some(schedule));
+            let config = LayerConfig { options, ..forced(case, schedule) };
             let run = by_kind!(case.weights.sizes().cell, backward(&gpu, case, training, config));
             if let Some(outcome) = on_gpu(run, gradients::TOLERANCE, args.schedule) {
                 report.add(name, Pass::Backward, &schedule.to_string(), outcome)?;
@@ -127,7 +128,6 @@ fn deviation(case: &Case, y: ArrayD<f64>, h_n: ArrayD<f64>, c_n: Option<ArrayD<f
     Deviation::worst([y, h_n].into_iter().chain(c_n))
 }
 
-/// The schedule for both passes, so that the lines of a backward pass stand on the forward pass checked above them.
 fn forced(case: &Case, schedule: Schedule) -> LayerConfig {
     let options = Options { schedule: Some(schedule), ..Default::default() };
     LayerConfig { batch_first: case.layout.batch_first, options, backward: options }

@@ -12,6 +12,7 @@ use super::{Bench, Outcome, no_fallback};
 use crate::cases::Layout;
 use crate::failure::Result;
 use crate::gradients::{self, Named};
+use crate::schedules;
 
 /// Work of forward and backward pass, in forward passes: the pre-activations are made twice, then multiplied once for
 /// the gradients of what goes in and once for those of the weights.
@@ -40,19 +41,20 @@ struct Run<'a, K: Kind> {
     d_weights: DeviceArray,
 }
 
-/// Verifies and times a problem on a schedule for both passes, or on those that the planner chooses.
+/// Verifies and times a problem on a schedule, or on those that the planner chooses.
 pub fn verify_and_time_training<K: Kind>(
     bench: &Bench<'_>,
     problem: &Problem,
     data: &Data,
     forced: Option<Schedule>,
 ) -> Result<(Schedule, Outcome)> {
-    let options = Options { schedule: forced, ..Default::default() };
-    let config = LayerConfig { options, backward: options, ..Default::default() };
+    let options = schedules::of_training(forced);
+    let backward = Options { schedule: forced, ..Default::default() };
+    let config = LayerConfig { options, backward, ..Default::default() };
     let layer = Layer::<K>::new(bench.gpu, &data.weights, config)?;
     let forward_schedule = plan(problem, bench.gpu.caps(), &options)?.schedule;
     let schedule = layer.plan_backward(problem.seq_len, problem.batch)?.schedule;
-    no_fallback(forced, forward_schedule)?;
+    no_fallback(options.schedule, forward_schedule)?;
     no_fallback(forced, schedule)?;
 
     let d_y = data.cotangent();
