@@ -45,6 +45,9 @@ struct BackwardSlice {
     uint c_after;
     uint output;
     uint reverse;
+    uint first_row;
+    uint delay;
+    uint w_above;
     uint d_peepholes;
     Choice choice;
 };
@@ -61,6 +64,7 @@ struct BackwardParams {
     uint chunk_step;
     uint first_step;
     uint num_steps;
+    uint first_tick;
     uint output_stride_t;
     uint output_stride_b;
     uint c_seq;
@@ -86,7 +90,7 @@ struct Matrix {
     uint columns;
     uint row_words;
 };
-struct type_6 {
+struct type_7 {
     Gates inner[64];
 };
 struct type_8 {
@@ -336,37 +340,44 @@ uint chunk_row(
     uint _e5 = params.chunk_step;
     uint _e9 = params.batch;
     uint _e14 = params.num_slices;
-    return ((((step - _e5) * _e9) + row_1) * _e14) + z;
+    uint _e20 = params.slices.inner[z].first_row;
+    return ((((step - _e5) * _e9) + row_1) * _e14) + _e20;
+}
+
+uint output_at(
+    uint z_1,
+    uint step_1,
+    uint row_2,
+    uint unit_2,
+    device BackwardParams const& params
+) {
+    bool local_5 = {};
+    BackwardSlice slice_14 = params.slices.inner[z_1];
+    uint _e8 = length_of(row_2, params);
+    if (slice_14.reverse != 0u) {
+        local_5 = step_1 < _e8;
+    } else {
+        local_5 = false;
+    }
+    bool _e19 = local_5;
+    uint t = _e19 ? ((_e8 - 1u) - step_1) : step_1;
+    uint _e23 = params.output_stride_t;
+    uint _e27 = params.output_stride_b;
+    return (((t * _e23) + (row_2 * _e27)) + slice_14.output) + unit_2;
 }
 
 uint gates_at(
-    uint step_1,
-    uint row_2,
-    uint z_1,
+    uint step_2,
+    uint row_3,
+    uint z_2,
     device BackwardParams const& params
 ) {
-    uint _e3 = chunk_row(step_1, row_2, z_1, params);
+    uint _e3 = chunk_row(step_2, row_3, z_2, params);
     uint _e6 = params.row_words;
     return _e3 * _e6;
 }
 
 float c_after(
-    uint z_2,
-    uint step_2,
-    uint row_3,
-    uint unit_2,
-    device BackwardParams const& params,
-    device type_4 const& carry,
-    constant _mslBufferSizes& _buffer_sizes
-) {
-    uint _e7 = params.c_seq;
-    uint _e8 = chunk_row(step_2, row_3, z_2, params);
-    uint _e11 = params.hidden_size;
-    float _e16 = carry[(_e7 + (_e8 * _e11)) + unit_2];
-    return _e16;
-}
-
-float c_before(
     uint z_3,
     uint step_3,
     uint row_4,
@@ -375,37 +386,31 @@ float c_before(
     device type_4 const& carry,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    uint _e6 = params.chunk_step;
-    if (step_3 > _e6) {
-        float _e10 = c_after(z_3, step_3 - 1u, row_4, unit_3, params, carry, _buffer_sizes);
-        return _e10;
-    }
-    uint _e16 = params.slices.inner[z_3].c_before;
-    uint _e19 = params.hidden_size;
-    float _e24 = carry[(_e16 + (row_4 * _e19)) + unit_3];
-    return _e24;
+    uint _e7 = params.c_seq;
+    uint _e8 = chunk_row(step_3, row_4, z_3, params);
+    uint _e11 = params.hidden_size;
+    float _e16 = carry[(_e7 + (_e8 * _e11)) + unit_3];
+    return _e16;
 }
 
-uint output_at(
+float c_before(
     uint z_4,
     uint step_4,
     uint row_5,
     uint unit_4,
-    device BackwardParams const& params
+    device BackwardParams const& params,
+    device type_4 const& carry,
+    constant _mslBufferSizes& _buffer_sizes
 ) {
-    bool local_5 = {};
-    BackwardSlice slice_14 = params.slices.inner[z_4];
-    uint _e8 = length_of(row_5, params);
-    if (slice_14.reverse != 0u) {
-        local_5 = step_4 < _e8;
-    } else {
-        local_5 = false;
+    uint _e6 = params.chunk_step;
+    if (step_4 > _e6) {
+        float _e10 = c_after(z_4, step_4 - 1u, row_5, unit_4, params, carry, _buffer_sizes);
+        return _e10;
     }
-    bool _e19 = local_5;
-    uint t = _e19 ? ((_e8 - 1u) - step_4) : step_4;
-    uint _e23 = params.output_stride_t;
-    uint _e27 = params.output_stride_b;
-    return (((t * _e23) + (row_5 * _e27)) + slice_14.output) + unit_4;
+    uint _e16 = params.slices.inner[z_4].c_before;
+    uint _e19 = params.hidden_size;
+    float _e24 = carry[(_e16 + (row_5 * _e19)) + unit_4];
+    return _e24;
 }
 
 float h_before(
@@ -429,6 +434,31 @@ float h_before(
     return _e25;
 }
 
+float d_output(
+    uint z_6,
+    uint step_6,
+    uint row_7,
+    uint unit_6,
+    device BackwardParams const& params,
+    device type_4 const& d_y,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    uint _e5 = output_at(z_6, step_6, row_7, unit_6, params);
+    float _e7 = d_y[_e5];
+    return _e7;
+}
+
+void multiply_above(
+    thread Sums& sums,
+    uint z_7,
+    uint next_step,
+    uint first_row,
+    uint first_unit,
+    uint local_6
+) {
+    return;
+}
+
 Matrix w_hh_transposed(
     BackwardSlice slice_13,
     device BackwardParams const& params
@@ -440,10 +470,10 @@ Matrix w_hh_transposed(
 
 uint column(
     Matrix matrix_,
-    uint unit_6,
+    uint unit_7,
     uint u_2
 ) {
-    return metal::min(unit_6 + (u_2 * UNITS), matrix_.columns - 1u);
+    return metal::min(unit_7 + (u_2 * UNITS), matrix_.columns - 1u);
 }
 
 uint naga_div(uint lhs, uint rhs) {
@@ -457,21 +487,21 @@ uint quads(
 }
 
 Gates operand_word(
-    uint row_7,
+    uint row_8,
     uint j,
-    threadgroup type_6& d_pre_1
+    threadgroup type_7& d_pre_1
 ) {
-    Gates _e7 = d_pre_1.inner[(row_7 * CAPACITY) + j];
+    Gates _e7 = d_pre_1.inner[(row_8 * CAPACITY) + j];
     return _e7;
 }
 
 void accumulate(
-    thread Sums& sums,
+    thread Sums& sums_1,
     Matrix matrix_1,
-    uint unit_7,
+    uint unit_8,
     uint count,
     device type_3 const& weights,
-    threadgroup type_6& d_pre_1,
+    threadgroup type_7& d_pre_1,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     type_8 w_1 = {};
@@ -522,7 +552,7 @@ void accumulate(
                 }
                 {
                     uint _e45 = u_3;
-                    uint _e46 = column(matrix_1, unit_7, _e45);
+                    uint _e46 = column(matrix_1, unit_8, _e45);
                     uint _e48 = u_3;
                     Gates _e52 = load_weight(row_0_ + _e46, weights, _buffer_sizes);
                     w_1.inner[4u * _e48] = _e52;
@@ -585,7 +615,7 @@ void accumulate(
                         {
                             uint _e108 = u_4;
                             uint _e111 = r_3;
-                            float _e114 = sums.inner[(_e108 * ROWS) + _e111];
+                            float _e114 = sums_1.inner[(_e108 * ROWS) + _e111];
                             uint _e116 = u_4;
                             Gates _e119 = w_1.inner[4u * _e116];
                             float _e120 = product(_e87, _e119);
@@ -598,7 +628,7 @@ void accumulate(
                             uint _e140 = u_4;
                             Gates _e145 = w_1.inner[(4u * _e140) + 3u];
                             float _e146 = product(_e102, _e145);
-                            sums.inner[(_e108 * ROWS) + _e111] = _e114 + (((_e120 + _e128) + _e137) + _e146);
+                            sums_1.inner[(_e108 * ROWS) + _e111] = _e114 + (((_e120 + _e128) + _e137) + _e146);
                         }
                     }
                 }
@@ -609,7 +639,7 @@ void accumulate(
 }
 
 uint longest_of(
-    uint first_row,
+    uint first_row_1,
     device BackwardParams const& params
 ) {
     uint longest = 0u;
@@ -632,7 +662,7 @@ uint longest_of(
         {
             uint _e8 = longest;
             uint _e9 = r_4;
-            uint _e11 = length_of(first_row + _e9, params);
+            uint _e11 = length_of(first_row_1 + _e9, params);
             longest = metal::max(_e8, _e11);
         }
     }
@@ -647,78 +677,77 @@ Gates recurrent_part(
 }
 
 CellGradient unit_backward(
-    uint z_6,
-    uint step_6,
-    uint row_8,
-    uint unit_8,
+    uint z_8,
+    uint step_7,
+    uint row_9,
+    uint unit_9,
     CellState next_1,
     device BackwardParams const& params,
     device type_4 const& carry,
     device type_4 const& y_5,
-    device type_3 const& gates,
     device type_4 const& d_y,
+    device type_3 const& gates,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     CellState prev_2 = {};
-    uint _e5 = length_of(row_8, params);
-    if (step_6 >= _e5) {
+    uint _e5 = length_of(row_9, params);
+    if (step_7 >= _e5) {
         return CellGradient {Gates {}, next_1.h, next_1.c};
     }
-    uint _e12 = gates_at(step_6, row_8, z_6, params);
-    Gates pre_7 = gates[_e12 + unit_8];
-    float _e16 = h_before(z_6, step_6, row_8, unit_8, params, carry, y_5, _buffer_sizes);
+    uint _e12 = gates_at(step_7, row_9, z_8, params);
+    Gates pre_7 = gates[_e12 + unit_9];
+    float _e16 = h_before(z_8, step_7, row_9, unit_9, params, carry, y_5, _buffer_sizes);
     prev_2 = CellState {_e16, 0.0};
     if (false) {
-        float _e22 = c_before(z_6, step_6, row_8, unit_8, params, carry, _buffer_sizes);
+        float _e22 = c_before(z_8, step_7, row_9, unit_9, params, carry, _buffer_sizes);
         prev_2.c = _e22;
     }
-    uint _e24 = output_at(z_6, step_6, row_8, unit_8, params);
-    float _e26 = d_y[_e24];
-    float d_h_2 = _e26 + next_1.h;
-    CellState _e29 = prev_2;
-    CellGradient _e31 = cell_backward(pre_7, _e29, d_h_2, next_1.c, z_6, unit_8, params);
-    return _e31;
+    float _e23 = d_output(z_8, step_7, row_9, unit_9, params, d_y, _buffer_sizes);
+    float d_h_2 = _e23 + next_1.h;
+    CellState _e26 = prev_2;
+    CellGradient _e28 = cell_backward(pre_7, _e26, d_h_2, next_1.c, z_8, unit_9, params);
+    return _e28;
 }
 
 void clear(
     uint at,
-    threadgroup type_6& d_pre_1
+    threadgroup type_7& d_pre_1
 ) {
     d_pre_1.inner[at] = Gates {};
     return;
 }
 
 void multiply(
-    thread Sums& sums_1,
-    uint z_7,
-    uint local_6,
+    thread Sums& sums_2,
+    uint z_9,
+    uint local_7,
     device BackwardParams const& params,
     device type_3 const& weights,
-    threadgroup type_6& d_pre_1,
+    threadgroup type_7& d_pre_1,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    BackwardSlice _e6 = params.slices.inner[z_7];
+    BackwardSlice _e6 = params.slices.inner[z_9];
     Matrix _e7 = w_hh_transposed(_e6, params);
     uint _e10 = params.hidden_size;
-    accumulate(sums_1, _e7, local_6, _e10, weights, d_pre_1, _buffer_sizes);
+    accumulate(sums_2, _e7, local_7, _e10, weights, d_pre_1, _buffer_sizes);
     return;
 }
 
 void advance(
     thread Carries& next_2,
     Place place,
-    uint local_7,
+    uint local_8,
     device BackwardParams const& params,
     device type_4 const& carry,
     device type_4 const& y_5,
-    device type_3& gates,
     device type_4 const& d_y,
-    threadgroup type_6& d_pre_1,
+    device type_3& gates,
+    threadgroup type_7& d_pre_1,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     uint u_5 = 0u;
     uint r_5 = {};
-    bool local_8 = {};
+    bool local_9 = {};
     metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
     uint2 loop_bound_5 = uint2(4294967295u);
     bool loop_init_5 = true;
@@ -737,7 +766,7 @@ void advance(
         }
         {
             uint _e8 = u_5;
-            uint unit_9 = local_7 + (_e8 * UNITS);
+            uint unit_10 = local_8 + (_e8 * UNITS);
             r_5 = 0u;
             uint2 loop_bound_6 = uint2(4294967295u);
             bool loop_init_6 = true;
@@ -756,24 +785,24 @@ void advance(
                 }
                 {
                     uint _e18 = r_5;
-                    uint row_9 = place.row + _e18;
+                    uint row_10 = place.row + _e18;
                     uint _e22 = params.batch;
-                    if (row_9 < _e22) {
+                    if (row_10 < _e22) {
                         uint _e28 = params.hidden_size;
-                        local_8 = unit_9 < _e28;
+                        local_9 = unit_10 < _e28;
                     } else {
-                        local_8 = false;
+                        local_9 = false;
                     }
-                    bool _e31 = local_8;
+                    bool _e31 = local_9;
                     if (_e31) {
                         uint _e34 = u_5;
                         uint _e37 = r_5;
                         CellState _e40 = next_2.inner[(_e34 * ROWS) + _e37];
-                        CellGradient _e41 = unit_backward(place.slice, place.step, row_9, unit_9, _e40, params, carry, y_5, gates, d_y, _buffer_sizes);
-                        uint _e45 = gates_at(place.step, row_9, place.slice, params);
-                        gates[_e45 + unit_9] = _e41.pre;
+                        CellGradient _e41 = unit_backward(place.slice, place.step, row_10, unit_10, _e40, params, carry, y_5, d_y, gates, _buffer_sizes);
+                        uint _e45 = gates_at(place.step, row_10, place.slice, params);
+                        gates[_e45 + unit_10] = _e41.pre;
                         uint _e50 = r_5;
-                        d_pre_1.inner[(_e50 * CAPACITY) + unit_9] = _e41.pre;
+                        d_pre_1.inner[(_e50 * CAPACITY) + unit_10] = _e41.pre;
                         uint _e56 = u_5;
                         uint _e59 = r_5;
                         next_2.inner[(_e56 * ROWS) + _e59] = CellState {_e41.h, _e41.c};
@@ -787,20 +816,20 @@ void advance(
 
 void add_product(
     thread Carries& next_3,
-    uint z_8,
-    uint local_9,
+    uint z_10,
+    uint local_10,
     device BackwardParams const& params,
     device type_3 const& weights,
-    threadgroup type_6& d_pre_1,
+    threadgroup type_7& d_pre_1,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    Sums sums_2 = {};
+    Sums sums_3 = {};
     uint i_1 = 0u;
     uint _e5 = params.recurrent_size;
-    if (local_9 >= _e5) {
+    if (local_10 >= _e5) {
         return;
     }
-    multiply(sums_2, z_8, local_9, params, weights, d_pre_1, _buffer_sizes);
+    multiply(sums_3, z_10, local_10, params, weights, d_pre_1, _buffer_sizes);
     uint2 loop_bound_7 = uint2(4294967295u);
     bool loop_init_7 = true;
     while(true) {
@@ -820,7 +849,7 @@ void add_product(
             uint _e13 = i_1;
             float _e16 = next_3.inner[_e13].h;
             uint _e17 = i_1;
-            float _e19 = sums_2.inner[_e17];
+            float _e19 = sums_3.inner[_e17];
             next_3.inner[_e13].h = _e16 + _e19;
         }
     }
@@ -836,9 +865,9 @@ kernel void main_(
 , device type_3 const& weights [[user(fake0)]]
 , device type_4& carry [[user(fake0)]]
 , device type_4 const& y_5 [[user(fake0)]]
-, device type_3& gates [[user(fake0)]]
 , device type_4 const& d_y [[user(fake0)]]
-, threadgroup type_6& d_pre_1
+, device type_3& gates [[user(fake0)]]
+, threadgroup type_7& d_pre_1
 , constant _mslBufferSizes& _buffer_sizes [[user(fake0)]]
 ) {
     if (local == 0u) {
@@ -855,10 +884,10 @@ kernel void main_(
     bool local_2 = {};
     bool local_3 = {};
     bool local_4 = {};
-    uint z_9 = group.y;
-    BackwardSlice slice_15 = params.slices.inner[z_9];
-    uint first_row_1 = group.x * ROWS;
-    uint _e10 = longest_of(first_row_1, params);
+    uint z_11 = group.y;
+    BackwardSlice slice_15 = params.slices.inner[z_11];
+    uint first_row_2 = group.x * ROWS;
+    uint _e10 = longest_of(first_row_2, params);
     uint2 loop_bound_8 = uint2(4294967295u);
     bool loop_init_8 = true;
     while(true) {
@@ -876,7 +905,7 @@ kernel void main_(
         }
         {
             uint _e17 = u;
-            uint unit_10 = local + (_e17 * UNITS);
+            uint unit_11 = local + (_e17 * UNITS);
             r = 0u;
             uint2 loop_bound_9 = uint2(4294967295u);
             bool loop_init_9 = true;
@@ -896,13 +925,13 @@ kernel void main_(
                 {
                     uint _e26 = r;
                     uint _e30 = params.batch;
-                    uint row_10 = metal::min(first_row_1 + _e26, _e30 - 1u);
+                    uint row_11 = metal::min(first_row_2 + _e26, _e30 - 1u);
                     uint _e36 = params.recurrent_size;
                     uint _e40 = params.recurrent_size;
-                    uint h_at = (row_10 * _e36) + metal::min(unit_10, _e40 - 1u);
+                    uint h_at = (row_11 * _e36) + metal::min(unit_11, _e40 - 1u);
                     uint _e47 = params.hidden_size;
                     uint _e51 = params.hidden_size;
-                    uint c_at = (row_10 * _e47) + metal::min(unit_10, _e51 - 1u);
+                    uint c_at = (row_11 * _e47) + metal::min(unit_11, _e51 - 1u);
                     uint _e56 = u;
                     uint _e59 = r;
                     float _e67 = carry[slice_15.carry_h + h_at];
@@ -914,7 +943,7 @@ kernel void main_(
                         next.inner[(_e69 * ROWS) + _e72].c = _e80;
                     }
                     uint _e81 = r;
-                    clear((_e81 * CAPACITY) + unit_10, d_pre_1);
+                    clear((_e81 * CAPACITY) + unit_11, d_pre_1);
                 }
             }
         }
@@ -940,24 +969,24 @@ kernel void main_(
             uint _e100 = params.first_step;
             uint _e103 = params.num_steps;
             uint _e107 = i;
-            uint step_7 = ((_e100 + _e103) - 1u) - _e107;
+            uint step_8 = ((_e100 + _e103) - 1u) - _e107;
             uint _e109 = i;
             if (_e109 > 0u) {
-                local_1 = (step_7 + 1u) < _e10;
+                local_1 = (step_8 + 1u) < _e10;
             } else {
                 local_1 = false;
             }
             bool _e118 = local_1;
             if (_e118) {
-                add_product(next, z_9, local, params, weights, d_pre_1, _buffer_sizes);
+                add_product(next, z_11, local, params, weights, d_pre_1, _buffer_sizes);
             }
-            advance(next, Place {z_9, step_7, first_row_1}, local, params, carry, y_5, gates, d_y, d_pre_1, _buffer_sizes);
+            advance(next, Place {z_11, step_8, first_row_2}, local, params, carry, y_5, d_y, gates, d_pre_1, _buffer_sizes);
             metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
         }
     }
     uint _e125 = params.first_step;
     if (_e125 < _e10) {
-        add_product(next, z_9, local, params, weights, d_pre_1, _buffer_sizes);
+        add_product(next, z_11, local, params, weights, d_pre_1, _buffer_sizes);
     }
     uint2 loop_bound_11 = uint2(4294967295u);
     bool loop_init_11 = true;
@@ -976,7 +1005,7 @@ kernel void main_(
         }
         {
             uint _e132 = u_1;
-            uint unit_11 = local + (_e132 * UNITS);
+            uint unit_12 = local + (_e132 * UNITS);
             r_1 = 0u;
             uint2 loop_bound_12 = uint2(4294967295u);
             bool loop_init_12 = true;
@@ -995,11 +1024,11 @@ kernel void main_(
                 }
                 {
                     uint _e141 = r_1;
-                    uint row_11 = first_row_1 + _e141;
+                    uint row_12 = first_row_2 + _e141;
                     uint _e145 = params.batch;
-                    if (row_11 < _e145) {
+                    if (row_12 < _e145) {
                         uint _e151 = params.recurrent_size;
-                        local_2 = unit_11 < _e151;
+                        local_2 = unit_12 < _e151;
                     } else {
                         local_2 = false;
                     }
@@ -1009,18 +1038,18 @@ kernel void main_(
                         uint _e164 = u_1;
                         uint _e167 = r_1;
                         float _e171 = next.inner[(_e164 * ROWS) + _e167].h;
-                        carry[(slice_15.carry_h + (row_11 * _e159)) + unit_11] = _e171;
+                        carry[(slice_15.carry_h + (row_12 * _e159)) + unit_12] = _e171;
                     }
                     if (false) {
                         uint _e177 = params.batch;
-                        local_3 = row_11 < _e177;
+                        local_3 = row_12 < _e177;
                     } else {
                         local_3 = false;
                     }
                     bool _e180 = local_3;
                     if (_e180) {
                         uint _e185 = params.hidden_size;
-                        local_4 = unit_11 < _e185;
+                        local_4 = unit_12 < _e185;
                     } else {
                         local_4 = false;
                     }
@@ -1030,7 +1059,7 @@ kernel void main_(
                         uint _e198 = u_1;
                         uint _e201 = r_1;
                         float _e205 = next.inner[(_e198 * ROWS) + _e201].c;
-                        carry[(slice_15.carry_c + (row_11 * _e193)) + unit_11] = _e205;
+                        carry[(slice_15.carry_c + (row_12 * _e193)) + unit_12] = _e205;
                     }
                 }
             }

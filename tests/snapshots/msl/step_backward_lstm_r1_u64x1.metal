@@ -45,6 +45,9 @@ struct BackwardSlice {
     uint c_after;
     uint output;
     uint reverse;
+    uint first_row;
+    uint delay;
+    uint w_above;
     uint d_peepholes;
     Choice choice;
 };
@@ -61,6 +64,7 @@ struct BackwardParams {
     uint chunk_step;
     uint first_step;
     uint num_steps;
+    uint first_tick;
     uint output_stride_t;
     uint output_stride_b;
     uint c_seq;
@@ -86,7 +90,7 @@ struct Matrix {
     uint columns;
     uint row_words;
 };
-struct type_6 {
+struct type_7 {
     Gates inner[64];
 };
 struct type_8 {
@@ -99,6 +103,7 @@ constant uint ROWS = 1u;
 constant uint UNITS = 64u;
 constant uint UNITS_PER_INVOCATION = 1u;
 constant uint TILE_WORDS = 64u;
+constant uint HAS_H_INNER = 0u;
 constant uint MAX_SLICES = 16u;
 constant uint HAS_C = 1u;
 constant uint IS_CHOSEN = 0u;
@@ -344,37 +349,44 @@ uint chunk_row(
     uint _e5 = params.chunk_step;
     uint _e9 = params.batch;
     uint _e14 = params.num_slices;
-    return ((((step - _e5) * _e9) + row_1) * _e14) + z;
+    uint _e20 = params.slices.inner[z].first_row;
+    return ((((step - _e5) * _e9) + row_1) * _e14) + _e20;
+}
+
+uint output_at(
+    uint z_1,
+    uint step_1,
+    uint row_2,
+    uint unit_2,
+    device BackwardParams const& params
+) {
+    bool local_2 = {};
+    BackwardSlice slice_10 = params.slices.inner[z_1];
+    uint _e8 = length_of(row_2, params);
+    if (slice_10.reverse != 0u) {
+        local_2 = step_1 < _e8;
+    } else {
+        local_2 = false;
+    }
+    bool _e19 = local_2;
+    uint t = _e19 ? ((_e8 - 1u) - step_1) : step_1;
+    uint _e23 = params.output_stride_t;
+    uint _e27 = params.output_stride_b;
+    return (((t * _e23) + (row_2 * _e27)) + slice_10.output) + unit_2;
 }
 
 uint gates_at(
-    uint step_1,
-    uint row_2,
-    uint z_1,
+    uint step_2,
+    uint row_3,
+    uint z_2,
     device BackwardParams const& params
 ) {
-    uint _e3 = chunk_row(step_1, row_2, z_1, params);
+    uint _e3 = chunk_row(step_2, row_3, z_2, params);
     uint _e6 = params.row_words;
     return _e3 * _e6;
 }
 
 float c_after(
-    uint z_2,
-    uint step_2,
-    uint row_3,
-    uint unit_2,
-    device BackwardParams const& params,
-    device type_4 const& carry,
-    constant _mslBufferSizes& _buffer_sizes
-) {
-    uint _e7 = params.c_seq;
-    uint _e8 = chunk_row(step_2, row_3, z_2, params);
-    uint _e11 = params.hidden_size;
-    float _e16 = carry[(_e7 + (_e8 * _e11)) + unit_2];
-    return _e16;
-}
-
-float c_before(
     uint z_3,
     uint step_3,
     uint row_4,
@@ -383,37 +395,31 @@ float c_before(
     device type_4 const& carry,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    uint _e6 = params.chunk_step;
-    if (step_3 > _e6) {
-        float _e10 = c_after(z_3, step_3 - 1u, row_4, unit_3, params, carry, _buffer_sizes);
-        return _e10;
-    }
-    uint _e16 = params.slices.inner[z_3].c_before;
-    uint _e19 = params.hidden_size;
-    float _e24 = carry[(_e16 + (row_4 * _e19)) + unit_3];
-    return _e24;
+    uint _e7 = params.c_seq;
+    uint _e8 = chunk_row(step_3, row_4, z_3, params);
+    uint _e11 = params.hidden_size;
+    float _e16 = carry[(_e7 + (_e8 * _e11)) + unit_3];
+    return _e16;
 }
 
-uint output_at(
+float c_before(
     uint z_4,
     uint step_4,
     uint row_5,
     uint unit_4,
-    device BackwardParams const& params
+    device BackwardParams const& params,
+    device type_4 const& carry,
+    constant _mslBufferSizes& _buffer_sizes
 ) {
-    bool local_2 = {};
-    BackwardSlice slice_10 = params.slices.inner[z_4];
-    uint _e8 = length_of(row_5, params);
-    if (slice_10.reverse != 0u) {
-        local_2 = step_4 < _e8;
-    } else {
-        local_2 = false;
+    uint _e6 = params.chunk_step;
+    if (step_4 > _e6) {
+        float _e10 = c_after(z_4, step_4 - 1u, row_5, unit_4, params, carry, _buffer_sizes);
+        return _e10;
     }
-    bool _e19 = local_2;
-    uint t = _e19 ? ((_e8 - 1u) - step_4) : step_4;
-    uint _e23 = params.output_stride_t;
-    uint _e27 = params.output_stride_b;
-    return (((t * _e23) + (row_5 * _e27)) + slice_10.output) + unit_4;
+    uint _e16 = params.slices.inner[z_4].c_before;
+    uint _e19 = params.hidden_size;
+    float _e24 = carry[(_e16 + (row_5 * _e19)) + unit_4];
+    return _e24;
 }
 
 float h_before(
@@ -437,6 +443,31 @@ float h_before(
     return _e25;
 }
 
+float d_output(
+    uint z_6,
+    uint step_6,
+    uint row_7,
+    uint unit_6,
+    device BackwardParams const& params,
+    device type_4 const& d_y,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    uint _e5 = output_at(z_6, step_6, row_7, unit_6, params);
+    float _e7 = d_y[_e5];
+    return _e7;
+}
+
+void multiply_above(
+    thread Sums& sums_1,
+    uint z_7,
+    uint next_step,
+    uint first_row,
+    uint first_unit,
+    uint local_3
+) {
+    return;
+}
+
 Matrix w_hh_transposed(
     BackwardSlice slice_8,
     device BackwardParams const& params
@@ -448,10 +479,10 @@ Matrix w_hh_transposed(
 
 uint column(
     Matrix matrix_,
-    uint unit_6,
+    uint unit_7,
     uint u_1
 ) {
-    return metal::min(unit_6 + (u_1 * UNITS), matrix_.columns - 1u);
+    return metal::min(unit_7 + (u_1 * UNITS), matrix_.columns - 1u);
 }
 
 uint naga_div(uint lhs, uint rhs) {
@@ -465,21 +496,21 @@ uint quads(
 }
 
 Gates operand_word(
-    uint row_7,
+    uint row_8,
     uint j,
-    threadgroup type_6& tile
+    threadgroup type_7& tile
 ) {
-    Gates _e7 = tile.inner[(row_7 * TILE_WORDS) + j];
+    Gates _e7 = tile.inner[(row_8 * TILE_WORDS) + j];
     return _e7;
 }
 
 void accumulate(
-    thread Sums& sums_1,
+    thread Sums& sums_2,
     Matrix matrix_1,
-    uint unit_7,
+    uint unit_8,
     uint count,
     device type_3 const& weights,
-    threadgroup type_6& tile,
+    threadgroup type_7& tile,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     type_8 w_1 = {};
@@ -530,7 +561,7 @@ void accumulate(
                 }
                 {
                     uint _e45 = u_2;
-                    uint _e46 = column(matrix_1, unit_7, _e45);
+                    uint _e46 = column(matrix_1, unit_8, _e45);
                     uint _e48 = u_2;
                     Gates _e52 = load_weight(row_0_ + _e46, weights, _buffer_sizes);
                     w_1.inner[4u * _e48] = _e52;
@@ -593,7 +624,7 @@ void accumulate(
                         {
                             uint _e108 = u_3;
                             uint _e111 = r_1;
-                            float _e114 = sums_1.inner[(_e108 * ROWS) + _e111];
+                            float _e114 = sums_2.inner[(_e108 * ROWS) + _e111];
                             uint _e116 = u_3;
                             Gates _e119 = w_1.inner[4u * _e116];
                             float _e120 = product(_e87, _e119);
@@ -606,7 +637,7 @@ void accumulate(
                             uint _e140 = u_3;
                             Gates _e145 = w_1.inner[(4u * _e140) + 3u];
                             float _e146 = product(_e102, _e145);
-                            sums_1.inner[(_e108 * ROWS) + _e111] = _e114 + (((_e120 + _e128) + _e137) + _e146);
+                            sums_2.inner[(_e108 * ROWS) + _e111] = _e114 + (((_e120 + _e128) + _e137) + _e146);
                         }
                     }
                 }
@@ -617,7 +648,7 @@ void accumulate(
 }
 
 uint longest_of(
-    uint first_row,
+    uint first_row_1,
     device BackwardParams const& params
 ) {
     uint longest = 0u;
@@ -640,7 +671,7 @@ uint longest_of(
         {
             uint _e8 = longest;
             uint _e9 = r_2;
-            uint _e11 = length_of(first_row + _e9, params);
+            uint _e11 = length_of(first_row_1 + _e9, params);
             longest = metal::max(_e8, _e11);
         }
     }
@@ -655,38 +686,37 @@ Gates recurrent_part(
 }
 
 CellGradient unit_backward(
-    uint z_6,
-    uint step_6,
-    uint row_8,
-    uint unit_8,
+    uint z_8,
+    uint step_7,
+    uint row_9,
+    uint unit_9,
     CellState next,
     device BackwardParams const& params,
     device type_3 const& weights,
     device type_4 const& carry,
     device type_4 const& y_3,
-    device type_3 const& gates,
     device type_4 const& d_y,
+    device type_3 const& gates,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     CellState prev_2 = {};
-    uint _e5 = length_of(row_8, params);
-    if (step_6 >= _e5) {
+    uint _e5 = length_of(row_9, params);
+    if (step_7 >= _e5) {
         return CellGradient {Gates {}, next.h, next.c};
     }
-    uint _e12 = gates_at(step_6, row_8, z_6, params);
-    Gates pre_2 = gates[_e12 + unit_8];
-    float _e16 = h_before(z_6, step_6, row_8, unit_8, params, carry, y_3, _buffer_sizes);
+    uint _e12 = gates_at(step_7, row_9, z_8, params);
+    Gates pre_2 = gates[_e12 + unit_9];
+    float _e16 = h_before(z_8, step_7, row_9, unit_9, params, carry, y_3, _buffer_sizes);
     prev_2 = CellState {_e16, 0.0};
     if (true) {
-        float _e22 = c_before(z_6, step_6, row_8, unit_8, params, carry, _buffer_sizes);
+        float _e22 = c_before(z_8, step_7, row_9, unit_9, params, carry, _buffer_sizes);
         prev_2.c = _e22;
     }
-    uint _e24 = output_at(z_6, step_6, row_8, unit_8, params);
-    float _e26 = d_y[_e24];
-    float d_h_1 = _e26 + next.h;
-    CellState _e29 = prev_2;
-    CellGradient _e31 = cell_backward(pre_2, _e29, d_h_1, next.c, z_6, unit_8, params, weights, _buffer_sizes);
-    return _e31;
+    float _e23 = d_output(z_8, step_7, row_9, unit_9, params, d_y, _buffer_sizes);
+    float d_h_1 = _e23 + next.h;
+    CellState _e26 = prev_2;
+    CellGradient _e28 = cell_backward(pre_2, _e26, d_h_1, next.c, z_8, unit_9, params, weights, _buffer_sizes);
+    return _e28;
 }
 
 Matrix phase_matrix(
@@ -705,76 +735,75 @@ uint phase_words(
 }
 
 Gates phase_word(
-    uint z_7,
-    uint next_step,
-    uint row_9,
+    uint z_9,
+    uint next_step_1,
+    uint row_10,
     uint j_2,
     device BackwardParams const& params,
     device type_3 const& gates,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    uint _e5 = gates_at(next_step, row_9, z_7, params);
+    uint _e5 = gates_at(next_step_1, row_10, z_9, params);
     Gates _e8 = gates[_e5 + j_2];
     Gates _e9 = recurrent_part(_e8);
     return _e9;
 }
 
 bool has_product(
-    uint next_step_1,
+    uint next_step_2,
     uint longest_1,
-    device Clock const& clock
+    device BackwardParams const& params
 ) {
-    bool local_3 = {};
-    uint _e4 = clock.step;
-    if (_e4 > 0u) {
-        local_3 = next_step_1 < longest_1;
+    bool local_4 = {};
+    uint _e4 = params.first_step;
+    uint _e7 = params.num_steps;
+    if (next_step_2 < (_e4 + _e7)) {
+        local_4 = next_step_2 < longest_1;
     } else {
-        local_3 = false;
+        local_4 = false;
     }
-    bool _e11 = local_3;
-    return _e11;
+    bool _e14 = local_4;
+    return _e14;
 }
 
 void finish(
-    uint z_8,
-    uint next_step_2,
-    uint row_10,
-    uint unit_9,
+    uint z_10,
+    uint next_step_3,
+    uint row_11,
+    uint unit_10,
     float sum,
     device BackwardParams const& params,
     device type_3 const& weights,
     device type_4& carry,
     device type_4 const& y_3,
-    device type_3& gates,
     device type_4 const& d_y,
-    device Clock const& clock,
+    device type_3& gates,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     CellState next_1 = {};
-    BackwardSlice slice_11 = params.slices.inner[z_8];
+    BackwardSlice slice_11 = params.slices.inner[z_10];
     uint _e11 = params.hidden_size;
-    uint at_1 = (row_10 * _e11) + unit_9;
+    uint at_1 = (row_11 * _e11) + unit_10;
     float _e18 = carry[slice_11.carry_h + at_1];
     next_1 = CellState {_e18 + sum, 0.0};
-    uint _e25 = clock.step;
-    uint _e28 = params.num_steps;
-    if (_e25 < _e28) {
+    uint _e25 = params.first_step;
+    if (next_step_3 > _e25) {
         if (true) {
-            float _e36 = carry[slice_11.carry_c + at_1];
-            next_1.c = _e36;
+            float _e33 = carry[slice_11.carry_c + at_1];
+            next_1.c = _e33;
         }
-        CellState _e39 = next_1;
-        CellGradient _e40 = unit_backward(z_8, next_step_2 - 1u, row_10, unit_9, _e39, params, weights, carry, y_3, gates, d_y, _buffer_sizes);
-        uint _e44 = gates_at(next_step_2 - 1u, row_10, z_8, params);
-        gates[_e44 + unit_9] = _e40.pre;
-        next_1 = CellState {_e40.h, _e40.c};
+        CellState _e36 = next_1;
+        CellGradient _e37 = unit_backward(z_10, next_step_3 - 1u, row_11, unit_10, _e36, params, weights, carry, y_3, d_y, gates, _buffer_sizes);
+        uint _e41 = gates_at(next_step_3 - 1u, row_11, z_10, params);
+        gates[_e41 + unit_10] = _e37.pre;
+        next_1 = CellState {_e37.h, _e37.c};
         if (true) {
-            float _e57 = next_1.c;
-            carry[slice_11.carry_c + at_1] = _e57;
+            float _e54 = next_1.c;
+            carry[slice_11.carry_c + at_1] = _e54;
         }
     }
-    float _e63 = next_1.h;
-    carry[slice_11.carry_h + at_1] = _e63;
+    float _e60 = next_1.h;
+    carry[slice_11.carry_h + at_1] = _e60;
     return;
 }
 
@@ -792,82 +821,81 @@ uint naga_mod(uint lhs, uint rhs) {
 }
 
 void multiply(
-    thread Sums& sums_2,
-    uint z_9,
-    uint next_step_3,
-    uint first_row_1,
-    uint first_unit,
-    uint local_4,
+    thread Sums& sums_3,
+    Matrix matrix_2,
+    uint z_11,
+    uint next_step_4,
+    uint first_row_2,
+    uint first_unit_1,
+    uint local_5,
     device BackwardParams const& params,
     device type_3 const& weights,
     device type_3 const& gates,
-    threadgroup type_6& tile,
+    threadgroup type_7& tile,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     uint j0_ = 0u;
     uint i = {};
     Gates word = {};
-    BackwardSlice _e9 = params.slices.inner[z_9];
-    Matrix _e10 = phase_matrix(_e9, params);
-    uint _e11 = phase_words(params);
+    uint _e7 = phase_words(params);
     uint2 loop_bound_5 = uint2(4294967295u);
     bool loop_init_5 = true;
     while(true) {
         if (metal::all(loop_bound_5 == uint2(0u))) { break; }
         loop_bound_5 -= uint2(loop_bound_5.y == 0u, 1u);
         if (!loop_init_5) {
-            uint _e64 = j0_;
-            j0_ = _e64 + TILE_WORDS;
+            uint _e60 = j0_;
+            j0_ = _e60 + TILE_WORDS;
         }
         loop_init_5 = false;
-        uint _e14 = j0_;
-        if (_e14 < _e11) {
+        uint _e10 = j0_;
+        if (_e10 < _e7) {
         } else {
             break;
         }
         {
-            uint _e16 = j0_;
-            uint count_1 = metal::min(_e11 - _e16, TILE_WORDS);
-            uint _e21 = quads(count_1);
-            uint padded = 4u * _e21;
+            uint _e12 = j0_;
+            uint count_1 = metal::min(_e7 - _e12, TILE_WORDS);
+            uint _e17 = quads(count_1);
+            uint padded = 4u * _e17;
             metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
-            i = local_4;
+            i = local_5;
             uint2 loop_bound_6 = uint2(4294967295u);
             bool loop_init_6 = true;
             while(true) {
                 if (metal::all(loop_bound_6 == uint2(0u))) { break; }
                 loop_bound_6 -= uint2(loop_bound_6.y == 0u, 1u);
                 if (!loop_init_6) {
-                    uint _e53 = i;
-                    i = _e53 + UNITS;
+                    uint _e49 = i;
+                    i = _e49 + UNITS;
                 }
                 loop_init_6 = false;
-                uint _e24 = i;
-                if (_e24 < (ROWS * padded)) {
+                uint _e20 = i;
+                if (_e20 < (ROWS * padded)) {
                 } else {
                     break;
                 }
                 {
-                    uint _e28 = i;
-                    uint _e33 = params.batch;
-                    uint row_11 = metal::min(first_row_1 + naga_div(_e28, padded), _e33 - 1u);
-                    uint _e37 = i;
-                    uint j_3 = naga_mod(_e37, padded);
+                    uint _e24 = i;
+                    uint _e29 = params.batch;
+                    uint row_12 = metal::min(first_row_2 + naga_div(_e24, padded), _e29 - 1u);
+                    uint _e33 = i;
+                    uint j_3 = naga_mod(_e33, padded);
                     word = Gates {};
                     if (j_3 < count_1) {
-                        uint _e42 = j0_;
-                        Gates _e44 = phase_word(z_9, next_step_3, row_11, _e42 + j_3, params, gates, _buffer_sizes);
-                        word = _e44;
+                        uint _e38 = j0_;
+                        Gates _e40 = phase_word(z_11, next_step_4, row_12, _e38 + j_3, params, gates, _buffer_sizes);
+                        word = _e40;
                     }
-                    uint _e46 = i;
-                    Gates _e52 = word;
-                    tile.inner[(naga_div(_e46, padded) * TILE_WORDS) + j_3] = _e52;
+                    uint _e42 = i;
+                    Gates _e48 = word;
+                    tile.inner[(naga_div(_e42, padded) * TILE_WORDS) + j_3] = _e48;
                 }
             }
             metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
-            uint _e57 = j0_;
-            uint first = _e10.first + (_e57 * _e10.row_words);
-            accumulate(sums_2, Matrix {first, _e10.columns, _e10.row_words}, first_unit, count_1, weights, tile, _buffer_sizes);
+            uint _e53 = j0_;
+            uint first = matrix_2.first + (_e53 * matrix_2.row_words);
+            accumulate(sums_3, Matrix {first, matrix_2.columns, matrix_2.row_words}, first_unit_1, count_1, weights, tile, _buffer_sizes);
         }
     }
     return;
@@ -882,9 +910,9 @@ kernel void main_(
 , device type_3 const& weights [[user(fake0)]]
 , device type_4& carry [[user(fake0)]]
 , device type_4 const& y_3 [[user(fake0)]]
-, device type_3& gates [[user(fake0)]]
 , device type_4 const& d_y [[user(fake0)]]
-, threadgroup type_6& tile
+, device type_3& gates [[user(fake0)]]
+, threadgroup type_7& tile
 , device Clock const& clock [[user(fake0)]]
 , constant _mslBufferSizes& _buffer_sizes [[user(fake0)]]
 ) {
@@ -896,39 +924,46 @@ kernel void main_(
     uint u = 0u;
     uint r = {};
     bool local_1 = {};
-    uint z_10 = group.z;
-    uint first_row_2 = group.y * ROWS;
-    uint first_unit_1 = ((group.x * UNITS) * UNITS_PER_INVOCATION) + local;
-    uint _e14 = params.first_step;
-    uint _e17 = params.num_steps;
-    uint _e21 = clock.step;
-    uint next_step_4 = (_e14 + _e17) - _e21;
-    uint _e24 = longest_of(first_row_2, params);
-    bool _e25 = has_product(next_step_4, _e24, clock);
-    if (_e25) {
-        multiply(sums, z_10, next_step_4, first_row_2, first_unit_1, local, params, weights, gates, tile, _buffer_sizes);
+    uint z_12 = group.z;
+    uint first_row_3 = group.y * ROWS;
+    uint first_unit_2 = ((group.x * UNITS) * UNITS_PER_INVOCATION) + local;
+    uint _e14 = params.first_tick;
+    uint _e17 = clock.step;
+    uint _e23 = params.slices.inner[z_12].delay;
+    uint tick = (_e14 + _e17) - _e23;
+    uint _e27 = params.num_steps;
+    if (tick > _e27) {
+        return;
     }
-    BackwardSlice _e29 = params.slices.inner[z_10];
-    Matrix _e30 = phase_matrix(_e29, params);
-    uint columns = _e30.columns;
+    uint _e31 = params.first_step;
+    uint _e34 = params.num_steps;
+    uint next_step_5 = (_e31 + _e34) - tick;
+    BackwardSlice _e40 = params.slices.inner[z_12];
+    Matrix _e41 = phase_matrix(_e40, params);
+    uint _e43 = longest_of(first_row_3, params);
+    bool _e44 = has_product(next_step_5, _e43, params);
+    if (_e44) {
+        multiply(sums, _e41, z_12, next_step_5, first_row_3, first_unit_2, local, params, weights, gates, tile, _buffer_sizes);
+    }
+    multiply_above(sums, z_12, next_step_5, first_row_3, first_unit_2, local);
     uint2 loop_bound_7 = uint2(4294967295u);
     bool loop_init_7 = true;
     while(true) {
         if (metal::all(loop_bound_7 == uint2(0u))) { break; }
         loop_bound_7 -= uint2(loop_bound_7.y == 0u, 1u);
         if (!loop_init_7) {
-            uint _e68 = u;
-            u = _e68 + 1u;
+            uint _e82 = u;
+            u = _e82 + 1u;
         }
         loop_init_7 = false;
-        uint _e34 = u;
-        if (_e34 < UNITS_PER_INVOCATION) {
+        uint _e47 = u;
+        if (_e47 < UNITS_PER_INVOCATION) {
         } else {
             break;
         }
         {
-            uint _e37 = u;
-            uint unit_10 = first_unit_1 + (_e37 * UNITS);
+            uint _e50 = u;
+            uint unit_11 = first_unit_2 + (_e50 * UNITS);
             r = 0u;
             uint2 loop_bound_8 = uint2(4294967295u);
             bool loop_init_8 = true;
@@ -936,30 +971,30 @@ kernel void main_(
                 if (metal::all(loop_bound_8 == uint2(0u))) { break; }
                 loop_bound_8 -= uint2(loop_bound_8.y == 0u, 1u);
                 if (!loop_init_8) {
-                    uint _e65 = r;
-                    r = _e65 + 1u;
+                    uint _e79 = r;
+                    r = _e79 + 1u;
                 }
                 loop_init_8 = false;
-                uint _e43 = r;
-                if (_e43 < ROWS) {
+                uint _e56 = r;
+                if (_e56 < ROWS) {
                 } else {
                     break;
                 }
                 {
-                    uint _e46 = r;
-                    uint row_12 = first_row_2 + _e46;
-                    uint _e50 = params.batch;
-                    if (row_12 < _e50) {
-                        local_1 = unit_10 < columns;
+                    uint _e59 = r;
+                    uint row_13 = first_row_3 + _e59;
+                    uint _e63 = params.batch;
+                    if (row_13 < _e63) {
+                        local_1 = unit_11 < _e41.columns;
                     } else {
                         local_1 = false;
                     }
-                    bool _e56 = local_1;
-                    if (_e56) {
-                        uint _e57 = u;
-                        uint _e60 = r;
-                        float _e63 = sums.inner[(_e57 * ROWS) + _e60];
-                        finish(z_10, next_step_4, row_12, unit_10, _e63, params, weights, carry, y_3, gates, d_y, clock, _buffer_sizes);
+                    bool _e70 = local_1;
+                    if (_e70) {
+                        uint _e71 = u;
+                        uint _e74 = r;
+                        float _e77 = sums.inner[(_e71 * ROWS) + _e74];
+                        finish(z_12, next_step_5, row_13, unit_11, _e77, params, weights, carry, y_3, d_y, gates, _buffer_sizes);
                     }
                 }
             }
