@@ -11,8 +11,8 @@ use crate::gpu::{DeviceArray, Gpu};
 use crate::plan::{BackwardPlan, Options, Plan};
 use crate::problem::{InputKind, LayerSizes};
 use crate::run::{
-    BackwardIo, Batching, Engine, Job, LayerInput, LayerIo, Reserve, States, features, tokens_of,
-    typed,
+    BackwardIo, Batching, Buffers, Engine, Job, LayerInput, LayerIo, Reserve, States, features,
+    tokens_of, typed,
 };
 use crate::stream::Stream;
 use crate::tensors::WeightTensor;
@@ -248,7 +248,7 @@ impl<K: Kind> Layer<K> {
     /// [`Error::Argument`] where a cell state is given to a cell without, those of [`Layer::plan`]. Nothing has been
     /// recorded then.
     pub fn encode(&self, encoder: &mut wgpu::CommandEncoder, io: &LayerIo<'_>) -> Result<()> {
-        self.engine.encode(encoder, io, None)
+        self.engine.encode(encoder, io, None, Buffers::Kept)
     }
 
     /// How the backward pass of a run of this shape would go, and why so.
@@ -285,7 +285,7 @@ impl<K: Kind> Layer<K> {
         io: &LayerIo<'_>,
         reserve: &Reserve,
     ) -> Result<()> {
-        self.engine.encode(encoder, io, Some(reserve))
+        self.engine.encode(encoder, io, Some(reserve), Buffers::Kept)
     }
 
     /// Records the backward pass of a run that [`Layer::encode_training`] recorded. It submits nothing and waits for
@@ -299,7 +299,7 @@ impl<K: Kind> Layer<K> {
         encoder: &mut wgpu::CommandEncoder,
         io: &BackwardIo<'_>,
     ) -> Result<()> {
-        self.engine.encode_backward(encoder, io)
+        self.engine.encode_backward(encoder, io, Buffers::Kept)
     }
 
     /// A stream of single time steps for `batch` sequences, whose state stays on the GPU. It begins at zero.

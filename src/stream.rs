@@ -156,7 +156,7 @@ impl<K: Kind> Stream<K> {
         check_apart("y_t", y_t, input, self.table.as_ref())?;
         gpu.scoped(|| {
             let y = y_t.buffer();
-            let bound = self.workspace.bind_cached(&self.engine, self.half, input, y, None)?;
+            let bound = self.workspace.bind_cached(&self.engine, self.half, ([input, y], None))?;
             self.workspace.record(gpu, encoder, self.half, &bound);
             Ok(())
         })?;

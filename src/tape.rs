@@ -7,8 +7,8 @@ use crate::gpu::{DeviceArray, Gpu, Pending, Readback};
 use crate::layer::{Kind, Layer};
 use crate::problem::Problem;
 use crate::run::{
-    BackwardIo, Batching, LayerIo, Reserve, States, check_lengths, check_shape, features, to_array,
-    typed,
+    BackwardIo, Batching, Buffers, LayerIo, Reserve, States, check_lengths, check_shape, features,
+    to_array, typed,
 };
 use crate::tensors::flat_len;
 use crate::weights::Weights;
@@ -129,7 +129,7 @@ impl<K: Kind> Layer<K> {
             ..LayerIo::new(&tape.x, &tape.y)
         };
         let mut encoder = engine.encoder();
-        self.encode_training(&mut encoder, &io, &tape.reserve)?;
+        engine.encode(&mut encoder, &io, Some(&tape.reserve), Buffers::Passing)?;
         let results: Vec<_> = [&tape.y, &h_n].into_iter().chain(c_n.as_ref()).collect();
         let pending = submit(gpu, encoder, &results)?;
         Ok((tape, pending))
@@ -138,7 +138,8 @@ impl<K: Kind> Layer<K> {
 
 impl<K: Kind> Tape<K> {
     /// The gradients of what went in, from those of what came out: `d_y` shaped as y, `d_state` as the final state; none
-    /// is zero. It can be called again, and gives the same bits for the same arguments.
+    /// is zero. It can be called again, and gives the same bits for the same arguments; but not after
+    /// [`Layer::set_weights`], since the gates are made again with the weights.
     ///
     /// # Errors
     /// [`Error::Shape`](crate::Error::Shape) where a gradient does not fit, those of [`Layer::encode_backward`], [`Error::DeviceLost`](crate::Error::DeviceLost).
@@ -198,7 +199,7 @@ impl<K: Kind> Tape<K> {
             ..BackwardIo::new(&self.x, &self.y, &self.reserve, &d_y)
         };
         let mut encoder = engine.encoder();
-        engine.encode_backward(&mut encoder, &io)?;
+        engine.encode_backward(&mut encoder, &io, Buffers::Passing)?;
         let results: Vec<_> =
             [&d_x, &d_h0].into_iter().chain(d_c0.as_ref()).chain([&d_weights]).collect();
         submit(gpu, encoder, &results)

@@ -9,12 +9,15 @@ use super::{Options, Schedule, check_request};
 use crate::caps::{DeviceCaps, check_limit};
 use crate::error::{Error, Result};
 use crate::kernels::{
-    CellStates, DOutput, Gradient, Kernel, MAX_CHUNK, Of, Phase, Phases, SequenceBackward,
-    StepBackward, Tile, Transpose, Unpack,
+    BackwardParams, CellStates, DOutput, Gradient, Kernel, MAX_CHUNK, Of, Phase, Phases,
+    SequenceBackward, StepBackward, Tile, Transpose, Unpack,
 };
 use crate::pack::{WeightLayout, round_up};
 use crate::problem::{InputKind, Problem};
 
+/// One invocation should do no more dependent steps in a dispatch than this, each a load from memory, since drivers
+/// kill what runs for seconds.
+const DEPENDENT_STEPS: u64 = 1 << 16;
 /// The pre-activations of a chunk should stay below this, to bound memory.
 const GATES_BYTES: u64 = 256 << 20;
 
@@ -24,6 +27,7 @@ const GATES_BYTES: u64 = 256 << 20;
 /// chunk of time steps at once, the last chunk first; where there are several, c is kept at their edges. So `chunk` is
 /// the distance of checkpoints: a larger one takes more memory, and one for the whole sequence saves making c twice.
 #[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
 pub struct BackwardPlan {
     /// What was computed.
     pub problem: Problem,
@@ -45,10 +49,12 @@ pub struct BackwardPlan {
     pub(crate) range: usize,
     /// The most time steps that one dispatch sums the weights' gradients over.
     pub(crate) gradient_steps: usize,
+    params_bytes: u64,
 }
 
 /// Bytes of the buffers that a backward pass needs beside the caller's arrays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct BackwardMemory {
     /// The outputs of the lower layers, kept by the forward pass.
     pub reserve_bytes: u64,
@@ -62,6 +68,8 @@ pub struct BackwardMemory {
     pub d_between_bytes: u64,
     /// The gradients of one layer's weights, packed.
     pub d_packed_bytes: u64,
+    /// The parameters of all dispatches, at most: they grow with the number of chunks.
+    pub params_bytes: u64,
 }
 
 /// Makes the plan for the backward pass of a problem on a device; `options.chunk` bounds the distance of checkpoints.
@@ -145,7 +153,7 @@ impl Planner<'_> {
         self.check_products()?;
         let gradient_steps = self.gradient_steps()?;
         // cell_states.wgsl loops over the steps of a chunk.
-        let longest = usize::try_from(self.caps.max_loop_iterations).unwrap_or(usize::MAX);
+        let longest = self.caps.max_loop_iterations.min(DEPENDENT_STEPS) as usize;
         let (chunk, chunk_reason) = match schedule {
             Schedule::Wavefront => self.whole_chunk(longest)?,
             _ => self.chunk(longest, GATES_BYTES, "gates")?,
@@ -162,6 +170,16 @@ impl Planner<'_> {
             Schedule::SequenceFused => layers * ranges as u64,
             Schedule::Wavefront => problem.seq_len as u64 + layers,
         };
+        // Of a chunk: what is recomputed, perhaps twice, the gradients of weights in parts, and those of the input. Of a
+        // layer: what is transposed and unpacked.
+        let (chunks, parts) = (problem.seq_len.div_ceil(chunk), chunk.div_ceil(gradient_steps));
+        let small = 3 + 12 + chunks * (2 * 4 + 4 * parts + 2);
+        let large = chunks * (2 + parts) + ranges;
+        let params_bytes = layers
+            * (small as u64 * section_bytes(1)
+                + large as u64 * section_bytes(size_of::<BackwardParams>() as u64));
+        let most = self.caps.max_buffer_size.min(u32::MAX.into());
+        check_limit("the parameters of all dispatches", params_bytes, "max_buffer_size", most)?;
         Ok(BackwardPlan {
             problem,
             schedule,
@@ -175,6 +193,7 @@ impl Planner<'_> {
             input_gradient: Gradient::new(Of::Input, self.caps, problem.has_lengths),
             range,
             gradient_steps,
+            params_bytes,
         })
     }
 
@@ -298,7 +317,11 @@ impl Planner<'_> {
         let batch = self.problem.batch as u64;
         let what = "the loops of the weights' gradient of one time step";
         self.caps.check_iterations(what, kernel.iterations(batch))?;
-        let fits = |steps: u64| kernel.iterations(steps * batch) <= self.caps.max_loop_iterations;
+        let most_rows = WORKGROUP_FLOPS / (8 * u64::from(kernel.tile.m * kernel.tile.n));
+        let fits = |steps: u64| {
+            kernel.iterations(steps * batch) <= self.caps.max_loop_iterations
+                && (steps == 1 || steps * batch <= most_rows)
+        };
         let halved = std::iter::successors(Some(self.problem.seq_len as u64), |steps| {
             Some(steps.div_ceil(2))
         });
@@ -324,6 +347,7 @@ impl BackwardPlan {
                 * layout.word_bytes(),
             d_between_bytes: d_between * y_bytes,
             d_packed_bytes: sections.max().unwrap_or(0) * layout.word_bytes(),
+            params_bytes: self.params_bytes,
         }
     }
 }
@@ -345,13 +369,14 @@ impl fmt::Display for BackwardPlan {
         write!(
             f,
             "  memory    kept by forward {}, gates {}, states and c {}, weights transposed {}, between layers {}, \
-             gradients of a layer's weights {}",
+             gradients of a layer's weights {}, parameters up to {}",
             Bytes(memory.reserve_bytes),
             Bytes(memory.gates_bytes),
             Bytes(memory.carry_bytes),
             Bytes(memory.weights_t_bytes),
             Bytes(memory.d_between_bytes),
             Bytes(memory.d_packed_bytes),
+            Bytes(memory.params_bytes),
         )
     }
 }

@@ -1,12 +1,13 @@
 //! A stack of layers on a device: its weights, and a workspace for each shape in use.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use ndarray::Array3;
 
 use super::io::{HostInput, LayerIo, States, check_apart, check_shape, run_sizes};
 use super::recent::Recent;
-use super::training::{BackwardShape, BackwardWorkspace, Reserve};
+use super::training::{BackwardWorkspace, Buffers, Reserve};
 use super::workspace::Workspace;
 use crate::cell::{CellOptions, Flavour};
 use crate::error::{Error, Result};
@@ -30,7 +31,9 @@ pub(crate) struct Engine {
     pub tensors: Vec<WeightTensor>,
     flavour: Flavour,
     workspaces: Recent<Shape, Workspace>,
-    pub(super) backward_workspaces: Recent<BackwardShape, BackwardWorkspace>,
+    pub(super) backward_workspaces: Recent<Problem, BackwardWorkspace>,
+    /// Counts what `set_weights` has put on the device, from 1.
+    weights_version: AtomicU64,
 }
 
 /// What runs must have in common to share a workspace.
@@ -69,6 +72,7 @@ impl Engine {
             flavour: weights.flavour(),
             workspaces: Recent::new(),
             backward_workspaces: Recent::new(),
+            weights_version: AtomicU64::new(1),
         })
     }
 
@@ -93,8 +97,13 @@ impl Engine {
         let packed = pack_weights(weights);
         self.gpu.scoped(|| {
             self.gpu.write(&self.weights, 0, ndarray::aview1(&packed));
+            self.weights_version.fetch_add(1, Ordering::Relaxed);
             Ok(())
         })
+    }
+
+    pub(super) fn weights_version(&self) -> u64 {
+        self.weights_version.load(Ordering::Relaxed)
     }
 
     /// The problem of a run.
@@ -199,18 +208,25 @@ impl Engine {
         encoder: &mut wgpu::CommandEncoder,
         io: &LayerIo<'_>,
         reserve: Option<&Reserve>,
+        buffers: Buffers,
     ) -> Result<()> {
         let mut problem = self.check(io)?;
         if let Some(reserve) = reserve {
-            reserve.check(&self.gpu, &problem)?;
             problem.is_training = true;
+            reserve.check(&self.gpu, &problem)?;
         }
         io.state().check(&self.gpu, &problem)?;
         let (x, table) = (io.input.buffer(), io.input.table().map(DeviceArray::buffer));
         let shape = Shape { problem, table: table.cloned() };
         self.with_workspace(shape, |workspace| {
-            let bound =
-                workspace.bind_cached(self, 0, x, io.y.buffer(), reserve.map(Reserve::buffer))?;
+            let arrays = ([x, io.y.buffer()], reserve.map(Reserve::buffer));
+            let bound = match buffers {
+                Buffers::Kept => workspace.bind_cached(self, 0, arrays)?,
+                Buffers::Passing => Arc::new(workspace.bind(self, 0, arrays)),
+            };
+            if let Some(reserve) = reserve {
+                reserve.fill(self.weights_version());
+            }
             if let Some(lengths) = io.lengths {
                 workspace.load_lengths(encoder, lengths);
             }

@@ -26,5 +26,6 @@ pub(crate) use io::{
 };
 pub use program::{Dispatch, Program};
 pub(crate) use recent::Recent;
+pub(crate) use training::Buffers;
 pub use training::{BackwardIo, Reserve};
 pub(crate) use workspace::Workspace;

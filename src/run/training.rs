@@ -1,5 +1,8 @@
 //! Runs that a backward pass follows, and that pass.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use super::backward::{BackwardRole, Wanted};
 use super::engine::Engine;
 use super::executable::{Bound, Executable};
@@ -20,6 +23,20 @@ pub struct Reserve {
     gpu: Gpu,
     problem: Problem,
     buffer: wgpu::Buffer,
+    /// Those of the run that filled it.
+    weights_version: Arc<AtomicU64>,
+}
+
+/// The version of no weights.
+const EMPTY: u64 = 0;
+
+/// Whether bind groups for the caller's buffers stay ready, and keep the buffers alive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Buffers {
+    /// They come again.
+    Kept,
+    /// They are for this once.
+    Passing,
 }
 
 /// The arrays of an encoded backward pass, see [`Layer::encode_backward`](crate::Layer::encode_backward). Those of the
@@ -115,47 +132,61 @@ impl Reserve {
         if !self.gpu.is(gpu) {
             return Err(Error::WrongDevice { argument: "reserve".into() });
         }
-        let sizes = |problem: &Problem| {
-            let Problem { sizes, seq_len, batch, .. } = problem;
-            format!("one of seq_len {seq_len} and batch {batch} of {sizes:?}")
-        };
-        let (expected, given) = (sizes(problem), sizes(&self.problem));
-        if expected == given {
+        // Whether rows have lengths, and what they are made of, is the run's affair.
+        let input = InputKind::Features;
+        let shape = |problem: &Problem| Problem { has_lengths: false, input, ..*problem };
+        if shape(problem) == shape(&self.problem) {
             return Ok(());
         }
-        Err(Error::argument("reserve", expected, given))
+        let words = |problem: &Problem| {
+            let Problem { sizes, seq_len, batch, batch_first, .. } = problem;
+            format!(
+                "one of seq_len {seq_len} and batch {batch} (batch_first {batch_first}) of {sizes:?}"
+            )
+        };
+        Err(Error::argument("reserve", words(problem), words(&self.problem)))
+    }
+
+    /// What is in it belongs to a run with these weights.
+    pub(super) fn fill(&self, weights_version: u64) {
+        self.weights_version.store(weights_version, Ordering::Relaxed);
+    }
+
+    fn check_weights(&self, weights_version: u64) -> Result<()> {
+        let given = match self.weights_version.load(Ordering::Relaxed) {
+            EMPTY => "none yet",
+            version if version == weights_version => return Ok(()),
+            _ => "one before `set_weights`",
+        };
+        Err(Error::argument("reserve", "that of a training run with the present weights", given))
     }
 }
 
-/// What backward passes must have in common to share a workspace.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct BackwardShape {
-    problem: Problem,
-    wanted: Wanted,
-}
-
-/// What a backward pass of one shape needs on the device.
+/// What backward passes of one shape need on the device.
 #[derive(Debug)]
 pub(super) struct BackwardWorkspace {
+    plan: BackwardPlan,
     problem: Problem,
     offsets: Carry,
-    executable: Executable<BackwardRole>,
     gates: wgpu::Buffer,
     carry: wgpu::Buffer,
     weights_t: wgpu::Buffer,
     d_between: [wgpu::Buffer; 2],
     d_packed: wgpu::Buffer,
+    programs: Recent<Wanted, BackwardProgram>,
+}
+
+/// What depends on which gradients are wanted.
+#[derive(Debug)]
+struct BackwardProgram {
+    executable: Executable<BackwardRole>,
     bound: Recent<[wgpu::Buffer; 7], Bound>,
 }
 
 impl BackwardWorkspace {
-    fn new(engine: &Engine, plan: &BackwardPlan, wanted: Wanted) -> Self {
+    fn new(gpu: &Gpu, plan: BackwardPlan) -> Self {
         use wgpu::BufferUsages as Usage;
-        let gpu = &engine.gpu;
         let memory = plan.memory();
-        let alignment = gpu.caps().min_storage_buffer_offset_alignment;
-        let program =
-            Program::backward(plan, &engine.cell_options, &engine.tensors, wanted, alignment);
         let between = plan.problem.sizes.num_layers - 1;
         let d_between = |at: usize| {
             let is_used = at < between;
@@ -165,7 +196,6 @@ impl BackwardWorkspace {
         BackwardWorkspace {
             problem: plan.problem,
             offsets: Carry::new(&plan.problem, plan.chunk, plan.schedule),
-            executable: Executable::new(gpu, program),
             gates: gpu.create_buffer("gates", memory.gates_bytes, Usage::STORAGE),
             carry: gpu.create_buffer(
                 "carry",
@@ -175,16 +205,30 @@ impl BackwardWorkspace {
             weights_t: gpu.create_buffer("weights_t", memory.weights_t_bytes, Usage::STORAGE),
             d_between: [0, 1].map(d_between),
             d_packed: gpu.create_buffer("d_packed", memory.d_packed_bytes, Usage::STORAGE),
-            bound: Recent::new(),
+            programs: Recent::new(),
+            plan,
         }
     }
 
-    fn bind(&self, engine: &Engine, buffers: &[wgpu::Buffer; 7]) -> Bound {
+    fn program(&self, engine: &Engine, wanted: Wanted) -> BackwardProgram {
+        let alignment = engine.gpu.caps().min_storage_buffer_offset_alignment;
+        let (options, tensors) = (&engine.cell_options, &engine.tensors);
+        let program = Program::backward(&self.plan, options, tensors, wanted, alignment);
+        let executable = Executable::new(&engine.gpu, program);
+        BackwardProgram { executable, bound: Recent::new() }
+    }
+
+    fn bind(
+        &self,
+        engine: &Engine,
+        executable: &Executable<BackwardRole>,
+        buffers: &[wgpu::Buffer; 7],
+    ) -> Bound {
         let [x, y, between, lengths, d_y, d_x, d_weights] = buffers;
         let bytes = |shape: [usize; 3]| 4 * shape.iter().map(|n| *n as u64).product::<u64>();
         let (x_bytes, y_bytes) = (bytes(self.problem.x_shape()), bytes(self.problem.y_shape()));
         let whole = |buffer| (buffer, 0, wgpu::Buffer::size(buffer));
-        self.executable.bind(&engine.gpu, |role| {
+        executable.bind(&engine.gpu, |role| {
             let (buffer, offset, size) = match role {
                 BackwardRole::Weights { offset, size } => (&engine.weights, offset, size),
                 BackwardRole::X => (x, 0, x_bytes),
@@ -219,7 +263,7 @@ impl BackwardWorkspace {
         gpu: &Gpu,
         encoder: &mut wgpu::CommandEncoder,
         io: &BackwardIo<'_>,
-        bound: &Bound,
+        (executable, bound): (&Executable<BackwardRole>, &Bound),
     ) {
         let Carry { h, c, h0, c0, .. } = self.offsets;
         for (first, is_c, array) in
@@ -234,7 +278,7 @@ impl BackwardWorkspace {
                 None => {}
             }
         }
-        self.executable.record(gpu, encoder, bound);
+        executable.record(gpu, encoder, bound);
         for (first, is_c, array) in [(h, false, io.d_h0), (c, true, io.d_c0)] {
             let (offset, bytes) = self.part(first, is_c);
             if let Some(array) = array {
@@ -257,26 +301,30 @@ impl Engine {
         check_limit(what, bytes, "max_buffer_size", self.gpu.caps().max_buffer_size)?;
         let usage = wgpu::BufferUsages::STORAGE;
         let buffer = self.gpu.scoped(|| Ok(self.gpu.create_buffer("reserve", bytes, usage)))?;
-        Ok(Reserve { gpu: self.gpu.clone(), problem, buffer })
+        let weights_version = Arc::new(AtomicU64::new(EMPTY));
+        Ok(Reserve { gpu: self.gpu.clone(), problem, buffer, weights_version })
     }
 
-    /// Records a backward pass on the caller's buffers.
+    /// Records a backward pass on the caller's buffers, which may come again or not.
     pub fn encode_backward(
         &self,
         encoder: &mut wgpu::CommandEncoder,
         io: &BackwardIo<'_>,
+        buffers: Buffers,
     ) -> Result<()> {
         let problem = self.check_backward(io)?;
-        let shape = BackwardShape { problem, wanted: io.wanted() };
-        let make = || {
-            let plan = self.plan_backward(&problem)?;
-            Ok(BackwardWorkspace::new(self, &plan, io.wanted()))
-        };
-        self.backward_workspaces.scoped(&self.gpu, shape, make, |workspace| {
+        let make = || Ok(BackwardWorkspace::new(&self.gpu, self.plan_backward(&problem)?));
+        self.backward_workspaces.scoped(&self.gpu, problem, make, |workspace| {
+            let wanted = io.wanted();
+            let program =
+                workspace.programs.get_or_make(wanted, || Ok(workspace.program(self, wanted)))?;
             let key = io.buffers().map(Clone::clone);
-            let bound =
-                workspace.bound.get_or_make(key.clone(), || Ok(workspace.bind(self, &key)))?;
-            workspace.record(&self.gpu, encoder, io, &bound);
+            let bind = || workspace.bind(self, &program.executable, &key);
+            let bound = match buffers {
+                Buffers::Kept => program.bound.get_or_make(key.clone(), || Ok(bind()))?,
+                Buffers::Passing => Arc::new(bind()),
+            };
+            workspace.record(&self.gpu, encoder, io, (&program.executable, &bound));
             Ok(())
         })
     }
@@ -302,6 +350,7 @@ impl Engine {
         }
         self.check_states(io, &problem)?;
         check_written(io)?;
+        io.reserve.check_weights(self.weights_version())?;
         Ok(problem)
     }
 

@@ -77,12 +77,12 @@ impl Workspace {
         }
     }
 
-    fn bind(
+    /// Binds x and y, and the reserve of a training run.
+    pub fn bind(
         &self,
         engine: &Engine,
         phase: usize,
-        [x, y]: [&wgpu::Buffer; 2],
-        reserve: Option<&wgpu::Buffer>,
+        ([x, y], reserve): ([&wgpu::Buffer; 2], Option<&wgpu::Buffer>),
     ) -> Bound {
         let y_bytes = bytes(self.problem.y_shape());
         self.phases[phase].bind(&engine.gpu, |role| {
@@ -109,12 +109,10 @@ impl Workspace {
         &self,
         engine: &Engine,
         phase: usize,
-        x: &wgpu::Buffer,
-        y: &wgpu::Buffer,
-        reserve: Option<&wgpu::Buffer>,
+        (arrays, reserve): ([&wgpu::Buffer; 2], Option<&wgpu::Buffer>),
     ) -> Result<Arc<Bound>> {
-        let key = (phase, [x, y].map(Clone::clone), reserve.cloned());
-        self.bound.get_or_make(key, || Ok(self.bind(engine, phase, [x, y], reserve)))
+        let key = (phase, arrays.map(Clone::clone), reserve.cloned());
+        self.bound.get_or_make(key, || Ok(self.bind(engine, phase, (arrays, reserve))))
     }
 
     /// The host's buffers for runs from this phase, made at the first.
@@ -123,7 +121,7 @@ impl Workspace {
             let (x_bytes, y_bytes) = (bytes(self.problem.x_shape()), bytes(self.problem.y_shape()));
             let result_bytes = y_bytes + self.state_bytes();
             HostSide::new(&engine.gpu, x_bytes, y_bytes, result_bytes, |x, y| {
-                self.bind(engine, phase, [x, y], None)
+                self.bind(engine, phase, ([x, y], None))
             })
         })
     }

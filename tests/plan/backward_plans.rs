@@ -172,6 +172,41 @@ fn standing_shapes_have_the_backward_plans_that_are_expected() {
     }
 }
 
+/// What is not merely bounded.
+fn parts(memory: &BackwardMemory) -> [(&'static str, u64); 6] {
+    [
+        ("reserve_bytes", memory.reserve_bytes),
+        ("gates_bytes", memory.gates_bytes),
+        ("carry_bytes", memory.carry_bytes),
+        ("weights_t_bytes", memory.weights_t_bytes),
+        ("d_between_bytes", memory.d_between_bytes),
+        ("d_packed_bytes", memory.d_packed_bytes),
+    ]
+}
+
+#[test]
+fn checkpoints_whose_parameters_fit_nowhere_are_refused() {
+    let problem = Problem::new(lstm(8), 1_000_000, 1, false).unwrap();
+    let plan = |chunk| {
+        let options = Options { chunk: Some(chunk), ..Default::default() };
+        plan_backward(&problem, &DeviceCaps::webgpu_defaults(), &options)
+    };
+    assert!(plan(1000).is_ok());
+    let Err(Error::Limit { what, needed, available, .. }) = plan(1) else {
+        panic!("{:?}", plan(1))
+    };
+    assert!(what.contains("parameters") && needed > available, "{what}: {needed} of {available}");
+}
+
+/// Drivers kill what runs for seconds.
+#[test]
+fn no_dispatch_is_a_million_steps_long() {
+    let problem = Problem::new(lstm(8), 1_000_000, 1, false).unwrap();
+    let options = Options::default();
+    let plan = plan_backward(&problem, &DeviceCaps::webgpu_defaults(), &options).unwrap();
+    assert!(plan.chunk <= 1 << 16, "{plan}");
+}
+
 #[test]
 fn backward_memory_is_what_can_be_counted_by_hand() {
     // T=10 B=2 H=5 L=3 both ways, in chunks of 4: three chunks; rows of y have 10 elements, B·D = 4.
@@ -183,27 +218,27 @@ fn backward_memory_is_what_can_be_counted_by_hand() {
     let carry = 240 + 60 + 80;
     // A direction is a bias row, 12 rows of w_ih, 8 of w_hh, a row of peepholes, of 5 words; both to whole 256 bytes.
     let section: u64 = 2 * (1 + 12 + 8 + 1) * 5 * 16;
-    let expected = BackwardMemory {
-        reserve_bytes: 2 * 1024, // two sequences of 800 bytes
-        gates_bytes: 4 * 4 * 5 * 16,
-        carry_bytes: 4 * carry,
-        weights_t_bytes: 2 * (5 * 5 + 5) * 16,
-        d_between_bytes: 2 * 800,
-        d_packed_bytes: section.next_multiple_of(256),
-    };
-    assert_eq!(plan.memory(), expected);
+    let expected = [
+        ("reserve_bytes", 2 * 1024), // two sequences of 800 bytes
+        ("gates_bytes", 4 * 4 * 5 * 16),
+        ("carry_bytes", 4 * carry),
+        ("weights_t_bytes", 2 * (5 * 5 + 5) * 16),
+        ("d_between_bytes", 2 * 800),
+        ("d_packed_bytes", section.next_multiple_of(256)),
+    ];
+    assert_eq!(parts(&plan.memory()), expected);
     // An RNN has no c, and one layer nothing between.
     let problem = Problem::new(LayerSizes::new(Cell::Rnn, 3, 6), 10, 2, false).unwrap();
     let plan = plan_backward(&problem, &DeviceCaps::webgpu_defaults(), &options).unwrap();
-    let expected = BackwardMemory {
-        reserve_bytes: 0,
-        gates_bytes: 4 * 2 * 8 * 4,
-        carry_bytes: 4 * 2 * 12, // h and h0
-        weights_t_bytes: (6 * 8 + 8) * 4,
-        d_between_bytes: 0,
-        d_packed_bytes: (4 * 8 * (1 + 4 + 8_u64)).next_multiple_of(256),
-    };
-    assert_eq!(plan.memory(), expected);
+    let expected = [
+        ("reserve_bytes", 0),
+        ("gates_bytes", 4 * 2 * 8 * 4),
+        ("carry_bytes", 4 * 2 * 12), // h and h0
+        ("weights_t_bytes", (6 * 8 + 8) * 4),
+        ("d_between_bytes", 0),
+        ("d_packed_bytes", (4 * 8 * (1 + 4 + 8_u64)).next_multiple_of(256)),
+    ];
+    assert_eq!(parts(&plan.memory()), expected);
 }
 
 #[test]
@@ -219,7 +254,7 @@ backward of LSTM T=1000 B=1 I=8 H=64 L=1
             a load of weights serves 1 of 1 rows, 1 workgroups
             10 chunks of 100 steps, gates 100 KiB each
   memory    kept by forward 0 B, gates 100 KiB, states and c 28 KiB, weights transposed 65 KiB, \
-between layers 0 B, gradients of a layer's weights 74 KiB";
+between layers 0 B, gradients of a layer's weights 74 KiB, parameters up to 118 KiB";
     assert_eq!(text, expected);
 }
 

@@ -142,5 +142,7 @@ impl Backward<'_> {
         let sections = (0..sizes.num_layers).map(|layer| self.layout.section(layer).1);
         let widest = sections.max().unwrap() * self.layout.word_bytes();
         assert_eq!(memory.d_packed_bytes, widest);
+        let (params, most) = (self.program.params.len() as u64, memory.params_bytes);
+        assert!(params <= most, "{params} bytes of parameters, {most} planned");
     }
 }

@@ -109,6 +109,7 @@ fn backward_json(plan: &BackwardPlan) -> Value {
     let memory = plan.memory();
     let BackwardMemory { reserve_bytes, gates_bytes, carry_bytes, .. } = memory;
     let BackwardMemory { weights_t_bytes, d_between_bytes, d_packed_bytes, .. } = memory;
+    let params_bytes = memory.params_bytes;
     json!({
         "schedule": plan.schedule.to_string(),
         "rows": plan.rows,
@@ -122,6 +123,7 @@ fn backward_json(plan: &BackwardPlan) -> Value {
             "weights_t_bytes": weights_t_bytes,
             "d_between_bytes": d_between_bytes,
             "d_packed_bytes": d_packed_bytes,
+            "params_bytes": params_bytes,
         },
     })
 }
