@@ -1,7 +1,7 @@
 //! Gradients, of every cell on every schedule, against PyTorch and against the CPU reference.
 
 mod activations;
-mod arrays;
+pub mod arrays;
 mod bits;
 mod controls;
 mod edges;
