@@ -5,9 +5,10 @@ use std::thread;
 use std::time::Duration;
 
 use pollster::block_on;
-use wgpu_rnn::ndarray::{Array2, ArrayView2, Axis, s};
+use wgpu_rnn::ndarray::{Array2, Array3, ArrayView2, Axis, s};
 use wgpu_rnn::{
-    DeviceArray, Error, Gpu, GpuTimer, LayerIo, Linear, Lstm, LstmStream, Options, Result, wgpu,
+    DeviceArray, Error, Gpu, GpuTimer, LayerIo, Linear, Lstm, LstmKind, LstmStream, Options,
+    Result, Tape, wgpu,
 };
 
 use crate::common::case::{Case, Shape};
@@ -55,6 +56,7 @@ struct Before {
     lstm: Lstm,
     linear: Linear,
     stream: LstmStream,
+    tape: Tape<LstmKind>,
     x: DeviceArray,
     y: DeviceArray,
 }
@@ -67,6 +69,7 @@ impl Before {
             gpu: gpu.clone(),
             linear: Linear::new(gpu, &Array2::ones((2, 4)), None)?,
             stream: lstm.stream(3)?,
+            tape: lstm.forward_tape(case.x.view(), None, None)?.2,
             x: gpu.upload(case.x.view())?,
             y: gpu.zeros(&[7, 3, 6])?,
             case,
@@ -89,7 +92,7 @@ enum Call {
 }
 use Call::{Answers, Queues};
 
-const CALLS: [(&str, Call); 20] = [
+const CALLS: [(&str, Call); 23] = [
     ("forward", Answers(|b| b.case.forward(&b.lstm).map(drop))),
     (
         "forward_shorter",
@@ -112,11 +115,14 @@ const CALLS: [(&str, Call); 20] = [
         "forward_lengths",
         Answers(|b| b.lstm.forward_lengths(b.case.x.view(), &[7, 1, 0], None).map(drop)),
     ),
+    ("forward_tape", Answers(|b| b.lstm.forward_tape(b.case.x.view(), None, None).map(drop))),
+    ("tape_backward", Answers(|b| b.tape.backward(Array3::ones([7, 3, 6]).view(), None).map(drop))),
     ("measure_ceilings", Answers(|b| b.gpu.measure_ceilings().map(drop))),
     ("encode", Queues(|b| b.lstm.encode(&mut encoder(&b.gpu), &LayerIo::new(&b.x, &b.y)))),
     ("load", Queues(|b| b.stream.load(&b.case.state.clone().expect("the case has a state")))),
     ("reset", Queues(|b| b.stream.reset())),
     ("reset_row", Queues(|b| b.stream.reset_row(1))),
+    ("set_weights", Queues(|b| b.lstm.set_weights(&b.case.weights))),
     ("zeros", Queues(|b| b.gpu.zeros(&[3]).map(drop))),
     ("timer", Queues(time)),
 ];

@@ -19,17 +19,18 @@ use crate::common::trials::GpuTest;
 use crate::common::variant::{ACTIVATIONS, Variant, that_count};
 
 /// Configurations per adapter, unless WGPU_RNN_CASES says otherwise: most of the time goes into compiling kernels.
-const CASES: u32 = 24;
+pub const CASES: u32 = 24;
 
 const NAMES: &str = "standard sigmoid tanh relu leaky_relu thresholded_relu scaled_tanh hard_sigmoid elu softsign \
      softplus affine";
 
 /// The parts of a configuration and the values that each can have, the simplest first; sizes lie around tile edges.
-/// Where the cell has not got a part, its value means nothing; what has the most parts stands there more than once.
+/// Where the cell has not got a part, its value means nothing; what has the most parts, or the most schedules, stands there
+/// more than once.
 const PARTS: [(&str, &str); 28] = [
     ("cell", "rnn gru gru_reset_before lstm lstm lstm"),
-    ("direction", "forward reverse bidirectional"),
-    ("num_layers", "1 2 3"),
+    ("direction", "forward forward reverse bidirectional"),
+    ("num_layers", "1 2 2 3"),
     ("input", "features projected tokens"),
     ("input_size", "1 2 3 4 5 15 16 17 33"),
     ("hidden_size", "1 2 3 4 5 8 15 16 17 31 32 33 64 65"),

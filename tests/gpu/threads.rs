@@ -5,13 +5,17 @@ use std::thread;
 
 use wgpu_rnn::io::safetensors::{FoundLayers, Model};
 use wgpu_rnn::{
-    AdapterReport, AnyLayer, AnyState, AnyStream, Ceilings, DeviceArray, DeviceCaps, Error, Gpu,
-    GpuBuilder, GpuStats, GpuTimer, Gru, GruStream, LayerConfig, LayerIo, Linear, Lstm, LstmState,
-    LstmStream, Model as Chain, ModelIo, ModelStream, Options, Plan, Problem, Rnn, RnnStream,
-    Stage, StageState, Weights,
+    AdapterReport, AnyKind, AnyLayer, AnyState, AnyStream, BackwardIo, BackwardMemory,
+    BackwardPlan, Ceilings, DeviceArray, DeviceCaps, Error, Gpu, GpuBuilder, GpuStats, GpuTimer,
+    Gradients, Gru, GruKind, GruStream, LayerConfig, LayerIo, Linear, Lstm, LstmKind, LstmState,
+    LstmStream, Model as Chain, ModelIo, ModelStream, Options, Plan, Problem, Reserve, Rnn,
+    RnnKind, RnnStream, Schedule, Stage, StageState, Tape, WeightTensor, Weights,
 };
 
+use crate::backward::arrays::Arrays;
 use crate::common::case::{Case, Shape};
+use crate::common::compare::F32_GRADIENTS;
+use crate::common::gradients::{Named, Run, same_bits, verdict};
 use crate::common::trials::{GpuTest, Outcome, another};
 
 /// Compiles, or does not.
@@ -32,12 +36,17 @@ const _: () = {
         StageState<'_>,
     )>();
     is_send_and_sync::<(Weights, Problem, Options, Plan, Model, FoundLayers, Error)>();
+    is_send_and_sync::<(Tape<LstmKind>, Tape<GruKind>, Tape<RnnKind>, Tape<AnyKind>)>();
+    is_send_and_sync::<(Gradients<LstmKind>, Gradients<GruKind>)>();
+    is_send_and_sync::<(Gradients<RnnKind>, Gradients<AnyKind>)>();
+    is_send_and_sync::<(Reserve, BackwardIo<'_>, BackwardPlan, BackwardMemory, WeightTensor)>();
 };
 
 pub fn tests() -> Vec<GpuTest> {
     vec![
         GpuTest::new("threads::one_layer", one_layer),
         GpuTest::new("threads::forward_and_encode", forward_and_encode),
+        GpuTest::new("threads::backward", backward),
     ]
 }
 
@@ -91,4 +100,56 @@ fn forward_and_encode(gpu: &Gpu) -> Outcome {
         other.join().expect("no panic")?;
         Ok(result?)
     })
+}
+
+const PASSES: usize = 24;
+
+/// Tapes and encoded passes in turns, against the bits that one thread gets; shapes as in [`one_layer`].
+fn backward(gpu: &Gpu) -> Outcome {
+    let gpu = &another(gpu)?;
+    let of_stack = |t| Case::new(1, Shape { t, l: 2, ..Default::default() }).with_state(2);
+    for schedule in Schedule::ALL {
+        let backward = Options { schedule: Some(schedule), ..Default::default() };
+        let config = LayerConfig { backward, ..Default::default() };
+        let weights = of_stack(1).weights;
+        let layer = AnyLayer::new(gpu, &weights, config)?;
+        let pass = |run: &Run, is_encoded: bool| -> wgpu_rnn::Result<Named> {
+            if !is_encoded {
+                return run.back(&run.tape(&layer, config)?, config);
+            }
+            let arrays = Arrays::new(&layer, run, config)?;
+            arrays.run(&layer)?;
+            arrays.gradients(&layer, config)
+        };
+        let mut threads: Vec<Vec<(Run, Named)>> = Vec::new();
+        for thread in 0..THREADS {
+            let runs = (0..PASSES).map(|n| {
+                let seed = (100 * thread + n) as u64;
+                let case = of_stack(2 + (thread / 2 + n) % 3);
+                let run = Run::new(seed, &case).nudged(seed, 0.5);
+                run.but(|run| run.weights = weights.clone())
+            });
+            let mut expected = Vec::new();
+            for run in runs {
+                let alone = pass(&run, false)?;
+                verdict(&alone, &run.gradients(), F32_GRADIENTS)?;
+                expected.push((run, alone));
+            }
+            threads.push(expected);
+        }
+        let work = |thread: usize, runs: &[(Run, Named)]| -> Result<(), String> {
+            runs.iter().enumerate().try_for_each(|(n, (run, alone))| {
+                let given = pass(run, (thread + n) % 2 == 1).map_err(|error| error.to_string())?;
+                same_bits(&given, alone).map_err(|e| format!("{schedule}, {thread}, {n}: {e}"))
+            })
+        };
+        thread::scope(|scope| {
+            let work = &work;
+            let spawn = |(n, runs)| scope.spawn(move || work(n, runs));
+            let threads: Vec<_> =
+                threads.iter().map(Vec::as_slice).enumerate().map(spawn).collect();
+            threads.into_iter().try_for_each(|thread| thread.join().expect("no panic"))
+        })?;
+    }
+    Ok(())
 }

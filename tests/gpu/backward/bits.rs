@@ -19,7 +19,7 @@ pub fn tests() -> Vec<GpuTest> {
 }
 
 fn of_variant(gpu: &Gpu, variant: &Variant, schedule: Schedule) -> Outcome {
-    let run = Run::new(7, &ragged(1, variant));
+    let run = Run::new(7, &ragged(1, variant, schedule));
     let whole = forced(schedule);
     let layer = AnyLayer::new(gpu, &run.weights, whole)?;
     assert_eq!(layer.plan_backward(7, 4)?.chunk, 7, "all steps in one chunk");

@@ -2,10 +2,11 @@
 //! comparison must fail, and clearly.
 
 use wgpu_rnn::ndarray::{ArrayD, Axis, s};
-use wgpu_rnn::{AnyLayer, Cell, CellOptions, Gpu, Weights};
+use wgpu_rnn::reference;
+use wgpu_rnn::{Activation, Activations, AnyLayer, Cell, CellOptions, Gpu, Weights};
 
 use super::arrays::{Arrays, submit};
-use super::{SCHEDULES, forced};
+use super::{SCHEDULES, forced, schedules_of};
 use crate::common::case::{Case, Shape, edited, transpose_w_hh};
 use crate::common::compare::F32_GRADIENTS;
 use crate::common::gradients::{Named, Run, TENSORS, name_of, verdict};
@@ -16,60 +17,68 @@ use crate::common::variant::{Variant, variants};
 type Mistake = fn(&Run) -> Named;
 type Right = fn() -> Run;
 
+/// Of both directions, and what a wavefront takes as well.
+const STACKS: &[Right] = &[lstm, forward];
+const RAGGED: &[Right] = &[ragged, ragged_forward];
+
 pub fn tests() -> Vec<GpuTest> {
-    let mistakes: [(&str, Right, Mistake); 27] = [
-        ("dropped_d_y", lstm, |run| on(run, |run| run.d_y.fill(0.0))),
-        ("dropped_d_h_n", lstm, |run| on(run, |run| run.d_h_n = None)),
-        ("dropped_d_c_n", lstm, |run| on(run, |run| run.d_c_n = None)),
-        ("swapped_d_h_n_d_c_n", lstm, |run| {
+    let mistakes: [(&str, &[Right], Mistake); 28] = [
+        ("dropped_d_y", STACKS, |run| on(run, |run| run.d_y.fill(0.0))),
+        ("dropped_d_h_n", STACKS, |run| on(run, |run| run.d_h_n = None)),
+        ("dropped_d_c_n", STACKS, |run| on(run, |run| run.d_c_n = None)),
+        ("swapped_d_h_n_d_c_n", STACKS, |run| {
             on(run, |run| std::mem::swap(&mut run.d_h_n, &mut run.d_c_n))
         }),
-        ("d_states_of_other_layers", lstm, |run| {
+        ("d_states_of_other_layers", STACKS, |run| {
             on(run, |run| run.d_h_n.iter_mut().for_each(|d| d.invert_axis(Axis(0))))
         }),
-        ("ignored_h0", lstm, |run| on(run, |run| run.h0 = None)),
-        ("ignored_c0", lstm, |run| on(run, |run| run.c0 = None)),
-        ("d_y_shifted_by_a_step", lstm, |run| {
+        ("ignored_h0", STACKS, |run| on(run, |run| run.h0 = None)),
+        ("ignored_c0", STACKS, |run| on(run, |run| run.c0 = None)),
+        ("d_y_shifted_by_a_step", STACKS, |run| {
             on(run, |run| run.d_y = run.d_y.select(Axis(0), &[1, 2, 3, 4, 4]))
         }),
-        ("d_y_of_other_rows", lstm, |run| {
+        ("d_y_of_other_rows", STACKS, |run| {
             on(run, |run| run.d_y = run.d_y.select(Axis(1), &[1, 2, 0, 3]))
         }),
-        ("d_y_in_the_order_of_the_steps", lstm, |run| on(run, |run| run.d_y.invert_axis(Axis(0)))),
-        ("d_y_of_the_other_direction", lstm, |run| {
+        ("d_y_in_the_order_of_the_steps", STACKS, |run| {
+            on(run, |run| run.d_y.invert_axis(Axis(0)))
+        }),
+        ("d_y_of_the_other_direction", &[lstm], |run| {
             let swapped: Vec<usize> = (6..12).chain(0..6).collect();
             on(run, |run| run.d_y = run.d_y.select(Axis(2), &swapped))
         }),
-        ("unmasked_rows", ragged, |run| on(run, |run| run.lengths = None)),
-        ("lengths_of_other_rows", ragged, |run| {
+        ("unmasked_rows", RAGGED, |run| on(run, |run| run.lengths = None)),
+        ("lengths_of_other_rows", RAGGED, |run| {
             on(run, |run| run.lengths.iter_mut().for_each(|lengths| lengths.rotate_left(1)))
         }),
-        ("lengths_one_too_short", ragged, |run| {
+        ("lengths_one_too_short", RAGGED, |run| {
             on(run, |run| run.lengths.iter_mut().flatten().for_each(|l| *l = l.saturating_sub(1)))
         }),
-        ("transposed_w_hh", lstm, |run| {
+        ("transposed_w_hh", STACKS, |run| {
             on(run, |run| run.weights = edited(&run.weights, transpose_w_hh))
         }),
-        ("other_direction", forward, |run| {
+        ("other_direction", &[forward], |run| {
             on(run, |run| run.weights = run.weights.clone().reversed().expect("one direction"))
         }),
-        ("dropped_layer", forward, dropped_layer),
-        ("missing_b_ih", lstm, |run| on_tensor(run, "bias_ih", |d| d.fill(0.0))),
-        ("missing_b_hh", lstm, |run| on_tensor(run, "bias_hh", |d| d.fill(0.0))),
-        ("missing_w_hh", lstm, |run| on_tensor(run, "weight_hh", |d| d.fill(0.0))),
-        ("swapped_gates_in_w_ih", lstm, |run| on_tensor(run, "weight_ih", swap_i_f)),
-        ("swapped_gates_in_w_hh", lstm, |run| on_tensor(run, "weight_hh", swap_i_f)),
-        ("swapped_gates_in_bias", lstm, |run| on_tensor(run, "bias_hh", swap_i_f)),
-        ("h0_missing_in_w_hh", one_step, h0_missing_in_w_hh),
-        ("one_step_missing_in_d_x", lstm, |run| {
+        ("dropped_layer", &[forward], dropped_layer),
+        ("missing_b_ih", STACKS, |run| on_tensor(run, "bias_ih", |d| d.fill(0.0))),
+        ("missing_b_hh", STACKS, |run| on_tensor(run, "bias_hh", |d| d.fill(0.0))),
+        ("missing_w_hh", STACKS, |run| on_tensor(run, "weight_hh", |d| d.fill(0.0))),
+        ("swapped_gates_in_w_ih", STACKS, |run| on_tensor(run, "weight_ih", swap_i_f)),
+        ("swapped_gates_in_w_hh", STACKS, |run| on_tensor(run, "weight_hh", swap_i_f)),
+        ("swapped_gates_in_bias", STACKS, |run| on_tensor(run, "bias_hh", swap_i_f)),
+        ("h0_missing_in_w_hh", &[one_step], h0_missing_in_w_hh),
+        ("one_step_missing_in_d_x", STACKS, |run| {
             on_named(run, |named| entry(named, "d_input").slice_mut(s![4, .., ..]).fill(0.0))
         }),
-        ("gru_reset_after_flipped", gru, |run| flipped(run, false)),
-        ("gru_reset_before_flipped", gru_before, |run| flipped(run, true)),
+        ("dropped_path_through_h", &[one_unit], dropped_path_through_h),
+        ("gru_reset_after_flipped", &[gru], |run| flipped(run, false)),
+        ("gru_reset_before_flipped", &[gru_before], |run| flipped(run, true)),
     ];
     let mut tests = Vec::new();
-    for (name, right, mistake) in mistakes {
-        let test = move |gpu: &Gpu| control(gpu, &right(), mistake);
+    for (name, rights, mistake) in mistakes {
+        let test =
+            move |gpu: &Gpu| rights.iter().try_for_each(|right| control(gpu, &right(), mistake));
         tests.push(GpuTest::new(format!("backward::control::{name}"), test));
     }
     for variant in variants() {
@@ -107,6 +116,15 @@ fn ragged() -> Run {
     lstm().but(|run| run.lengths = Some(vec![3, 5, 0, 1]))
 }
 
+fn ragged_forward() -> Run {
+    forward().but(|run| run.lengths = Some(vec![3, 5, 0, 1]))
+}
+
+fn one_unit() -> Run {
+    let shape = Shape { t: 1, b: 1, i: 3, h: 1, l: 1, bidirectional: false };
+    Run::new(2, &Case::new(1, shape).with_state(3))
+}
+
 fn forward() -> Run {
     let shape = Shape { t: 5, b: 4, i: 3, h: 6, l: 2, bidirectional: false };
     Run::new(3, &Case::new(1, shape).with_state(2))
@@ -116,7 +134,7 @@ fn forward() -> Run {
 const CLEARLY: f64 = 20.0;
 
 fn control(gpu: &Gpu, run: &Run, mistake: Mistake) -> Outcome {
-    for schedule in SCHEDULES {
+    for schedule in schedules_of(run) {
         let given = run.on_device(gpu, forced(schedule))?;
         notices(&given, &run.gradients(), &mistake(run))?;
     }
@@ -149,9 +167,10 @@ fn on_named(run: &Run, edit: impl FnOnce(&mut Named)) -> Named {
     named
 }
 
-/// What the reference says, with the gradient of a tensor edited in one layer and direction.
+/// What the reference says, with the gradient of a tensor edited in the upper layer's last direction.
 fn on_tensor(run: &Run, tensor: &str, edit: fn(&mut ArrayD<f64>)) -> Named {
-    on_named(run, |named| edit(entry(named, &name_of(tensor, 1, 1))))
+    let last = run.weights.sizes().num_directions() - 1;
+    on_named(run, |named| edit(entry(named, &name_of(tensor, 1, last))))
 }
 
 fn entry<'a>(named: &'a mut Named, name: &str) -> &'a mut ArrayD<f64> {
@@ -187,6 +206,16 @@ fn dropped_layer(run: &Run) -> Named {
             }
         }
     })
+}
+
+/// d_c without `d_h * o * h'(c)`: a constant in place of h that has its value, and no slope.
+fn dropped_path_through_h(run: &Run) -> Named {
+    let c_n = reference::forward(&run.weights, &run.inputs()).c_n[[0, 0, 0]];
+    let h = Activation::Affine { alpha: 0.0, beta: c_n.tanh() as f32 };
+    let activations = Activations { h, ..Cell::Lstm.standard_activations() };
+    let options = CellOptions { activations: [Some(activations), None], ..Default::default() };
+    let weights = run.weights.clone().with_options(options);
+    on(run, |run| run.weights = weights.expect("h is free to be chosen"))
 }
 
 fn flipped(run: &Run, reset_after: bool) -> Named {
@@ -231,7 +260,7 @@ fn ignored_choices(gpu: &Gpu, variant: &Variant) -> Outcome {
 
 /// Weights' gradients of two passes, where only the first counts; and the other way round.
 fn ignored_accumulate(gpu: &Gpu) -> Outcome {
-    let run = lstm();
+    let run = forward();
     let right = run.gradients();
     let twice: Named = right
         .iter()
@@ -239,7 +268,7 @@ fn ignored_accumulate(gpu: &Gpu) -> Outcome {
             (name.clone(), if name.starts_with("grad.") { 2.0 * d } else { d.clone() })
         })
         .collect();
-    for schedule in SCHEDULES {
+    for schedule in schedules_of(&run) {
         let config = forced(schedule);
         let layer = AnyLayer::new(gpu, &run.weights, config)?;
         let arrays = Arrays::new(&layer, &run, config)?;

@@ -1,7 +1,7 @@
 //! Gradients where something is extreme: values, lengths, sizes, layouts.
 
 use wgpu_rnn::ndarray::{Axis, s};
-use wgpu_rnn::{AnyKind, AnyLayer, Gpu, LayerConfig, Schedule};
+use wgpu_rnn::{AnyKind, AnyLayer, Cell, Gpu, LayerConfig, Schedule};
 
 use super::{SCHEDULES, chunked, forced, of_variants, ragged};
 use crate::common::case::{Bias, Case, Shape};
@@ -12,14 +12,19 @@ use crate::common::variant::{Variant, variants};
 
 pub fn tests() -> Vec<GpuTest> {
     let mut tests = Vec::new();
-    for schedule in SCHEDULES {
+    for schedule in Schedule::ALL {
         let name = |what: &str| format!("backward::edges::{what}::{schedule}");
         tests.extend(of_variants(&name("saturated"), schedule, saturated));
-        tests.extend(of_variants(&name("shapes"), schedule, shapes));
         tests.extend(of_variants(&name("lengths"), schedule, lengths));
         tests.extend(of_variants(&name("junk"), schedule, junk));
         tests.extend(of_variants(&name("unbatched"), schedule, unbatched));
+    }
+    // wavefront.rs has the shapes that a wavefront takes, and a long one.
+    for schedule in SCHEDULES {
+        let name = |what: &str| format!("backward::edges::{what}::{schedule}");
+        tests.extend(of_variants(&name("shapes"), schedule, shapes));
         tests.push(GpuTest::new(name("long"), move |gpu| long(gpu, schedule)));
+        tests.push(GpuTest::new(name("many_rows"), move |gpu| many_rows(gpu, schedule)));
     }
     tests
 }
@@ -32,7 +37,7 @@ fn check(gpu: &Gpu, run: &Run, config: LayerConfig) -> Result<Named, Box<dyn std
 
 /// Inputs so large that most gates let nothing through: gradients are small or 0, never NaN.
 fn saturated(gpu: &Gpu, variant: &Variant, schedule: Schedule) -> Outcome {
-    let case = ragged(1, variant).but(|case| case.x *= 100.0);
+    let case = ragged(1, variant, schedule).but(|case| case.x *= 100.0);
     // Without bounds values grow with the inputs, and gradients of weights with both.
     let run = Run::new(2, &case);
     check(gpu, &run, forced(schedule))?;
@@ -68,7 +73,8 @@ fn shapes(gpu: &Gpu, variant: &Variant, schedule: Schedule) -> Outcome {
 
 /// Rows of length 0 and 1 among long ones, also where a tile of rows has no other, and where no row has any.
 fn lengths(gpu: &Gpu, variant: &Variant, schedule: Schedule) -> Outcome {
-    let shape = Shape { t: 6, b: 9, i: 3, h: 5, l: 2, bidirectional: true };
+    let bidirectional = schedule != Schedule::Wavefront;
+    let shape = Shape { t: 6, b: 9, i: 3, h: 5, l: 2, bidirectional };
     let case = Case::of(3, variant, shape).with_state(4);
     for lengths in [
         vec![6, 1, 0, 6, 6, 2, 6, 6, 6],
@@ -92,7 +98,7 @@ fn lengths(gpu: &Gpu, variant: &Variant, schedule: Schedule) -> Outcome {
 
 /// What lies beyond a row's length has no effect, be it what it may; d_x is exactly 0 there.
 fn junk(gpu: &Gpu, variant: &Variant, schedule: Schedule) -> Outcome {
-    let clean = Run::new(5, &ragged(1, variant));
+    let clean = Run::new(5, &ragged(1, variant, schedule));
     let lengths = clean.lengths.clone().ok_or("the case has them")?;
     for batch_first in [false, true] {
         let config = LayerConfig { batch_first, ..chunked(schedule, 3) };
@@ -117,7 +123,8 @@ fn junk(gpu: &Gpu, variant: &Variant, schedule: Schedule) -> Outcome {
 
 /// Without a batch axis, in either layout: what a batch of one gives.
 fn unbatched(gpu: &Gpu, variant: &Variant, schedule: Schedule) -> Outcome {
-    let shape = Shape { t: 5, b: 1, i: 3, h: 6, l: 2, bidirectional: true };
+    let bidirectional = schedule != Schedule::Wavefront;
+    let shape = Shape { t: 5, b: 1, i: 3, h: 6, l: 2, bidirectional };
     let run = Run::new(2, &Case::of(1, variant, shape).with_state(2));
     for batch_first in [false, true] {
         let config = LayerConfig { batch_first, ..forced(schedule) };
@@ -157,5 +164,24 @@ fn long(gpu: &Gpu, schedule: Schedule) -> Outcome {
         let chunks = run.on_device(gpu, chunked(schedule, 100))?;
         same_bits(&chunks, &whole).map_err(|problem| format!("{}: {problem}", variant.name))?;
     }
+    Ok(())
+}
+
+/// Sums over 70 000 rows, most of one sign so that they grow: none is left out, and little is rounded off.
+fn many_rows(gpu: &Gpu, schedule: Schedule) -> Outcome {
+    let shape = Shape { t: 1000, b: 70, i: 2, h: 2, l: 1, bidirectional: false };
+    let case = Case::of(1, &Variant::plain("", Cell::Rnn), shape);
+    let run = Run::new(2, &case).but(|run| {
+        run.x += 1.0;
+        run.d_y += 1.0;
+    });
+    let sums = |named: Named| -> Named {
+        named.into_iter().filter(|(name, _)| name.starts_with("grad.")).collect()
+    };
+    let given = sums(run.on_device(gpu, forced(schedule))?);
+    let verdict = |run: &Run| verdict(&given, &sums(run.gradients()), F32_GRADIENTS);
+    verdict(&run)?;
+    let without = run.but(|run| run.d_y.index_axis_mut(Axis(0), 500).fill(0.0));
+    assert!(verdict(&without).is_err(), "a step left out goes unnoticed");
     Ok(())
 }

@@ -24,7 +24,7 @@ pub fn tests() -> Vec<GpuTest> {
         GpuTest::new("backward::encode::reuse", reuse),
         GpuTest::new("backward::encode::projected_input", projected_input),
     ];
-    for schedule in SCHEDULES {
+    for schedule in Schedule::ALL {
         let name = |what: &str| format!("backward::encode::{what}::{schedule}");
         tests.extend(of_variants(&name("as_tape"), schedule, as_tape));
         tests.extend(of_variants(&name("accumulate"), schedule, accumulate));
@@ -41,7 +41,7 @@ fn ready(
     schedule: Schedule,
 ) -> wgpu_rnn::Result<(Run, LayerConfig, AnyLayer)> {
     let config = chunked(schedule, 3);
-    let run = Run::new(5, &ragged(3, variant));
+    let run = Run::new(5, &ragged(3, variant, schedule));
     let layer = AnyLayer::new(gpu, &run.weights, config)?;
     Ok((run, config, layer))
 }
@@ -50,7 +50,7 @@ fn ready(
 fn as_tape(gpu: &Gpu, variant: &Variant, schedule: Schedule) -> Outcome {
     for batch_first in [false, true] {
         let config = LayerConfig { batch_first, ..chunked(schedule, 3) };
-        let full = Run::new(5, &ragged(3, variant));
+        let full = Run::new(5, &ragged(3, variant, schedule));
         let bare = full.but(|run| {
             (run.h0, run.c0, run.lengths) = (None, None, None);
             (run.d_h_n, run.d_c_n) = (None, None);
@@ -140,7 +140,8 @@ fn wanted(gpu: &Gpu, variant: &Variant, schedule: Schedule) -> Outcome {
 fn two_runs(gpu: &Gpu, schedule: Schedule) -> Outcome {
     let variant = Variant::default();
     let (first, config, layer) = ready(gpu, &variant, schedule)?;
-    let second = Run::new(6, &ragged(8, &variant)).but(|run| run.weights = first.weights.clone());
+    let second =
+        Run::new(6, &ragged(8, &variant, schedule)).but(|run| run.weights = first.weights.clone());
     let runs = [first, second];
     let arrays = |run| Arrays::new(&layer, run, config);
     let check = |arrays: &[Arrays; 2], what: &str| -> Outcome {
@@ -186,7 +187,7 @@ fn two_runs(gpu: &Gpu, schedule: Schedule) -> Outcome {
 /// A device that the application opened, with the default limits.
 fn callers_device(gpu: &Gpu) -> Outcome {
     let gpu = &callers_own(gpu);
-    for schedule in SCHEDULES {
+    for schedule in Schedule::ALL {
         let (run, config, layer) = ready(gpu, &Variant::default(), schedule)?;
         let arrays = Arrays::new(&layer, &run, config)?;
         arrays.run(&layer)?;
@@ -206,7 +207,7 @@ fn longer_buffers(gpu: &Gpu) -> Outcome {
         let marked = gpu.upload(ArrayD::from_shape_vec(vec![values.len()], values)?.view())?;
         Ok(DeviceArray::from_buffer(gpu, marked.buffer().clone(), array.shape())?)
     };
-    for (schedule, variant) in SCHEDULES.into_iter().zip(variants()) {
+    for (schedule, variant) in Schedule::ALL.into_iter().zip(variants()) {
         let (run, config, layer) = ready(gpu, &variant, schedule)?;
         let mut arrays = Arrays::new(&layer, &run, config)?;
         for array in [&mut arrays.x, &mut arrays.y, &mut arrays.d_y] {
@@ -234,7 +235,7 @@ fn longer_buffers(gpu: &Gpu) -> Outcome {
 
 /// The gradients of the initial states written over those of the final ones, as truncated back-propagation would.
 fn states_in_place(gpu: &Gpu) -> Outcome {
-    for schedule in SCHEDULES {
+    for schedule in Schedule::ALL {
         let (run, config, layer) = ready(gpu, &Variant::default(), schedule)?;
         let mut arrays = Arrays::new(&layer, &run, config)?;
         arrays.d_h0 = arrays.d_h_n.clone().ok_or("the run has it")?;
@@ -290,7 +291,7 @@ fn stack_of_two(gpu: &Gpu) -> Outcome {
 
 /// A forward pass over x that was projected elsewhere keeps the same as one over x, from which to go back.
 fn projected_input(gpu: &Gpu) -> Outcome {
-    for schedule in SCHEDULES {
+    for schedule in Schedule::ALL {
         let (run, config, layer) = ready(gpu, &Variant::default(), schedule)?;
         let arrays = Arrays::new(&layer, &run, config)?;
         let x_proj = Linear::input_projection(gpu, &run.weights)?.forward(run.x.view())?;
@@ -311,7 +312,7 @@ fn projected_input(gpu: &Gpu) -> Outcome {
 fn reuse(gpu: &Gpu) -> Outcome {
     // Other tests must not count.
     let gpu = &another(gpu)?;
-    for schedule in SCHEDULES {
+    for schedule in Schedule::ALL {
         let (run, config, layer) = ready(gpu, &Variant::default(), schedule)?;
         let arrays = Arrays::new(&layer, &run, config)?;
         let work = || Ok(arrays.run(&layer)?);

@@ -2,17 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use wgpu_rnn::{AnyLayer, BackwardPlan, Gpu, Schedule};
+use wgpu_rnn::{AnyLayer, BackwardPlan, Cell, Gpu, Schedule};
 
 use super::arrays::Arrays;
-use super::{SCHEDULES, chunked, of_variants, ragged};
+use super::{chunked, of_variants, ragged};
 use crate::common::gradients::Run;
 use crate::common::trials::{GpuTest, Outcome, another};
 use crate::common::variant::Variant;
 
 pub fn tests() -> Vec<GpuTest> {
     let of = |schedule| of_variants(&format!("backward::memory::{schedule}"), schedule, of_variant);
-    SCHEDULES.into_iter().flat_map(of).collect()
+    Schedule::ALL.into_iter().flat_map(of).collect()
 }
 
 /// The smallest buffer there is.
@@ -26,7 +26,7 @@ fn of_variant(gpu: &Gpu, variant: &Variant, schedule: Schedule) -> Outcome {
     // Other tests must not count.
     let gpu = &another(gpu)?;
     for chunk in [2, 7] {
-        let run = Run::new(2, &ragged(1, variant));
+        let run = Run::new(2, &ragged(1, variant, schedule));
         let config = chunked(schedule, chunk);
         let layer = AnyLayer::new(gpu, &run.weights, config)?;
         let arrays = Arrays::new(&layer, &run, config)?;
@@ -34,7 +34,8 @@ fn of_variant(gpu: &Gpu, variant: &Variant, schedule: Schedule) -> Outcome {
         arrays.run(&layer)?;
         arrays.d_x.download()?;
         let plan = layer.plan_backward(7, 4)?;
-        assert_eq!(plan.chunk, chunk);
+        let is_wave = schedule == Schedule::Wavefront;
+        assert_eq!((plan.schedule, plan.chunk), (schedule, if is_wave { 7 } else { chunk }));
         check_plan(&plan);
         let (Some(before), Some(after)) = (before, allocated(gpu)) else { continue };
         let memory = plan.memory();
@@ -64,19 +65,25 @@ fn check(name: &str, allocated: u64, planned: u64) {
     );
 }
 
-/// Sums over the letters of the documentation: T 7, B 4, H 6, two layers of both directions.
+/// Sums over the letters of the documentation: T 7, B 4, H 6, two layers; of both directions, or as a wavefront, which
+/// has two layers at once and keeps the h of a GRU as it does c.
 fn check_plan(plan: &BackwardPlan) {
     let (memory, sizes) = (plan.memory(), plan.problem.sizes);
-    let (t, b, h, d) = (7, 4, sizes.hidden_size as u64, 2);
+    let (t, b, h, slots) = (7, 4, sizes.hidden_size as u64, 2);
+    let is_wave = plan.schedule == Schedule::Wavefront;
     let y = 4 * t * b * sizes.output_size() as u64;
     assert!((y..y + ROUNDING).contains(&memory.reserve_bytes), "the lower layer's y: {memory:?}");
-    assert_eq!(memory.d_between_bytes, y);
-    let gates = 4 * plan.chunk as u64 * b * d * h * sizes.cell.num_gates() as u64;
+    assert_eq!(memory.d_between_bytes, if is_wave { 0 } else { y });
+    let gates = 4 * plan.chunk as u64 * b * slots * h * sizes.cell.num_gates() as u64;
     assert!(memory.gates_bytes >= gates, "{memory:?}");
     assert!(memory.gates_bytes <= 2 * gates, "{memory:?}");
     let r = sizes.recurrent_size() as u64;
-    let states = 4 * 2 * d * b * (2 * r + if sizes.cell.has_c() { 2 * h } else { 0 });
-    assert!(memory.carry_bytes >= states, "{memory:?}");
+    let states =
+        4 * sizes.num_states() as u64 * b * (2 * r + if sizes.cell.has_c() { 2 * h } else { 0 });
+    let is_kept = sizes.cell.has_c() || is_wave && matches!(sizes.cell, Cell::Gru { .. });
+    let kept = 4 * plan.chunk as u64 * b * slots * h * u64::from(is_kept);
+    assert!(memory.carry_bytes >= states + kept, "{memory:?}");
+    assert!(memory.carry_bytes <= 4 * (states + kept), "{memory:?}");
     assert!(plan.to_string().contains("memory"), "{plan}");
 }
 

@@ -1,7 +1,7 @@
 //! Gradients, of every cell on every schedule, against PyTorch and against the CPU reference.
 
 mod activations;
-mod arrays;
+pub mod arrays;
 mod bits;
 mod controls;
 mod edges;
@@ -13,7 +13,7 @@ mod random;
 mod truncated;
 mod wavefront;
 
-use wgpu_rnn::{AnyKind, AnyLayer, Gpu, LayerConfig, Options, Schedule};
+use wgpu_rnn::{AnyKind, AnyLayer, Cell, Direction, Gpu, LayerConfig, Options, Schedule};
 
 use crate::common::case::{Case, Shape, both_of};
 use crate::common::compare::F32_GRADIENTS;
@@ -22,7 +22,7 @@ use crate::common::gradients::{Run, verdict};
 use crate::common::trials::{GpuTest, Outcome};
 use crate::common::variant::{Variant, variants};
 
-/// Those that run every layer; the other has its own tests.
+/// Those that run every layer; of the other see [`takes`].
 const SCHEDULES: [Schedule; 2] = [Schedule::Stepwise, Schedule::SequenceFused];
 
 pub fn tests() -> Vec<GpuTest> {
@@ -49,7 +49,24 @@ pub fn tests() -> Vec<GpuTest> {
     tests
 }
 
-/// A test for each variant, on one schedule.
+/// Whether a schedule has anything for a variant: a wavefront takes neither a projection nor a reset gate before the
+/// product.
+fn takes(schedule: Schedule, variant: &Variant) -> bool {
+    let is_wave = !variant.is_projected && variant.cell != Cell::Gru { reset_after: false };
+    is_wave || schedule != Schedule::Wavefront
+}
+
+/// The schedules that a run can be gone back on, without a chunk below its T.
+fn schedules_of(run: &Run) -> impl Iterator<Item = Schedule> {
+    let sizes = run.weights.sizes();
+    let is_wave = sizes.num_layers > 1
+        && sizes.direction == Direction::Forward
+        && sizes.proj_size == 0
+        && sizes.cell != Cell::Gru { reset_after: false };
+    SCHEDULES.into_iter().chain(is_wave.then_some(Schedule::Wavefront))
+}
+
+/// A test for each variant that the schedule takes.
 fn of_variants(
     name: &str,
     schedule: Schedule,
@@ -59,7 +76,8 @@ fn of_variants(
         let name = format!("{name}::{}", variant.name);
         GpuTest::new(name, move |gpu| test(gpu, &variant, schedule))
     };
-    variants().into_iter().map(of_variant).collect()
+    let variants = variants().into_iter().filter(|variant| takes(schedule, variant));
+    variants.map(of_variant).collect()
 }
 
 fn forced(schedule: Schedule) -> LayerConfig {
@@ -67,15 +85,17 @@ fn forced(schedule: Schedule) -> LayerConfig {
     LayerConfig { backward, ..Default::default() }
 }
 
-/// A backward pass that keeps c every `chunk` steps.
+/// A backward pass that keeps c every `chunk` steps; a wavefront has all steps in one.
 fn chunked(schedule: Schedule, chunk: usize) -> LayerConfig {
-    let backward = Options { schedule: Some(schedule), chunk: Some(chunk), ..Default::default() };
+    let chunk = (schedule != Schedule::Wavefront).then_some(chunk);
+    let backward = Options { schedule: Some(schedule), chunk, ..Default::default() };
     LayerConfig { backward, ..Default::default() }
 }
 
-/// Both directions, two layers, initial states, no two lengths alike and one of them 0.
-fn ragged(seed: u64, variant: &Variant) -> Case {
-    let shape = Shape { t: 7, b: 4, i: 3, h: 6, l: 2, bidirectional: true };
+/// Two layers, of both directions where the schedule takes them, initial states, no two lengths alike and one of them 0.
+fn ragged(seed: u64, variant: &Variant, schedule: Schedule) -> Case {
+    let bidirectional = schedule != Schedule::Wavefront;
+    let shape = Shape { t: 7, b: 4, i: 3, h: 6, l: 2, bidirectional };
     let case = Case::of(seed, variant, shape).with_state(seed + 1);
     case.but(|case| case.lengths = Some(vec![5, 7, 0, 1]))
 }
@@ -103,7 +123,7 @@ fn of_variant(gpu: &Gpu, variant: &Variant, schedule: Schedule) -> Outcome {
 
 /// A run that can be gone back gives what a run gives.
 fn outputs(gpu: &Gpu, variant: &Variant, schedule: Schedule) -> Outcome {
-    let case = ragged(1, variant);
+    let case = ragged(1, variant, schedule);
     let options = Options { schedule: Some(schedule), ..Default::default() };
     let config = LayerConfig { options, ..Default::default() };
     let layer = AnyLayer::new(gpu, &case.weights, config)?;

@@ -1,37 +1,46 @@
-//! Gradients of random configurations over all options at once, both schedules against the CPU reference.
+//! Gradients of random configurations over all options at once, every schedule against the CPU reference.
 
 use std::cell::Cell;
 
-use wgpu_rnn::{AnyLayer, Error, Gpu, LayerConfig, Options};
+use wgpu_rnn::{AnyLayer, Error, Gpu, LayerConfig, Options, Schedule};
 
-use super::SCHEDULES;
+use super::schedules_of;
 use crate::common::compare::{F32_CHOSEN, F32_GRADIENTS};
 use crate::common::gradients::{Named, Run, verdict};
 use crate::common::trials::GpuTest;
-use crate::random::{Configuration, search};
+use crate::random::{CASES, Configuration, search};
 
 pub fn tests() -> Vec<GpuTest> {
     vec![GpuTest::new("backward::random_gradients", |gpu| {
-        let (all, excused) = (Cell::new(0), Cell::new(0));
-        let count = |cell: &Cell<usize>| cell.set(cell.get() + 1);
+        let [all, waves, unbounded, excused] = [const { Cell::new(0) }; 4];
+        let count = |cell: &Cell<u32>| cell.set(cell.get() + 1);
         search("random_gradients", Configuration::is_bounded, |configuration| {
             count(&all);
             match check(configuration, gpu)? {
-                Verdict::Right | Verdict::Unbounded => {}
+                Verdict::Right { is_wave: true } => count(&waves),
+                Verdict::Right { is_wave: false } => {}
+                Verdict::Unbounded => count(&unbounded),
                 Verdict::Excused => count(&excused),
             }
             Ok(())
         })?;
-        let (all, excused) = (all.get(), excused.get());
-        if excused > 0 && excused * 8 > all {
-            return Err(format!("{excused} of {all} configurations have jumps in their gradients"));
+        let [all, waves, unbounded, excused] =
+            [all, waves, unbounded, excused].map(Cell::into_inner);
+        for (some, why) in [(unbounded, "are without bounds"), (excused, "jump")] {
+            if some * 8 > all {
+                return Err(format!("gradients of {some} of {all} configurations {why}"));
+            }
+        }
+        if all >= CASES && waves * 16 < all {
+            return Err(format!("only {waves} of {all} configurations are wavefronts"));
         }
         Ok(())
     })]
 }
 
 enum Verdict {
-    Right,
+    /// On all schedules, or also as a wavefront.
+    Right { is_wave: bool },
     /// Gradients that double from step to step, and with them what f32 rounds off.
     Unbounded,
     /// Wrong, but so close to a kink that it may be.
@@ -54,9 +63,12 @@ fn check(configuration: &Configuration, gpu: &Gpu) -> Result<Verdict, String> {
         return Ok(Verdict::Unbounded);
     }
     let (rows, chunk) = (configuration.number("rows"), configuration.number("chunk"));
-    for schedule in SCHEDULES {
-        let backward = Options { schedule: Some(schedule), rows, chunk };
+    let (mut is_wave, mut problems) = (false, Vec::new());
+    for schedule in schedules_of(&run) {
         let options = Options { chunk, ..Default::default() };
+        // A wavefront has all steps in one chunk.
+        let chunk = chunk.filter(|_| schedule != Schedule::Wavefront);
+        let backward = Options { schedule: Some(schedule), rows, chunk };
         let config = LayerConfig { batch_first: case.batch_first, options, backward };
         let of_gpu = || -> wgpu_rnn::Result<Named> {
             let layer = AnyLayer::new(gpu, &run.weights, config)?;
@@ -67,13 +79,16 @@ fn check(configuration: &Configuration, gpu: &Gpu) -> Result<Verdict, String> {
             Err(Error::Schedule { .. }) if rows == Some(16) => continue,
             given => given.map_err(|error| format!("{schedule}: {error}"))?,
         };
-        let Err(problem) = verdict(&given, &expected, allowed(&run)) else { continue };
-        if is_steady(&run, &expected) {
-            return Err(format!("{schedule}: {problem}"));
+        is_wave |= schedule == Schedule::Wavefront;
+        if let Err(problem) = verdict(&given, &expected, allowed(&run)) {
+            problems.push(format!("{schedule}: {problem}"));
         }
-        return Ok(Verdict::Excused);
     }
-    Ok(Verdict::Right)
+    match problems[..] {
+        [] => Ok(Verdict::Right { is_wave }),
+        _ if is_steady(&run, &expected) => Err(problems.join("; ")),
+        _ => Ok(Verdict::Excused),
+    }
 }
 
 fn allowed(run: &Run) -> f64 {

@@ -1,7 +1,8 @@
 //! Gradients of stacks as a wavefront, against PyTorch, the CPU reference and themselves.
 
-use wgpu_rnn::{Direction, Gpu, LayerConfig, Options, Schedule};
+use wgpu_rnn::{Gpu, LayerConfig, Options, Schedule};
 
+use super::{schedules_of, takes};
 use crate::common::case::{Case, Shape};
 use crate::common::compare::F32_GRADIENTS;
 use crate::common::fixture::{self, Fixture};
@@ -25,18 +26,12 @@ pub fn tests() -> Vec<GpuTest> {
 }
 
 fn is_legal(fixture: &Fixture) -> bool {
-    let run = || fixture.run().weights.sizes();
-    let is_stack = |sizes: wgpu_rnn::LayerSizes| {
-        sizes.num_layers >= 2 && sizes.direction == Direction::Forward && sizes.proj_size == 0
-    };
-    fixture.flag("has_grad") && is_stack(run())
+    fixture.flag("has_grad")
+        && schedules_of(&fixture.run()).any(|schedule| schedule == Schedule::Wavefront)
 }
 
 fn legal_variants() -> impl Iterator<Item = Variant> {
-    let reset_before = wgpu_rnn::Cell::Gru { reset_after: false };
-    variants()
-        .into_iter()
-        .filter(move |variant| !variant.is_projected && variant.cell != reset_before)
+    variants().into_iter().filter(|variant| takes(Schedule::Wavefront, variant))
 }
 
 fn forced(rows: Option<u32>) -> LayerConfig {
