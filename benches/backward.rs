@@ -103,7 +103,7 @@ impl Arrays {
             d_x: zeros(run.x.shape()),
             d_h0: zeros(&state),
             d_c0: sizes.cell.has_c().then(|| zeros(&state)),
-            d_weights: zeros(&[layer.weight_tensors().iter().map(|tensor| tensor.len()).sum()]),
+            d_weights: zeros(&[layer.weights_len()]),
         }
     }
 
@@ -123,7 +123,7 @@ impl Arrays {
         let download = |array: &DeviceArray| array.download().expect("a result").mapv(f64::from);
         let d_weights = download(&self.d_weights).into_raw_vec_and_offset().0;
         let of_weights = layer.weight_tensors().iter().map(|tensor| {
-            let part = d_weights[tensor.offset..][..tensor.len()].to_vec();
+            let part = d_weights[tensor.offset..][..tensor.num_elements()].to_vec();
             let part = ArrayD::from_shape_vec(tensor.shape.as_slice(), part).expect("its shape");
             (format!("grad.{}", tensor.name), part)
         });

@@ -9,13 +9,13 @@ use crate::cell::Cell;
 use crate::error::{Error, Result};
 use crate::gpu::{DeviceArray, Gpu};
 use crate::plan::{BackwardPlan, Options, Plan};
-use crate::problem::{InputKind, LayerSizes};
+use crate::problem::{InputKind, LayerSizes, Problem};
 use crate::run::{
-    BackwardIo, Batching, Engine, Job, LayerInput, LayerIo, Reserve, States, features, tokens_of,
-    typed,
+    BackwardIo, Batching, Engine, Job, LayerInput, LayerIo, Reserve, States, check_shape, features,
+    tokens_of, typed,
 };
 use crate::stream::Stream;
-use crate::tensors::WeightTensor;
+use crate::tensors::{WeightTensor, flat_len};
 use crate::weights::Weights;
 
 /// A kind of layer: the cell it takes and the state it has. Implemented for [`LstmKind`](crate::LstmKind),
@@ -251,6 +251,16 @@ impl<K: Kind> Layer<K> {
         self.engine.encode(encoder, io, None)
     }
 
+    /// How a run of this shape that keeps what its backward pass needs would go, and why so. [`Layer::plan`] may say
+    /// otherwise, of a run that keeps nothing.
+    ///
+    /// # Errors
+    /// Those of [`Layer::plan`].
+    pub fn plan_training(&self, seq_len: usize, batch: usize) -> Result<Plan> {
+        let problem = self.engine.problem(seq_len, batch, InputKind::Features, false)?;
+        self.engine.plan(&Problem { is_training: true, ..problem })
+    }
+
     /// How the backward pass of a run of this shape would go, and why so.
     ///
     /// # Errors
@@ -264,6 +274,41 @@ impl<K: Kind> Layer<K> {
     /// `state_dict`: what [`BackwardIo::d_weights`] holds the gradients of.
     pub fn weight_tensors(&self) -> &[WeightTensor] {
         &self.engine.tensors
+    }
+
+    /// The elements of the flat array of all weights: the shape of [`BackwardIo::d_weights`] is `[weights_len()]`.
+    pub fn weights_len(&self) -> usize {
+        flat_len(&self.engine.tensors)
+    }
+
+    /// Weights of this layer's sizes and options, or gradients of them, from a flat array as
+    /// [`Layer::weight_tensors`] describes it. Nothing of the layer changes: [`Layer::set_weights`] takes weights.
+    ///
+    /// ```
+    /// use wgpu_rnn::{Cell, Gpu, LayerConfig, Lstm, Weights};
+    /// # use wgpu_rnn::{Error, LayerWeights, ndarray::Array2};
+    /// # let is_required = std::env::var_os("WGPU_RNN_REQUIRE_GPU").is_some();
+    /// # if !is_required && matches!(Gpu::new(), Err(Error::NoAdapter { .. })) { return Ok(()); }
+    /// # let layer = LayerWeights::new(Array2::zeros((8, 3)), Array2::zeros((8, 2)));
+    /// # let weights = Weights::new(Cell::Lstm, vec![vec![layer]])?;
+    ///
+    /// let lstm = Lstm::new(&Gpu::new()?, &weights, LayerConfig::default())?;
+    /// let values: Vec<f32> = (0..lstm.weights_len()).map(|at| at as f32).collect();
+    /// let weights = lstm.weights_from_flat(&values)?;
+    /// for tensor in lstm.weight_tensors().iter().filter(|tensor| tensor.name == "weight_hh_l0") {
+    ///     let first = weights.layer(tensor.layer, tensor.direction).unwrap().w_hh[[0, 0]];
+    ///     assert_eq!(first, values[tensor.offset]);
+    /// }
+    /// # let error = lstm.weights_from_flat(&values[1..]).unwrap_err();
+    /// # assert!(matches!(error, Error::Shape { argument, .. } if argument == "values"));
+    /// # Ok::<(), wgpu_rnn::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Shape`] where the values are not [`Layer::weights_len`].
+    pub fn weights_from_flat(&self, values: &[f32]) -> Result<Weights> {
+        check_shape("values", &[values.len()], &[self.weights_len()])?;
+        self.engine.unflatten(values)
     }
 
     /// Room for what a training run of this shape keeps.
