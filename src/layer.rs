@@ -51,7 +51,8 @@ pub(crate) mod sealed {
 /// | h0, h_n (and c0, c_n) | `[L*D, B, H]` in either layout; `[L*D, H]` unbatched |
 ///
 /// Cloning is cheap and shares the weights. A layer can run from several threads at once. Its first run of a shape
-/// makes what that shape needs; later runs of that shape make no GPU object. The shapes used last stay ready.
+/// makes what that shape needs; later runs of that shape make no GPU object, but for the arrays that
+/// [`Layer::forward_tape`] and [`Tape::backward`](crate::Tape::backward) work on. The shapes used last stay ready.
 #[derive(Debug)]
 pub struct Layer<K: Kind> {
     pub(crate) engine: Arc<Engine>,
@@ -98,6 +99,10 @@ impl<K: Kind> Layer<K> {
 
     /// Puts other weights of the same sizes and options in the place of those on the device, for all clones of this
     /// layer and its streams. Runs that have not been submitted yet use them.
+    ///
+    /// Go back through training runs before: a backward pass makes the gates again from the weights on the device, so
+    /// after this one of a run made before, a [`Tape`](crate::Tape) or a recorded one, is refused
+    /// ([`Error::Argument`] naming `weights`).
     ///
     /// # Errors
     /// [`Error::Argument`] where they are not the same in kind.
@@ -336,9 +341,53 @@ impl<K: Kind> Layer<K> {
     /// Records the backward pass of a run that [`Layer::encode_training`] recorded. It submits nothing and waits for
     /// nothing. The same arrays give the same bits.
     ///
+    /// | array | shape | buffer usages |
+    /// |---|---|---|
+    /// | x, d_x | as x of the run | `STORAGE` |
+    /// | y, d_y | as y of the run | `STORAGE` |
+    /// | lengths | `[B]` | `STORAGE`, and `COPY_SRC` for the run |
+    /// | h0, d_h_n (and c0, d_c_n) | as h0 of the run | `STORAGE`, `COPY_SRC` |
+    /// | d_h0 (and d_c0) | as h0 of the run | `STORAGE`, `COPY_DST` |
+    /// | d_weights | `[weights_len()]` | `STORAGE` |
+    ///
+    /// What is written has a buffer of its own, but d_h0 may have that of d_h_n, and d_c0 that of d_c_n: a state's
+    /// gradient goes back in place. d_weights has to fit one storage binding of the device.
+    ///
+    /// ```no_run
+    /// use wgpu_rnn::ndarray::Array3;
+    /// use wgpu_rnn::{BackwardIo, Gpu, LayerConfig, LayerIo, Lstm, io};
+    ///
+    /// let gpu = Gpu::new()?;
+    /// let weights = io::safetensors::open("model.safetensors")?.lstm("encoder.lstm")?;
+    /// let lstm = Lstm::new(&gpu, &weights, LayerConfig::default())?;
+    /// let (seq_len, batch, sizes) = (100, 4, lstm.sizes());
+    ///
+    /// let x = gpu.upload(Array3::ones((seq_len, batch, sizes.input_size)).view())?;
+    /// let y = gpu.zeros(&[seq_len, batch, sizes.output_size()])?;
+    /// let reserve = lstm.reserve(seq_len, batch)?;
+    /// let mut encoder = gpu.device().create_command_encoder(&Default::default());
+    /// lstm.encode_training(&mut encoder, &LayerIo::new(&x, &y), &reserve)?;
+    ///
+    /// // Of sum(y); your loss is a dispatch here that makes d_y of y.
+    /// let d_y = gpu.upload(Array3::ones((seq_len, batch, sizes.output_size())).view())?;
+    /// let d_x = gpu.zeros(x.shape())?;
+    /// let d_weights = gpu.zeros(&[lstm.weights_len()])?;
+    /// let mut back = BackwardIo::new(&x, &y, &reserve, &d_y);
+    /// back.d_x = Some(&d_x);
+    /// back.d_weights = Some(&d_weights);
+    /// lstm.encode_backward(&mut encoder, &back)?;
+    /// gpu.queue().submit([encoder.finish()]);
+    ///
+    /// let d_weights: Vec<f32> = d_weights.download()?.into_iter().collect();
+    /// let d_layer = lstm.weights_from_flat(&d_weights)?.layer(0, 0).cloned().unwrap();
+    /// println!("{} {} {}", d_x.download()?, d_layer.w_ih, d_layer.w_hh);
+    /// # Ok::<(), wgpu_rnn::Error>(())
+    /// ```
+    ///
     /// # Errors
-    /// As [`Layer::encode_training`]; [`Error::Argument`] where a gradient has the buffer of another array. Nothing
-    /// has been recorded then.
+    /// As [`Layer::encode_training`]; [`Error::Argument`] where a gradient has the buffer of another array or the
+    /// weights are not those of the run, see [`Layer::set_weights`]; [`Error::Limit`] where d_weights does not fit a
+    /// binding. Nothing has been recorded then.
     pub fn encode_backward(
         &self,
         encoder: &mut wgpu::CommandEncoder,
