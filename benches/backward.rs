@@ -13,8 +13,8 @@ use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterio
 use shared::{group, id, run};
 use wgpu_rnn::ndarray::ArrayD;
 use wgpu_rnn::{
-    BackwardIo, Cell, DeviceArray, Direction, Gpu, GruKind, Kind, Layer, LayerConfig, LayerIo,
-    LayerSizes, LstmKind, Options, Reserve, Schedule, wgpu,
+    BackwardIo, Cell, DeviceArray, Direction, Error, Gpu, GruKind, Kind, Layer, LayerConfig,
+    LayerIo, LayerSizes, LstmKind, Options, Reserve, Schedule, wgpu,
 };
 
 const GRU: Cell = Cell::Gru { reset_after: true };
@@ -22,13 +22,16 @@ const GRU: Cell = Cell::Gru { reset_after: true };
 fn backward(c: &mut Criterion) {
     let gpu = Gpu::new().expect("an adapter");
     let mut group = group(c, "backward");
-    // [T, B, I, H]; the shapes of `wgpu-rnn bench`, and a batch small enough for a software adapter.
-    let small = Case::new("small", [1000, 1, 64, 64], Cell::Lstm, Direction::Forward);
+    // T and B; the shapes of `wgpu-rnn bench`, a batch small enough for a software adapter, and a stack for the
+    // wavefront.
+    let small = Case::new("small", [1000, 1], LayerSizes::new(Cell::Lstm, 64, 64));
     schedules::<LstmKind>(&mut group, &gpu, &small);
-    let bigru = Case::new("bigru", [128, 1, 384, 256], GRU, Direction::Bidirectional);
-    schedules::<GruKind>(&mut group, &gpu, &bigru);
-    let batch32 = Case::new("batch32", [10, 32, 256, 256], Cell::Lstm, Direction::Forward);
+    let sizes = LayerSizes::new(GRU, 384, 256).with_direction(Direction::Bidirectional);
+    schedules::<GruKind>(&mut group, &gpu, &Case::new("bigru", [128, 1], sizes));
+    let batch32 = Case::new("batch32", [10, 32], LayerSizes::new(Cell::Lstm, 256, 256));
     schedules::<LstmKind>(&mut group, &gpu, &batch32);
+    let sizes = LayerSizes::new(Cell::Lstm, 256, 256).with_layers(3);
+    schedules::<LstmKind>(&mut group, &gpu, &Case::new("stack3", [64, 1], sizes));
     group.finish();
 }
 
@@ -41,30 +44,39 @@ struct Case {
 }
 
 impl Case {
-    fn new(shape: &str, [t, b, i, h]: [usize; 4], cell: Cell, direction: Direction) -> Self {
-        let sizes = LayerSizes::new(cell, i, h).with_direction(direction);
+    fn new(shape: &str, [t, b]: [usize; 2], sizes: LayerSizes) -> Self {
         let mut random = Random::new(7);
         let weights = random.weights_of(sizes);
-        let x = random.array3([t, b, i]);
+        let x = random.array3([t, b, sizes.input_size]);
         let d_y = random.array3([t, b, sizes.output_size()]);
         let (h0, c0, d_h_n, d_c_n, lengths) = (None, None, None, None, None);
         let run = Run { weights, x, h0, c0, lengths, d_y, d_h_n, d_c_n };
         let expected = run.gradients();
-        Case { name: format!("{shape} {cell}"), run, expected }
+        Case { name: format!("{shape} {}", sizes.cell), run, expected }
     }
 }
 
-/// Both passes on each schedule that can run the case.
+/// Both passes on each schedule that can go back through the case.
 fn schedules<K: Kind>(group: &mut BenchmarkGroup<'_, WallTime>, gpu: &Gpu, case: &Case) {
     let (seq_len, batch, _) = case.run.x.dim();
     group.throughput(Throughput::Elements(seq_len as u64));
     for schedule in Schedule::ALL {
-        let options = Options { schedule: Some(schedule), ..Default::default() };
-        let config = LayerConfig { options, backward: options, ..Default::default() };
+        let backward = Options { schedule: Some(schedule), ..Default::default() };
+        // No training run is a wavefront forward: the one before a wavefront backward is as the planner likes.
+        let is_wave = schedule == Schedule::Wavefront;
+        let options = if is_wave { Options::default() } else { backward };
+        let config = LayerConfig { options, backward, ..Default::default() };
         let layer = Layer::<K>::new(gpu, &case.run.weights, config).expect("a layer");
-        // Which refuses what cannot train, and falls back to nothing where it is forced.
-        let Ok(plan) = layer.plan_backward(seq_len, batch) else { continue };
-        assert_eq!(plan.schedule, schedule, "a fallback must not be timed");
+        let plans = layer.plan_training(seq_len, batch).and_then(|forward| {
+            Ok((forward.schedule, layer.plan_backward(seq_len, batch)?.schedule))
+        });
+        let (forward, backward) = match plans {
+            Ok(schedules) => schedules,
+            Err(Error::Schedule { .. }) => continue, // not for this case
+            Err(error) => panic!("{}: {error}", case.name),
+        };
+        assert!(is_wave || forward == schedule, "a fallback must not be timed");
+        assert_eq!(backward, schedule, "a fallback must not be timed");
         let arrays = Arrays::new(&layer, &case.run);
         let forward = || run(gpu, |encoder| arrays.forward(&layer, encoder));
         let backward = || run(gpu, |encoder| arrays.backward(&layer, encoder));
@@ -72,7 +84,9 @@ fn schedules<K: Kind>(group: &mut BenchmarkGroup<'_, WallTime>, gpu: &Gpu, case:
         backward();
         verdict(&arrays.gradients(&layer), &case.expected, F32_GRADIENTS).expect("the right ones");
         let id = |pass: &str| id(&format!("{}/{schedule}/{pass}", case.name), gpu);
-        group.bench_function(id("forward"), |bencher| bencher.iter(forward));
+        if !is_wave {
+            group.bench_function(id("forward"), |bencher| bencher.iter(forward));
+        }
         group.bench_function(id("backward"), |bencher| bencher.iter(backward));
     }
 }
@@ -103,7 +117,7 @@ impl Arrays {
             d_x: zeros(run.x.shape()),
             d_h0: zeros(&state),
             d_c0: sizes.cell.has_c().then(|| zeros(&state)),
-            d_weights: zeros(&[layer.weight_tensors().iter().map(|tensor| tensor.len()).sum()]),
+            d_weights: zeros(&[layer.weights_len()]),
         }
     }
 
@@ -123,7 +137,7 @@ impl Arrays {
         let download = |array: &DeviceArray| array.download().expect("a result").mapv(f64::from);
         let d_weights = download(&self.d_weights).into_raw_vec_and_offset().0;
         let of_weights = layer.weight_tensors().iter().map(|tensor| {
-            let part = d_weights[tensor.offset..][..tensor.len()].to_vec();
+            let part = d_weights[tensor.offset..][..tensor.num_elements()].to_vec();
             let part = ArrayD::from_shape_vec(tensor.shape.as_slice(), part).expect("its shape");
             (format!("grad.{}", tensor.name), part)
         });

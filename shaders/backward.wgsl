@@ -1,7 +1,7 @@
 // backward.wgsl: what the schedules of the backward pass share: the products with transposed weights.
 // Binds: 0 params (backward_params.wgsl) · 1 transposed w_hh, peepholes, transposed w_hr (weights/*.wgsl)
-//        2 gates rw: pre-activations, replaced by their gradients · 3 carry rw · 4 d_y read · 5 lengths (lengths/*.wgsl)
-//        6 y read (h_before/output.wgsl)
+//        2 gates rw: pre-activations, replaced by their gradients · 3 carry rw · 4 d_y read
+//        5 lengths (lengths/*.wgsl) · 6 y read (h_before/output.wgsl)
 // Consts: UNITS, UNITS_PER_INVOCATION, ROWS, MAX_SLICES, HAS_C, IS_CHOSEN (kernels/backward.rs)
 // The skeleton supplies operand_word(row, j): word j of what is multiplied, from workgroup memory.
 
@@ -12,8 +12,9 @@ struct CellGradient {
     c: f32,
 }
 
-@group(0) @binding(2) var<storage, read_write> gates: array<Gates>; // [steps of the chunk, B, slices, row_words], or [layers, steps, B, row_words]
-@group(0) @binding(4) var<storage, read> d_y: array<f32>;           // as y
+// [steps of the chunk, B, slices, row_words]; in a wave [layers, steps, B, row_words]
+@group(0) @binding(2) var<storage, read_write> gates: array<Gates>;
+@group(0) @binding(4) var<storage, read> d_y: array<f32>; // as y
 
 // The sums of one invocation's units and rows: [UNITS_PER_INVOCATION][ROWS].
 alias Sums = array<f32, UNITS_PER_INVOCATION * ROWS>;

@@ -31,7 +31,7 @@ struct BackwardParams {
     first_tick: u32,      // dispatches of a wave before this run of them
     output_stride_t: u32, // of y and d_y, in elements
     output_stride_b: u32,
-    c_seq: u32,           // index in carry of c after each step of the chunk: [steps,B,slices,H]; in a wave [layers,steps,B,H]
+    c_seq: u32,           // index in carry of c after each step: [steps,B,slices,H]; in a wave [layers,steps,B,H]
     h_inner: u32,         // index in carry of what reset_states.wgsl or cell_states.wgsl leave of each step: as c_seq
     exchange: u32,        // index in carry of what a step's first phase leaves to the second (unit_backward/*.wgsl)
     accumulate: u32,      // 1: the peepholes' gradient is added to what is there, 0: it takes its place

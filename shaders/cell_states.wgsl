@@ -2,7 +2,8 @@
 //      is projected, where h is.
 // Math:  c[t] = cell_update(pre[t], c[t-1])              (cell/lstm.wgsl)       h_inner[t] = o * activate_h(c[t])
 // Grid:  x: hidden units / UNITS, y: batch rows, z: slices; one invocation owns a unit of a row
-// Binds: 0 params · 1 weights (weights/*.wgsl) · 2 gates [steps of the chunk, B, slices, row_words] read · 3 carry rw
+// Binds: 0 params · 1 weights (weights/*.wgsl) · 2 gates [steps of the chunk, B, slices, row_words] read
+//        3 carry rw
 // Consts: UNITS, MAX_SLICES, HAS_C, IS_CHOSEN, HAS_H_INNER (kernels/backward.rs)     Needs: WebGPU defaults
 // Floor: reads gates and writes c once
 // Why this shape: c of a unit depends on no other unit, so a chunk needs no barrier.

@@ -1,8 +1,8 @@
 // gather.wgsl: x_proj of a chunk from rows that are projected already: no product, only the layout and the biases.
 // Math:  x_proj[step][b][slice] = bias + source[source_row]     source = x · w_ihT, gates as PyTorch stacks them
 // Grid:  x: elements of a row of x_proj / INVOCATIONS, y: rows of the chunk / ROWS, z: slices (directions)
-// Binds: 0 params · 1 weights read · 2 source [rows, D*G*H] read · 3 x_proj [steps of the chunk, B, slices, row_size] rw
-//        4 tokens (rows/*.wgsl) · 5 lengths (lengths/*.wgsl)
+// Binds: 0 params · 1 weights read · 2 source [rows, D*G*H] read
+//        3 x_proj [steps of the chunk, B, slices, row_size] rw · 4 tokens (rows/*.wgsl) · 5 lengths (lengths/*.wgsl)
 // Consts: ROWS, INVOCATIONS (kernels/gather.rs)     Needs: WebGPU defaults
 // Floor: reads source and writes x_proj once
 // Why this shape: a pass of its own over a chunk costs less than the projection that it replaces, and leaves each

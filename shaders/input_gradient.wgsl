@@ -1,12 +1,13 @@
 // input_gradient.wgsl: the gradient of a layer's input over a chunk of time steps, through one direction.
 // Math:  d_x[t, b, k] += sum over j of d_pre[step, b, j] · w_ih[k, j]     j counts words in groups of four elements
-// Grid:  x: features of x / TILE_N, y: rows of the chunk / TILE_M; one invocation owns M_PER_INVOCATION rows of N_PER_INVOCATION features
-// Binds: 0 params (gradient.wgsl) · 1 weights (weights/*.wgsl) · 2 d_pre [steps of the chunk, B, slices, columns] read · 3 d_x rw
-//        5 lengths (lengths/*.wgsl)
+// Grid:  x: features of x / TILE_N, y: rows of the chunk / TILE_M; one invocation owns M_PER_INVOCATION rows of
+//        N_PER_INVOCATION features
+// Binds: 0 params (gradient.wgsl) · 1 weights (weights/*.wgsl)
+//        2 d_pre [steps of the chunk, B, slices, columns] read · 3 d_x rw · 5 lengths (lengths/*.wgsl)
 // Consts: TILE_M, TILE_N, TILE_K, M_PER_INVOCATION, N_PER_INVOCATION (kernels/gradient.rs)     Needs: WebGPU defaults
 // Floor: 8·M·N·K flops (K in groups)
-// Why this shape: both operands lie along j, so whole groups of four are multiplied and summed at once. The first of two
-//      directions puts its share down, the second adds to it: which is which does not change a bit of the sum.
+// Why this shape: both operands lie along j, so whole groups of four are multiplied and summed at once. The first of
+//      two directions puts its share down, the second adds to it: which is which does not change a bit of the sum.
 
 @group(0) @binding(2) var<storage, read> d_pre: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read_write> d_x: array<f32>;

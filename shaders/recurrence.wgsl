@@ -52,7 +52,8 @@ struct Place {
 }
 
 @group(0) @binding(0) var<storage, read> params: Params;
-@group(0) @binding(3) var<storage, read_write> state: array<f32>; // h ring [2][L*D,B,R], c [L*D,B,H], exchange [3][D,B,H]
+// h ring [2][L*D,B,R], c [L*D,B,H], exchange [3][D,B,H]
+@group(0) @binding(3) var<storage, read_write> state: array<f32>;
 @group(0) @binding(4) var<storage, read_write> y: array<f32>;     // [T,B,D*R] or [B,T,D*R]
 
 // The pre-activations of one invocation's units and rows: [UNITS_PER_INVOCATION][ROWS].

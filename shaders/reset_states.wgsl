@@ -3,7 +3,8 @@
 // Math:  h_inner[t] = activate_f(pre.r[t]) * h[t-1], or h[t-1]
 // Grid:  x: hidden units / UNITS, y: steps and batch rows of the chunk / ROWS, z: slices
 //        one invocation owns a unit of ROWS rows
-// Binds: 0 params · 2 gates [steps of the chunk, B, slices, row_words] read · 3 carry rw · 5 lengths (lengths/*.wgsl)
+// Binds: 0 params · 2 gates [steps of the chunk, B, slices, row_words] read · 3 carry rw
+//        5 lengths (lengths/*.wgsl)
 //        6 y read (h_before/output.wgsl)
 // Consts: UNITS, ROWS, IS_SCALED, MAX_SLICES, HAS_C, IS_CHOSEN (kernels/backward.rs)     Needs: WebGPU defaults
 // Floor: reads h, gates where they scale it, and writes h_inner once

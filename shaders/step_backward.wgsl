@@ -32,7 +32,15 @@ fn exchanged(at: u32) -> f32 {
 }
 
 // sums += the phase's operand of a slice · weights
-fn multiply(sums: ptr<function, Sums>, matrix: Matrix, z: u32, next_step: u32, first_row: u32, first_unit: u32, local: u32) {
+fn multiply(
+    sums: ptr<function, Sums>,
+    matrix: Matrix,
+    z: u32,
+    next_step: u32,
+    first_row: u32,
+    first_unit: u32,
+    local: u32,
+) {
     let words = phase_words();
     for (var j0 = 0u; j0 < words; j0 += TILE_WORDS) {
         let count = min(words - j0, TILE_WORDS);

@@ -1,5 +1,5 @@
-// transpose.wgsl: a layer's w_hh, w_hr or w_ih, rows and columns of words exchanged, and its peepholes: what the backward
-//      pass reads.
+// transpose.wgsl: a layer's w_hh, w_hr or w_ih, rows and columns of words exchanged, and its peepholes: what the
+//      backward pass reads.
 // Math:  out[j][k] = w_hh[k][j]                          then out[H] = peepholes
 //        For w_hr, [H][P4/4] words of four outputs, take P4/4 for H and H for R; w_ih of an upper layer is as w_hh.
 // Grid:  x: units j / INVOCATIONS, y: rows k of w_hh, and one for the peepholes, / ROWS, z: slices (directions)

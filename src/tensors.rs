@@ -38,7 +38,7 @@ pub struct WeightTensor {
 
 impl WeightTensor {
     /// Its number of elements.
-    pub fn len(&self) -> usize {
+    pub fn num_elements(&self) -> usize {
         self.shape.iter().product()
     }
 
@@ -50,11 +50,6 @@ impl WeightTensor {
             TensorKind::Peepholes => (columns, 1, rows),
             _ => (sizes.hidden_size, columns, sizes.cell.num_gates()),
         }
-    }
-
-    /// Never: no tensor has a side of length 0.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 }
 
@@ -77,7 +72,7 @@ pub fn tensors_of(weights: &Weights) -> Vec<WeightTensor> {
             let Some(shape) = shape.map(<[usize]>::to_vec) else { continue };
             let name = tensor_name(name, layer, direction);
             let tensor = WeightTensor { name, shape, offset, layer, direction, kind };
-            offset += tensor.len();
+            offset += tensor.num_elements();
             tensors.push(tensor);
         }
     }
@@ -86,10 +81,10 @@ pub fn tensors_of(weights: &Weights) -> Vec<WeightTensor> {
 
 /// Elements of the flat array.
 pub(crate) fn flat_len(tensors: &[WeightTensor]) -> usize {
-    tensors.last().map_or(0, |last| last.offset + last.len())
+    tensors.last().map_or(0, |last| last.offset + last.num_elements())
 }
 
-/// The weights whose tensors lie in `values`.
+/// The weights whose tensors lie in `values`, which are as many as [`flat_len`] says.
 pub(crate) fn unflatten(
     tensors: &[WeightTensor],
     sizes: LayerSizes,
@@ -100,7 +95,7 @@ pub(crate) fn unflatten(
     let directions = || (0..sizes.num_directions()).map(|_| empty()).collect::<Vec<_>>();
     let mut layers: Vec<_> = (0..sizes.num_layers).map(|_| directions()).collect();
     for tensor in tensors {
-        let values = &values[tensor.offset..][..tensor.len()];
+        let values = &values[tensor.offset..][..tensor.num_elements()];
         let layer = &mut layers[tensor.layer][tensor.direction];
         let matrix = || {
             Array2::from_shape_vec((tensor.shape[0], tensor.shape[1]), values.to_vec())

@@ -7,18 +7,20 @@
 // stay apart: a row of w_ih has 0 for n_h, one of w_hh has 0 for n_x.
 alias Gates = vec4<f32>;
 
-fn gate(pre: f32, slice: u32) -> f32 {
+// A pre-activation as its activation sees it.
+fn clipped(pre: f32, slice: u32) -> f32 {
     if (IS_CHOSEN == 1u) {
-        return activate_f(clip(pre, params.slices[slice].choice.preact_clip), slice);
+        return clip(pre, params.slices[slice].choice.preact_clip);
     }
-    return activate_f(pre, slice);
+    return pre;
+}
+
+fn gate(pre: f32, slice: u32) -> f32 {
+    return activate_f(clipped(pre, slice), slice);
 }
 
 fn candidate(pre: f32, slice: u32) -> f32 {
-    if (IS_CHOSEN == 1u) {
-        return activate_g(clip(pre, params.slices[slice].choice.preact_clip), slice);
-    }
-    return activate_g(pre, slice);
+    return activate_g(clipped(pre, slice), slice);
 }
 
 fn cell_update(pre: Gates, prev: CellState, slice: u32, unit: u32) -> CellState {

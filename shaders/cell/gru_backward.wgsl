@@ -7,20 +7,20 @@ fn product(d: Gates, w: Gates) -> f32 {
     return dot(d, w);
 }
 
-fn d_gate(pre: f32, y: f32, slice: u32) -> f32 {
+// 0 where a pre-activation was clipped.
+fn passes(pre: f32, slice: u32) -> f32 {
     if (IS_CHOSEN == 1u) {
-        let bound = params.slices[slice].choice.preact_clip;
-        return d_activate_f(clip(pre, bound), y, slice) * inside(pre, bound);
+        return inside(pre, params.slices[slice].choice.preact_clip);
     }
-    return d_activate_f(pre, y, slice);
+    return 1.0;
+}
+
+fn d_gate(pre: f32, y: f32, slice: u32) -> f32 {
+    return d_activate_f(clipped(pre, slice), y, slice) * passes(pre, slice);
 }
 
 fn d_candidate(pre: f32, y: f32, slice: u32) -> f32 {
-    if (IS_CHOSEN == 1u) {
-        let bound = params.slices[slice].choice.preact_clip;
-        return d_activate_g(clip(pre, bound), y, slice) * inside(pre, bound);
-    }
-    return d_activate_g(pre, y, slice);
+    return d_activate_g(clipped(pre, slice), y, slice) * passes(pre, slice);
 }
 
 // All but d_r, in whose place pre.r stays.

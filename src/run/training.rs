@@ -374,7 +374,9 @@ fn check_written(io: &BackwardIo<'_>) -> Result<()> {
     let lengths = io.lengths.map(|lengths| ("lengths", lengths.buffer()));
     let written =
         [("d_x", io.d_x), ("d_weights", io.d_weights), ("d_h0", io.d_h0), ("d_c0", io.d_c0)];
-    let mut others: Vec<_> = read.into_iter().chain(lengths).collect();
+    let states = [("h0", io.h0), ("c0", io.c0)];
+    let states = states.into_iter().filter_map(|(name, array)| Some((name, array?.buffer())));
+    let mut others: Vec<_> = read.into_iter().chain(lengths).chain(states).collect();
     for (name, array) in written {
         let Some(buffer) = array.map(DeviceArray::buffer) else { continue };
         if let Some((other, _)) = others.iter().find(|other| other.1 == buffer) {

@@ -290,7 +290,9 @@ impl<'a> Backward<'a> {
             Role::Gates => memory.gates_bytes,
             Role::Carry => memory.carry_bytes,
             Role::DPacked => memory.d_packed_bytes,
-            Role::DWeights => 4 * self.tensors.iter().map(WeightTensor::len).sum::<usize>() as u64,
+            Role::DWeights => {
+                4 * self.tensors.iter().map(WeightTensor::num_elements).sum::<usize>() as u64
+            }
         }
     }
 

@@ -49,7 +49,7 @@ pub fn tensors(random: &mut Random, problem: &Problem) -> Vec<WeightTensor> {
             _ => vec![rows],
         };
         tensor.offset = offset;
-        offset += tensor.len();
+        offset += tensor.num_elements();
     }
     tensors
 }
@@ -85,7 +85,7 @@ fn backward_programs_go_back_through_every_step_inside_their_buffers() {
                         continue;
                     }
                     let tensors = tensors(&mut random, &problem);
-                    let bytes = 4 * tensors.iter().map(|t| t.len() as u64).sum::<u64>();
+                    let bytes = 4 * tensors.iter().map(|t| t.num_elements() as u64).sum::<u64>();
                     // A plan does not know whether these are wanted, nor that one binding has to show them all.
                     let is_bindable = bytes <= caps.max_storage_buffer_binding_size;
                     let wanted = Wanted {

@@ -143,7 +143,7 @@ impl Backward<'_> {
         // Nothing comes to a layer's gradients behind this.
         self.jobs.finished();
         assert_eq!([params.units, params.columns].map(u64::from), [units, columns]);
-        assert_eq!((units * columns * gates) as usize, tensor.len());
+        assert_eq!((units * columns * gates) as usize, tensor.num_elements());
         assert_eq!(params.accumulate, u32::from(self.wanted.accumulate));
         let (layout, lanes) = (&self.layout, self.layout.word_bytes() / 4);
         let (layer, direction) = (tensor.layer, tensor.direction);

@@ -96,7 +96,7 @@ impl Arrays {
         }
         let flat: Vec<f32> = self.d_weights.download()?.into_iter().collect();
         for tensor in layer.weight_tensors() {
-            let values = flat[tensor.offset..][..tensor.len()].to_vec();
+            let values = flat[tensor.offset..][..tensor.num_elements()].to_vec();
             let values = ArrayD::from_shape_vec(tensor.shape.clone(), values);
             let values = values.expect("a tensor has as many elements as its shape says");
             named.insert(format!("grad.{}", tensor.name), exact(&values));
@@ -107,7 +107,7 @@ impl Arrays {
 
 /// Elements of the flat array of all weights.
 pub fn weights_len(layer: &AnyLayer) -> usize {
-    layer.weight_tensors().iter().map(|tensor| tensor.len()).sum()
+    layer.weight_tensors().iter().map(|tensor| tensor.num_elements()).sum()
 }
 
 /// Records into a new encoder and submits it, also after an error.

@@ -51,7 +51,11 @@ fn set_weights(gpu: &Gpu) -> Outcome {
     let (before, after) = (Case::new(1, SHAPE), Case::new(2, SHAPE));
     let lstm = Lstm::new(gpu, &before.weights, LayerConfig::default())?;
     before.check_layer(&lstm)?;
+    let (y, _, tape) = lstm.forward_tape(before.x.view(), None, None)?;
+    tape.backward(y.view(), None)?;
     lstm.clone().set_weights(&after.weights)?;
+    // The gates would be made again with other weights than those of the run.
+    expect(tape.backward(y.view(), None), &["`reserve`", "set_weights"]);
     after.check_layer(&lstm)?;
 
     let refused = |weights: &Weights, words: &[&str]| {

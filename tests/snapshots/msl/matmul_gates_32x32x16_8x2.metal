@@ -138,13 +138,13 @@ void store(
     uint z_3,
     metal::float4 value,
     device MatmulParams const& params,
-    device type_6& x_proj,
+    device type_6& pre,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     uint _e7 = params.out_row;
     uint _e11 = params.num_slices;
     uint _e16 = params.columns;
-    x_proj[((((_e7 + m_2) * _e11) + z_3) * _e16) + n_1] = value;
+    pre[((((_e7 + m_2) * _e11) + z_3) * _e16) + n_1] = value;
     return;
 }
 
@@ -188,7 +188,7 @@ kernel void main_(
 , device type_2 const& weights [[user(fake0)]]
 , device MatmulParams const& params [[user(fake0)]]
 , device type_4 const& a [[user(fake0)]]
-, device type_6& x_proj [[user(fake0)]]
+, device type_6& pre [[user(fake0)]]
 , threadgroup type_7& a_tile
 , threadgroup type_8& w_tile
 , constant _mslBufferSizes& _buffer_sizes [[user(fake0)]]
@@ -533,7 +533,7 @@ kernel void main_(
                         uint _e347 = j_3;
                         uint _e350 = i_4;
                         metal::float4 _e353 = acc.inner[(_e347 * M_PER_INVOCATION) + _e350];
-                        store(m_4, n_4, z_4, _e353, params, x_proj, _buffer_sizes);
+                        store(m_4, n_4, z_4, _e353, params, pre, _buffer_sizes);
                     }
                 }
             }

@@ -161,7 +161,7 @@ float activate_h(
     return _e2;
 }
 
-float gate(
+float clipped(
     float pre,
     uint slice_3,
     device BackwardParams const& params
@@ -169,38 +169,41 @@ float gate(
     if (false) {
         float _e8 = params.slices.inner[slice_3].choice.preact_clip;
         float _e9 = clip(pre, _e8);
-        float _e10 = activate_f(_e9, slice_3);
-        return _e10;
+        return _e9;
     }
-    float _e11 = activate_f(pre, slice_3);
-    return _e11;
+    return pre;
 }
 
-float candidate(
+float gate(
     float pre_1,
     uint slice_4,
     device BackwardParams const& params
 ) {
-    if (false) {
-        float _e8 = params.slices.inner[slice_4].choice.preact_clip;
-        float _e9 = clip(pre_1, _e8);
-        float _e10 = activate_g(_e9, slice_4);
-        return _e10;
-    }
-    float _e11 = activate_g(pre_1, slice_4);
-    return _e11;
+    float _e2 = clipped(pre_1, slice_4, params);
+    float _e3 = activate_f(_e2, slice_4);
+    return _e3;
+}
+
+float candidate(
+    float pre_2,
+    uint slice_5,
+    device BackwardParams const& params
+) {
+    float _e2 = clipped(pre_2, slice_5, params);
+    float _e3 = activate_g(_e2, slice_5);
+    return _e3;
 }
 
 CellState cell_update(
-    Gates pre_2,
+    Gates pre_3,
     CellState prev,
-    uint slice_5,
+    uint slice_6,
     uint unit,
     device BackwardParams const& params
 ) {
-    float _e5 = gate(pre_2.x, slice_5, params);
-    float _e7 = gate(pre_2.y, slice_5, params);
-    float _e12 = candidate(pre_2.z + (_e5 * pre_2.w), slice_5, params);
+    float _e5 = gate(pre_3.x, slice_6, params);
+    float _e7 = gate(pre_3.y, slice_6, params);
+    float _e12 = candidate(pre_3.z + (_e5 * pre_3.w), slice_6, params);
     return CellState {((1.0 - _e7) * _e12) + (_e7 * prev.h), 0.0};
 }
 
@@ -215,7 +218,7 @@ uint length_of(
 float d_activate_f(
     float x_6,
     float y,
-    uint slice_6
+    uint slice_7
 ) {
     return y * (1.0 - y);
 }
@@ -223,7 +226,7 @@ float d_activate_f(
 float d_activate_g(
     float x_7,
     float y_1,
-    uint slice_7
+    uint slice_8
 ) {
     return 1.0 - (y_1 * y_1);
 }
@@ -231,7 +234,7 @@ float d_activate_g(
 float d_activate_h(
     float x_8,
     float y_2,
-    uint slice_8
+    uint slice_9
 ) {
     return 1.0 - (y_2 * y_2);
 }
@@ -250,74 +253,77 @@ float inside(
     return (metal::abs(x_9) <= bound_1) ? 1.0 : 0.0;
 }
 
-float d_gate(
-    float pre_3,
-    float y_3,
-    uint slice_9,
-    device BackwardParams const& params
-) {
-    if (false) {
-        float bound_2 = params.slices.inner[slice_9].choice.preact_clip;
-        float _e10 = clip(pre_3, bound_2);
-        float _e11 = d_activate_f(_e10, y_3, slice_9);
-        float _e12 = inside(pre_3, bound_2);
-        return _e11 * _e12;
-    }
-    float _e14 = d_activate_f(pre_3, y_3, slice_9);
-    return _e14;
-}
-
-float d_candidate(
+float passes(
     float pre_4,
-    float y_4,
     uint slice_10,
     device BackwardParams const& params
 ) {
     if (false) {
-        float bound_3 = params.slices.inner[slice_10].choice.preact_clip;
-        float _e10 = clip(pre_4, bound_3);
-        float _e11 = d_activate_g(_e10, y_4, slice_10);
-        float _e12 = inside(pre_4, bound_3);
-        return _e11 * _e12;
+        float _e8 = params.slices.inner[slice_10].choice.preact_clip;
+        float _e9 = inside(pre_4, _e8);
+        return _e9;
     }
-    float _e14 = d_activate_g(pre_4, y_4, slice_10);
-    return _e14;
+    return 1.0;
 }
 
-CellGradient update_backward(
-    Gates pre_5,
-    float r_2,
-    float prev_h,
-    float d_h,
+float d_gate(
+    float pre_5,
+    float y_3,
     uint slice_11,
     device BackwardParams const& params
 ) {
-    float _e6 = gate(pre_5.y, slice_11, params);
-    float pre_n = pre_5.z + (r_2 * pre_5.w);
-    float _e11 = candidate(pre_n, slice_11, params);
-    float _e15 = d_candidate(pre_n, _e11, slice_11, params);
+    float _e3 = clipped(pre_5, slice_11, params);
+    float _e4 = d_activate_f(_e3, y_3, slice_11);
+    float _e5 = passes(pre_5, slice_11, params);
+    return _e4 * _e5;
+}
+
+float d_candidate(
+    float pre_6,
+    float y_4,
+    uint slice_12,
+    device BackwardParams const& params
+) {
+    float _e3 = clipped(pre_6, slice_12, params);
+    float _e4 = d_activate_g(_e3, y_4, slice_12);
+    float _e5 = passes(pre_6, slice_12, params);
+    return _e4 * _e5;
+}
+
+CellGradient update_backward(
+    Gates pre_7,
+    float r_2,
+    float prev_h,
+    float d_h,
+    uint slice_13,
+    device BackwardParams const& params
+) {
+    float _e6 = gate(pre_7.y, slice_13, params);
+    float pre_n = pre_7.z + (r_2 * pre_7.w);
+    float _e11 = candidate(pre_n, slice_13, params);
+    float _e15 = d_candidate(pre_n, _e11, slice_13, params);
     float d_n = (d_h * (1.0 - _e6)) * _e15;
-    float _e20 = d_gate(pre_5.y, _e6, slice_11, params);
+    float _e20 = d_gate(pre_7.y, _e6, slice_13, params);
     float d_z = (d_h * (prev_h - _e11)) * _e20;
-    return CellGradient {Gates(pre_5.x, d_z, d_n, r_2 * d_n), _e6 * d_h, 0.0};
+    return CellGradient {Gates(pre_7.x, d_z, d_n, r_2 * d_n), _e6 * d_h, 0.0};
 }
 
 CellGradient cell_backward(
-    Gates pre_6,
+    Gates pre_8,
     CellState prev_1,
     float d_h_1,
     float d_c_next,
-    uint slice_12,
+    uint slice_14,
     uint unit_1,
     device BackwardParams const& params
 ) {
     CellGradient given = {};
-    float _e7 = gate(pre_6.x, slice_12, params);
-    CellGradient _e9 = update_backward(pre_6, _e7, prev_1.h, d_h_1, slice_12, params);
+    float _e7 = gate(pre_8.x, slice_14, params);
+    CellGradient _e9 = update_backward(pre_8, _e7, prev_1.h, d_h_1, slice_14, params);
     given = _e9;
     float _e15 = given.pre.z;
-    float _e19 = d_gate(pre_6.x, _e7, slice_12, params);
-    given.pre.x = (_e15 * pre_6.w) * _e19;
+    float _e19 = d_gate(pre_8.x, _e7, slice_14, params);
+    given.pre.x = (_e15 * pre_8.w) * _e19;
     CellGradient _e21 = given;
     return _e21;
 }
@@ -352,9 +358,9 @@ uint output_at(
     device BackwardParams const& params
 ) {
     bool local_5 = {};
-    BackwardSlice slice_14 = params.slices.inner[z_1];
+    BackwardSlice slice_16 = params.slices.inner[z_1];
     uint _e8 = length_of(row_2, params);
-    if (slice_14.reverse != 0u) {
+    if (slice_16.reverse != 0u) {
         local_5 = step_1 < _e8;
     } else {
         local_5 = false;
@@ -363,7 +369,7 @@ uint output_at(
     uint t = _e19 ? ((_e8 - 1u) - step_1) : step_1;
     uint _e23 = params.output_stride_t;
     uint _e27 = params.output_stride_b;
-    return (((t * _e23) + (row_2 * _e27)) + slice_14.output) + unit_2;
+    return (((t * _e23) + (row_2 * _e27)) + slice_16.output) + unit_2;
 }
 
 uint gates_at(
@@ -460,12 +466,12 @@ void multiply_above(
 }
 
 Matrix w_hh_transposed(
-    BackwardSlice slice_13,
+    BackwardSlice slice_15,
     device BackwardParams const& params
 ) {
     uint _e4 = params.recurrent_size;
     uint _e7 = params.t_words;
-    return Matrix {slice_13.w_t, _e4, _e7};
+    return Matrix {slice_15.w_t, _e4, _e7};
 }
 
 uint column(
@@ -695,7 +701,7 @@ CellGradient unit_backward(
         return CellGradient {Gates {}, next_1.h, next_1.c};
     }
     uint _e12 = gates_at(step_7, row_9, z_8, params);
-    Gates pre_7 = gates[_e12 + unit_9];
+    Gates pre_9 = gates[_e12 + unit_9];
     float _e16 = h_before(z_8, step_7, row_9, unit_9, params, carry, y_5, _buffer_sizes);
     prev_2 = CellState {_e16, 0.0};
     if (false) {
@@ -705,7 +711,7 @@ CellGradient unit_backward(
     float _e23 = d_output(z_8, step_7, row_9, unit_9, params, d_y, _buffer_sizes);
     float d_h_2 = _e23 + next_1.h;
     CellState _e26 = prev_2;
-    CellGradient _e28 = cell_backward(pre_7, _e26, d_h_2, next_1.c, z_8, unit_9, params);
+    CellGradient _e28 = cell_backward(pre_9, _e26, d_h_2, next_1.c, z_8, unit_9, params);
     return _e28;
 }
 
@@ -885,7 +891,7 @@ kernel void main_(
     bool local_3 = {};
     bool local_4 = {};
     uint z_11 = group.y;
-    BackwardSlice slice_15 = params.slices.inner[z_11];
+    BackwardSlice slice_17 = params.slices.inner[z_11];
     uint first_row_2 = group.x * ROWS;
     uint _e10 = longest_of(first_row_2, params);
     uint2 loop_bound_8 = uint2(4294967295u);
@@ -934,12 +940,12 @@ kernel void main_(
                     uint c_at = (row_11 * _e47) + metal::min(unit_11, _e51 - 1u);
                     uint _e56 = u;
                     uint _e59 = r;
-                    float _e67 = carry[slice_15.carry_h + h_at];
+                    float _e67 = carry[slice_17.carry_h + h_at];
                     next.inner[(_e56 * ROWS) + _e59].h = _e67;
                     if (false) {
                         uint _e69 = u;
                         uint _e72 = r;
-                        float _e80 = carry[slice_15.carry_c + c_at];
+                        float _e80 = carry[slice_17.carry_c + c_at];
                         next.inner[(_e69 * ROWS) + _e72].c = _e80;
                     }
                     uint _e81 = r;
@@ -1038,7 +1044,7 @@ kernel void main_(
                         uint _e164 = u_1;
                         uint _e167 = r_1;
                         float _e171 = next.inner[(_e164 * ROWS) + _e167].h;
-                        carry[(slice_15.carry_h + (row_12 * _e159)) + unit_12] = _e171;
+                        carry[(slice_17.carry_h + (row_12 * _e159)) + unit_12] = _e171;
                     }
                     if (false) {
                         uint _e177 = params.batch;
@@ -1059,7 +1065,7 @@ kernel void main_(
                         uint _e198 = u_1;
                         uint _e201 = r_1;
                         float _e205 = next.inner[(_e198 * ROWS) + _e201].c;
-                        carry[(slice_15.carry_c + (row_12 * _e193)) + unit_12] = _e205;
+                        carry[(slice_17.carry_c + (row_12 * _e193)) + unit_12] = _e205;
                     }
                 }
             }

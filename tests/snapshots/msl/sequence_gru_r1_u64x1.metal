@@ -156,7 +156,7 @@ float activate_h(
     return _e2;
 }
 
-float gate(
+float clipped(
     float pre,
     uint slice_3,
     device Params const& params
@@ -164,38 +164,41 @@ float gate(
     if (false) {
         float _e8 = params.slices.inner[slice_3].choice.preact_clip;
         float _e9 = clip(pre, _e8);
-        float _e10 = activate_f(_e9, slice_3);
-        return _e10;
+        return _e9;
     }
-    float _e11 = activate_f(pre, slice_3);
-    return _e11;
+    return pre;
 }
 
-float candidate(
+float gate(
     float pre_1,
     uint slice_4,
     device Params const& params
 ) {
-    if (false) {
-        float _e8 = params.slices.inner[slice_4].choice.preact_clip;
-        float _e9 = clip(pre_1, _e8);
-        float _e10 = activate_g(_e9, slice_4);
-        return _e10;
-    }
-    float _e11 = activate_g(pre_1, slice_4);
-    return _e11;
+    float _e2 = clipped(pre_1, slice_4, params);
+    float _e3 = activate_f(_e2, slice_4);
+    return _e3;
+}
+
+float candidate(
+    float pre_2,
+    uint slice_5,
+    device Params const& params
+) {
+    float _e2 = clipped(pre_2, slice_5, params);
+    float _e3 = activate_g(_e2, slice_5);
+    return _e3;
 }
 
 CellState cell_update(
-    Gates pre_2,
+    Gates pre_3,
     CellState prev,
-    uint slice_5,
+    uint slice_6,
     uint unit,
     device Params const& params
 ) {
-    float _e5 = gate(pre_2.x, slice_5, params);
-    float _e7 = gate(pre_2.y, slice_5, params);
-    float _e12 = candidate(pre_2.z + (_e5 * pre_2.w), slice_5, params);
+    float _e5 = gate(pre_3.x, slice_6, params);
+    float _e7 = gate(pre_3.y, slice_6, params);
+    float _e12 = candidate(pre_3.z + (_e5 * pre_3.w), slice_6, params);
     return CellState {((1.0 - _e7) * _e12) + (_e7 * prev.h), 0.0};
 }
 
@@ -490,14 +493,14 @@ uint quads(
 }
 
 uint time_of(
-    Slice slice_6,
+    Slice slice_7,
     uint step,
     uint row_3,
     device Params const& params
 ) {
     bool local_8 = {};
     uint _e3 = length_of(row_3, params);
-    if (slice_6.reverse != 0u) {
+    if (slice_7.reverse != 0u) {
         local_8 = step < _e3;
     } else {
         local_8 = false;
@@ -507,7 +510,7 @@ uint time_of(
 }
 
 void write_output(
-    Slice slice_7,
+    Slice slice_8,
     uint step_1,
     uint row_4,
     uint unit_4,
@@ -516,11 +519,11 @@ void write_output(
     device type_5& y,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    if (slice_7.output != NONE) {
-        uint _e8 = time_of(slice_7, step_1, row_4, params);
+    if (slice_8.output != NONE) {
+        uint _e8 = time_of(slice_8, step_1, row_4, params);
         uint _e12 = params.output_stride_t;
         uint _e16 = params.output_stride_b;
-        y[(((_e8 * _e12) + (row_4 * _e16)) + slice_7.output) + unit_4] = h;
+        y[(((_e8 * _e12) + (row_4 * _e16)) + slice_8.output) + unit_4] = h;
         return;
     } else {
         return;
@@ -719,11 +722,11 @@ kernel void main_(
     bool local_4 = {};
     bool local_5 = {};
     bool local_6 = {};
-    Slice slice_8 = params.slices.inner[group.y];
+    Slice slice_9 = params.slices.inner[group.y];
     uint first_row_1 = group.x * ROWS;
     uint _e12 = params.phase;
     uint _e15 = params.state_size;
-    uint h_at = (_e12 * _e15) + slice_8.h;
+    uint h_at = (_e12 * _e15) + slice_9.h;
     uint2 loop_bound_10 = uint2(4294967295u);
     bool loop_init_10 = true;
     while(true) {
@@ -815,7 +818,7 @@ kernel void main_(
                         uint _e99 = u;
                         uint _e102 = r;
                         uint _e109 = params.hidden_size;
-                        float _e114 = state[(slice_8.c + (row_7 * _e109)) + unit_7];
+                        float _e114 = state[(slice_9.c + (row_7 * _e109)) + unit_7];
                         c.inner[(_e99 * ROWS) + _e102] = _e114;
                     }
                 }
@@ -912,7 +915,7 @@ kernel void main_(
                                 uint _e185 = params.first_step;
                                 uint _e186 = s_1;
                                 uint _e188 = row;
-                                write_output(slice_8, _e185 + _e186, _e188, unit_8, 0.0, params, y, _buffer_sizes);
+                                write_output(slice_9, _e185 + _e186, _e188, unit_8, 0.0, params, y, _buffer_sizes);
                             }
                         }
                     }
@@ -991,7 +994,7 @@ kernel void main_(
                         uint _e274 = u_2;
                         uint _e277 = r_1;
                         float _e280 = c.inner[(_e274 * ROWS) + _e277];
-                        state[(slice_8.c + (row_8 * _e268)) + unit_9] = _e280;
+                        state[(slice_9.c + (row_8 * _e268)) + unit_9] = _e280;
                     }
                 }
             }

@@ -161,7 +161,7 @@ float activate_h(
     return _e2;
 }
 
-float gate(
+float clipped(
     float pre,
     uint slice_3,
     device Params const& params
@@ -169,38 +169,41 @@ float gate(
     if (false) {
         float _e8 = params.slices.inner[slice_3].choice.preact_clip;
         float _e9 = clip(pre, _e8);
-        float _e10 = activate_f(_e9, slice_3);
-        return _e10;
+        return _e9;
     }
-    float _e11 = activate_f(pre, slice_3);
-    return _e11;
+    return pre;
 }
 
-float candidate(
+float gate(
     float pre_1,
     uint slice_4,
     device Params const& params
 ) {
-    if (false) {
-        float _e8 = params.slices.inner[slice_4].choice.preact_clip;
-        float _e9 = clip(pre_1, _e8);
-        float _e10 = activate_g(_e9, slice_4);
-        return _e10;
-    }
-    float _e11 = activate_g(pre_1, slice_4);
-    return _e11;
+    float _e2 = clipped(pre_1, slice_4, params);
+    float _e3 = activate_f(_e2, slice_4);
+    return _e3;
+}
+
+float candidate(
+    float pre_2,
+    uint slice_5,
+    device Params const& params
+) {
+    float _e2 = clipped(pre_2, slice_5, params);
+    float _e3 = activate_g(_e2, slice_5);
+    return _e3;
 }
 
 CellState cell_update(
-    Gates pre_2,
+    Gates pre_3,
     CellState prev,
-    uint slice_5,
+    uint slice_6,
     uint unit,
     device Params const& params
 ) {
-    float _e5 = gate(pre_2.x, slice_5, params);
-    float _e7 = gate(pre_2.y, slice_5, params);
-    float _e12 = candidate(pre_2.z + (_e5 * pre_2.w), slice_5, params);
+    float _e5 = gate(pre_3.x, slice_6, params);
+    float _e7 = gate(pre_3.y, slice_6, params);
+    float _e12 = candidate(pre_3.z + (_e5 * pre_3.w), slice_6, params);
     return CellState {((1.0 - _e7) * _e12) + (_e7 * prev.h), 0.0};
 }
 
@@ -488,14 +491,14 @@ uint quads(
 }
 
 uint time_of(
-    Slice slice_6,
+    Slice slice_7,
     uint step,
     uint row_2,
     device Params const& params
 ) {
     bool local_6 = {};
     uint _e3 = length_of(row_2, params);
-    if (slice_6.reverse != 0u) {
+    if (slice_7.reverse != 0u) {
         local_6 = step < _e3;
     } else {
         local_6 = false;
@@ -505,7 +508,7 @@ uint time_of(
 }
 
 void write_output(
-    Slice slice_7,
+    Slice slice_8,
     uint step_1,
     uint row_3,
     uint unit_4,
@@ -514,11 +517,11 @@ void write_output(
     device type_5& y,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    if (slice_7.output != NONE) {
-        uint _e8 = time_of(slice_7, step_1, row_3, params);
+    if (slice_8.output != NONE) {
+        uint _e8 = time_of(slice_8, step_1, row_3, params);
         uint _e12 = params.output_stride_t;
         uint _e16 = params.output_stride_b;
-        y[(((_e8 * _e12) + (row_3 * _e16)) + slice_7.output) + unit_4] = h;
+        y[(((_e8 * _e12) + (row_3 * _e16)) + slice_8.output) + unit_4] = h;
         return;
     } else {
         return;
@@ -558,21 +561,21 @@ uint longest_of(
 }
 
 Matrix phase_matrix(
-    Slice slice_8,
+    Slice slice_9,
     device Params const& params
 ) {
-    Matrix _e2 = gates_matrix(slice_8.w_hh, params);
+    Matrix _e2 = gates_matrix(slice_9.w_hh, params);
     return _e2;
 }
 
 Source phase_operand(
-    Slice slice_9,
+    Slice slice_10,
     Place place_1,
     device Params const& params
 ) {
     uint _e8 = params.recurrent_size;
     uint _e11 = params.recurrent_size;
-    return Source {false, {}, place_1.h_prev + slice_9.h, _e8, _e11};
+    return Source {false, {}, place_1.h_prev + slice_10.h, _e8, _e11};
 }
 
 void begin(
@@ -600,15 +603,15 @@ void write_h(
     device type_5& y,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    Slice slice_10 = params.slices.inner[place_3.slice];
+    Slice slice_11 = params.slices.inner[place_3.slice];
     uint _e14 = params.recurrent_size;
-    uint at_2 = (slice_10.h + (row_4 * _e14)) + unit_6;
+    uint at_2 = (slice_11.h + (row_4 * _e14)) + unit_6;
     uint _e20 = params.state_size;
     uint h_next = _e20 - place_3.h_prev;
     float _e30 = state[place_3.h_prev + at_2];
     state[h_next + at_2] = is_active ? h_1 : _e30;
     if (is_running) {
-        write_output(slice_10, place_3.step, row_4, unit_6, is_active ? h_1 : 0.0, params, y, _buffer_sizes);
+        write_output(slice_11, place_3.step, row_4, unit_6, is_active ? h_1 : 0.0, params, y, _buffer_sizes);
         return;
     } else {
         return;
@@ -616,7 +619,7 @@ void write_h(
 }
 
 void finish(
-    Gates pre_3,
+    Gates pre_4,
     Place place_4,
     uint row_5,
     uint unit_7,
@@ -628,22 +631,22 @@ void finish(
     constant _mslBufferSizes& _buffer_sizes
 ) {
     CellState next = {};
-    Slice slice_11 = params.slices.inner[place_4.slice];
+    Slice slice_12 = params.slices.inner[place_4.slice];
     uint _e13 = params.hidden_size;
     uint at_3 = (row_5 * _e13) + unit_7;
-    float _e22 = state[(place_4.h_prev + slice_11.h) + at_3];
+    float _e22 = state[(place_4.h_prev + slice_12.h) + at_3];
     next = CellState {_e22, 0.0};
     if (is_active_1) {
         if (false) {
-            float _e32 = state[slice_11.c + at_3];
+            float _e32 = state[slice_12.c + at_3];
             next.c = _e32;
         }
         CellState _e33 = next;
-        CellState _e35 = cell_update(pre_3, _e33, place_4.slice, unit_7, params);
+        CellState _e35 = cell_update(pre_4, _e33, place_4.slice, unit_7, params);
         next = _e35;
         if (false) {
             float _e42 = next.c;
-            state[slice_11.c + at_3] = _e42;
+            state[slice_12.c + at_3] = _e42;
         }
     }
     float _e44 = next.h;
@@ -799,7 +802,7 @@ kernel void main_(
     uint r = {};
     bool local_3 = {};
     bool local_4 = {};
-    Slice slice_12 = params.slices.inner[group.z];
+    Slice slice_13 = params.slices.inner[group.z];
     uint _e9 = params.first_step;
     uint _e12 = clock.step;
     uint step_3 = _e9 + _e12;
@@ -808,15 +811,15 @@ kernel void main_(
     uint _e25 = params.phase;
     uint _e31 = params.state_size;
     uint h_prev = naga_mod(step_3 + _e25, 2u) * _e31;
-    if (step_3 >= slice_12.delay) {
+    if (step_3 >= slice_13.delay) {
         uint _e41 = params.seq_len;
-        local_1 = (step_3 - slice_12.delay) < _e41;
+        local_1 = (step_3 - slice_13.delay) < _e41;
     } else {
         local_1 = false;
     }
     bool is_running_2 = local_1;
-    Place place_8 = Place {group.z, step_3 - slice_12.delay, first_row_1, h_prev};
-    Matrix _e49 = phase_matrix(slice_12, params);
+    Place place_8 = Place {group.z, step_3 - slice_13.delay, first_row_1, h_prev};
+    Matrix _e49 = phase_matrix(slice_13, params);
     if (is_running_2) {
         uint _e54 = longest_of(first_row_1, params);
         local_2 = place_8.step < _e54;
@@ -826,7 +829,7 @@ kernel void main_(
     bool _e57 = local_2;
     if (_e57) {
         begin(acc, place_8, first_unit, local, params, x_proj, _buffer_sizes);
-        Source _e58 = phase_operand(slice_12, place_8, params);
+        Source _e58 = phase_operand(slice_13, place_8, params);
         multiply(acc, place_8, _e58, _e49, first_unit, local, params, weights, state, tile, _buffer_sizes);
     }
     uint2 loop_bound_10 = uint2(4294967295u);

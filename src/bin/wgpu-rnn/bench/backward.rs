@@ -4,7 +4,7 @@ use wgpu_rnn::ndarray::{Array3, ArrayView3, s};
 use wgpu_rnn::wgpu::CommandEncoder;
 use wgpu_rnn::{
     BackwardIo, DeviceArray, Kind, Layer, LayerConfig, LayerIo, Options, Problem, Reserve,
-    Schedule, plan, reference,
+    Schedule, reference,
 };
 
 use super::measure::{Data, Extent, Stopwatch, Times, Verified, sample, submit};
@@ -52,7 +52,7 @@ pub fn verify_and_time_training<K: Kind>(
     let backward = Options { schedule: forced, ..Default::default() };
     let config = LayerConfig { options, backward, ..Default::default() };
     let layer = Layer::<K>::new(bench.gpu, &data.weights, config)?;
-    let forward_schedule = plan(problem, bench.gpu.caps(), &options)?.schedule;
+    let forward_schedule = layer.plan_training(problem.seq_len, problem.batch)?.schedule;
     let schedule = layer.plan_backward(problem.seq_len, problem.batch)?.schedule;
     no_fallback(options.schedule, forward_schedule)?;
     no_fallback(forced, schedule)?;
@@ -110,7 +110,6 @@ impl<'a, K: Kind> Run<'a, K> {
         d_y: ArrayView3<'_, f32>,
     ) -> wgpu_rnn::Result<Self> {
         let (gpu, (seq_len, batch, _)) = (layer.gpu(), x.dim());
-        let elements = layer.weight_tensors().iter().map(|tensor| tensor.len()).sum();
         Ok(Run {
             layer,
             x: gpu.upload(x)?,
@@ -118,7 +117,7 @@ impl<'a, K: Kind> Run<'a, K> {
             reserve: layer.reserve(seq_len, batch)?,
             d_y: gpu.upload(d_y)?,
             d_x: gpu.zeros(x.shape())?,
-            d_weights: gpu.zeros(&[elements])?,
+            d_weights: gpu.zeros(&[layer.weights_len()])?,
         })
     }
 
