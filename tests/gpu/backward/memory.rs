@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use wgpu_rnn::{AnyLayer, BackwardPlan, Cell, Gpu, Schedule};
+use wgpu_rnn::{AnyLayer, BackwardIo, BackwardPlan, Cell, Gpu, Schedule};
 
 use super::arrays::Arrays;
 use super::{chunked, of_variants, ragged};
@@ -12,7 +12,50 @@ use crate::common::variant::Variant;
 
 pub fn tests() -> Vec<GpuTest> {
     let of = |schedule| of_variants(&format!("backward::memory::{schedule}"), schedule, of_variant);
-    Schedule::ALL.into_iter().flat_map(of).collect()
+    let shared = GpuTest::new("backward::memory::passes_share_buffers", passes_share_buffers);
+    let tapes = GpuTest::new("backward::memory::tapes_leave_nothing", tapes_leave_nothing);
+    Schedule::ALL.into_iter().flat_map(of).chain([shared, tapes]).collect()
+}
+
+/// Which gradients are wanted does not make a second set of buffers.
+fn passes_share_buffers(gpu: &Gpu) -> Outcome {
+    let gpu = &another(gpu)?;
+    let run = Run::new(2, &ragged(1, &Variant::default(), Schedule::Stepwise));
+    let config = chunked(Schedule::Stepwise, 7);
+    let layer = AnyLayer::new(gpu, &run.weights, config)?;
+    let arrays = Arrays::new(&layer, &run, config)?;
+    arrays.run(&layer)?;
+    let gates = || allocated(gpu).map(|bytes| bytes["gates"]);
+    let once = gates();
+    let spoils: [fn(&mut BackwardIo<'_>); 2] = [|io| io.accumulate = true, |io| io.d_x = None];
+    for spoil in spoils {
+        let mut encoder = gpu.device().create_command_encoder(&Default::default());
+        let mut io = arrays.io();
+        spoil(&mut io);
+        layer.encode_backward(&mut encoder, &io)?;
+        gpu.queue().submit([encoder.finish()]);
+    }
+    arrays.d_weights.download()?;
+    assert_eq!(gates(), once);
+    Ok(())
+}
+
+/// The arrays of a tape go with it.
+fn tapes_leave_nothing(gpu: &Gpu) -> Outcome {
+    let gpu = &another(gpu)?;
+    let run = Run::new(2, &ragged(1, &Variant::default(), Schedule::Stepwise));
+    let config = chunked(Schedule::Stepwise, 7);
+    let layer = AnyLayer::new(gpu, &run.weights, config)?;
+    for _ in 0..3 {
+        run.back(&run.tape(&layer, config)?, config)?;
+    }
+    gpu.device().poll(wgpu_rnn::wgpu::PollType::wait_indefinitely())?;
+    if let Some(bytes) = allocated(gpu) {
+        let of = |name| bytes.get(name).copied().unwrap_or(0);
+        assert_eq!((of("array"), of("reserve")), (0, 0), "{bytes:?}");
+        assert!(of("gates") > 0, "the workspace stays: {bytes:?}");
+    }
+    Ok(())
 }
 
 /// The smallest buffer there is.
