@@ -132,6 +132,9 @@ fn encoded_backward(
     let (x, y, d_y) = (gpu.upload(case.x.view())?, gpu.zeros(&[t, 3, 6])?, gpu.zeros(&[t, 3, 6])?);
     let (d_x, d_weights) = (gpu.zeros(&[t, 3, 4])?, gpu.zeros(&[24 * 12])?);
     let reserve = layer.reserve(t, 3)?;
+    let mut encoder = gpu.device().create_command_encoder(&Default::default());
+    layer.encode_training(&mut encoder, &LayerIo::new(&x, &y), &reserve)?;
+    gpu.queue().submit([encoder.finish()]);
     let mut io = BackwardIo::new(&x, &y, &reserve, &d_y);
     (io.d_x, io.d_weights) = (Some(&d_x), Some(&d_weights));
     let record = || {
