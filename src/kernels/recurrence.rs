@@ -4,7 +4,7 @@ use bytemuck::{Pod, Zeroable};
 
 use super::{WEIGHTS_F32, compose};
 use crate::cell::{Activation, Activations, Cell, CellOptions, Flavour};
-use crate::problem::LayerSizes;
+use crate::problem::{LayerSizes, Problem};
 
 /// Slices that one dispatch can have: directions, or layers of a wavefront.
 pub const MAX_SLICES: usize = 16;
@@ -139,6 +139,11 @@ impl Phases {
         }
     }
 
+    /// Dispatches of a time step that is a dispatch.
+    pub fn dispatches(self) -> u64 {
+        if self == Phases::Whole { 1 } else { 2 }
+    }
+
     /// Arrays of [D,B,H] that the first phase leaves to the second.
     pub fn exchanged(self) -> u64 {
         match self {
@@ -160,6 +165,12 @@ pub struct CellKernel {
 }
 
 impl CellKernel {
+    /// The one of a problem.
+    pub fn of(problem: &Problem) -> Self {
+        let Problem { sizes, flavour, has_lengths, .. } = *problem;
+        CellKernel { cell: sizes.cell, flavour, phases: Phases::of(&sizes), has_lengths }
+    }
+
     /// Every combination that a plan can contain.
     pub fn all() -> impl Iterator<Item = Self> {
         use Flavour::{Chosen, Relu, Standard};

@@ -5,12 +5,12 @@ use std::fmt;
 use super::carry::{Carry, TransposedLayout, gates_bytes};
 use super::describe::{Bytes, elements, of};
 use super::planner::{Planner, WORKGROUP_FLOPS};
-use super::{Options, Schedule, check_request};
+use super::{Options, Schedule, check_request, choose};
 use crate::caps::{DeviceCaps, check_limit};
 use crate::error::{Error, Result};
 use crate::kernels::{
-    BackwardParams, CellStates, DOutput, Gradient, Kernel, MAX_CHUNK, Of, Phase, Phases,
-    SequenceBackward, StepBackward, Tile, Transpose, Unpack,
+    BackwardParams, CellKernel, CellStates, DOutput, Gradient, Kernel, MAX_CHUNK, Of, Phase,
+    Phases, SequenceBackward, StepBackward, Tile, Transpose, Unpack,
 };
 use crate::pack::{WeightLayout, round_up};
 use crate::problem::{InputKind, Problem};
@@ -101,21 +101,8 @@ pub fn plan_backward(
     }
     let planner = Planner { problem, caps, options, sizes: &problem.sizes };
     planner.check_buffers()?;
-    match options.schedule {
-        Some(schedule) => {
-            planner.make_backward(schedule, "forced".into()).map_err(|error| match error {
-                Error::Limit { .. } => Error::Schedule { schedule, reason: error.to_string() },
-                other => other,
-            })
-        }
-        None => {
-            let (schedule, reason) = planner.preferred_backward();
-            planner.make_backward(schedule, reason).or_else(|error| match schedule {
-                Schedule::Stepwise => Err(error),
-                _ => planner.make_backward(Schedule::Stepwise, error.to_string()),
-            })
-        }
-    }
+    let make = |schedule, reason| planner.make_backward(schedule, reason);
+    choose(options.schedule, || planner.preferred_backward(), make)
 }
 
 /// A schedule's kernel, the most steps that it takes at once, and why its rows are as many.
@@ -124,13 +111,12 @@ type Recurrence = (Kernel, usize, String);
 impl Planner<'_> {
     /// As a forward run that keeps nothing would prefer.
     fn preferred_backward(&self) -> (Schedule, String) {
-        let problem = Problem { is_training: false, ..*self.problem };
-        let (schedule, reason) = Planner { problem: &problem, ..*self }.preferred();
+        let (schedule, reason) = self.preferred(true);
         if schedule != Schedule::Wavefront {
             return (schedule, reason);
         }
         let (l, t) = (self.sizes.num_layers as u64, self.problem.seq_len as u64);
-        let bytes = gates_bytes(&problem, problem.seq_len, schedule);
+        let bytes = gates_bytes(self.problem, self.problem.seq_len, schedule);
         if bytes > GATES_BYTES {
             let reason = format!(
                 "a wavefront keeps the gates of all layers and steps, {}, which should be at most {}",
@@ -163,7 +149,7 @@ impl Planner<'_> {
         let layers = problem.sizes.num_layers as u64;
         let (chunks, rest) = (problem.seq_len / chunk, problem.seq_len % chunk);
         let ranges = chunks * chunk.div_ceil(range) + rest.div_ceil(range);
-        let phases = if Phases::of(self.sizes) == Phases::Whole { 1 } else { 2 };
+        let phases = Phases::of(self.sizes).dispatches();
         let steps = (problem.seq_len + ranges) as u64;
         let dispatches = match schedule {
             Schedule::Stepwise => layers * phases * steps,
@@ -237,7 +223,7 @@ impl Planner<'_> {
         slices: usize,
     ) -> Result<(StepBackward, String)> {
         let (units, units_per_invocation) = self.step_shape();
-        let cell = self.cell_kernel();
+        let cell = CellKernel::of(self.problem);
         let kernel = |rows| StepBackward {
             cell,
             phase: Phase::First,
@@ -267,7 +253,7 @@ impl Planner<'_> {
     fn sequence_backward(&self) -> Result<Recurrence> {
         let h = self.sizes.hidden_size as u64;
         let (units, units_per_invocation) = self.sequence_shape()?;
-        let cell = self.cell_kernel();
+        let cell = CellKernel::of(self.problem);
         let kernel = |rows| SequenceBackward { cell, rows, units, units_per_invocation };
         let memory = self.caps.max_compute_workgroup_storage_size;
         let fits = |rows: u32| kernel(rows).workgroup_bytes() <= memory;
@@ -281,11 +267,7 @@ impl Planner<'_> {
             memory.into(),
         )?;
         self.caps.check_grid(kernel.grid(self.problem.batch as u64, directions))?;
-        let iterations = kernel.step_iterations(h);
-        self.caps.check_iterations("the loops of one time step", 2 * iterations)?;
-        let by_iterations = self.caps.max_loop_iterations / iterations - 1;
-        let by_time = WORKGROUP_FLOPS / (8 * u64::from(rows) * h * h);
-        let range = (by_time.min(by_iterations) as usize).clamp(1, MAX_CHUNK);
+        let range = self.sequence_steps(rows, kernel.step_iterations(h))?;
         Ok((Kernel::SequenceBackward(kernel), range, reason))
     }
 

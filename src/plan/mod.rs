@@ -112,16 +112,26 @@ pub fn plan(problem: &Problem, caps: &DeviceCaps, options: &Options) -> Result<P
     check_request(problem, options)?;
     let planner = Planner { problem, caps, options, sizes: &problem.sizes };
     planner.check_buffers()?;
-    match options.schedule {
-        Some(schedule) => planner.make(schedule, "forced".into()).map_err(|error| match error {
+    let make = |schedule, reason| planner.make(schedule, reason);
+    choose(options.schedule, || planner.preferred(!problem.is_training), make)
+}
+
+/// What `make` makes of the forced schedule; else of the preferred one, or where that is impossible, of Stepwise.
+fn choose<P>(
+    forced: Option<Schedule>,
+    preferred: impl FnOnce() -> (Schedule, String),
+    make: impl Fn(Schedule, String) -> Result<P>,
+) -> Result<P> {
+    match forced {
+        Some(schedule) => make(schedule, "forced".into()).map_err(|error| match error {
             Error::Limit { .. } => Error::Schedule { schedule, reason: error.to_string() },
             other => other,
         }),
         None => {
-            let (schedule, reason) = planner.preferred();
-            planner.make(schedule, reason).or_else(|error| match schedule {
+            let (schedule, reason) = preferred();
+            make(schedule, reason).or_else(|error| match schedule {
                 Schedule::Stepwise => Err(error),
-                _ => planner.make(Schedule::Stepwise, error.to_string()),
+                _ => make(Schedule::Stepwise, error.to_string()),
             })
         }
     }

@@ -25,8 +25,8 @@ pub(super) struct Planner<'a> {
 }
 
 impl Planner<'_> {
-    /// The schedule that should be fastest, and why. It may turn out impossible.
-    pub fn preferred(&self) -> (Schedule, String) {
+    /// The schedule that should be fastest, and why, Wavefront only where it may be. It may turn out impossible.
+    pub fn preferred(&self, may_be_wavefront: bool) -> (Schedule, String) {
         let (h, l, t) = (self.sizes.hidden_size, self.sizes.num_layers, self.problem.seq_len);
         // Up to here a workgroup gets through a step, 16·H² bytes of w_hh, in about the time of a launch. On a CPU
         // a launch costs less, but so does everything that one workgroup's rows leave to another.
@@ -41,11 +41,11 @@ impl Planner<'_> {
             let reason =
                 format!("hidden_size {h} <= {small}: a launch would take longer than a step");
             (Schedule::SequenceFused, reason)
-        } else if l >= 2
+        } else if may_be_wavefront
+            && l >= 2
             && self.sizes.direction == Direction::Forward
             && Phases::of(self.sizes) == Phases::Whole
             && self.problem.input == InputKind::Features
-            && !self.problem.is_training
             && !self.caps.is_software
         {
             let reason = format!("{l} layers take {} dispatches instead of {}", t + l - 1, t * l);
@@ -76,7 +76,7 @@ impl Planner<'_> {
             Input::Hoisted => self.chunk(MAX_CHUNK, X_PROJ_BYTES, "x_proj")?,
             Input::Fused => (1, "one pass over [x, h], no x_proj".into()),
         };
-        let phases = if Phases::of(self.sizes) == Phases::Whole { 1 } else { 2 };
+        let phases = Phases::of(self.sizes).dispatches() as usize;
         let dispatches = phases * self.problem.seq_len * self.sizes.num_layers;
         let reasons = vec![rows_reason, chunk_reason];
         Ok(self.plan(Schedule::Stepwise, Kernel::Step(step), chunk, dispatches, reasons))
@@ -171,10 +171,19 @@ impl Planner<'_> {
         Ok(shape)
     }
 
+    /// The most time steps that a dispatch of a workgroup with all units may take, by drivers' patience and by loops.
+    pub fn sequence_steps(&self, rows: u32, step_iterations: u64) -> Result<usize> {
+        let h = self.sizes.hidden_size as u64;
+        self.caps.check_iterations("the loops of one time step", 2 * step_iterations)?;
+        let by_iterations = self.caps.max_loop_iterations / step_iterations - 1;
+        let by_time = WORKGROUP_FLOPS / (8 * u64::from(rows) * h * h);
+        Ok((by_time.min(by_iterations) as usize).clamp(1, MAX_CHUNK))
+    }
+
     pub fn sequence_fused(&self) -> Result<Plan> {
         let h = self.sizes.hidden_size as u64;
         let (units, units_per_invocation) = self.sequence_shape()?;
-        let cell = self.cell_kernel();
+        let cell = CellKernel::of(self.problem);
         let kernel = |rows| Sequence { cell, rows, units, units_per_invocation };
         let memory = self.caps.max_compute_workgroup_storage_size;
         let fits = |rows: u32| kernel(rows).workgroup_bytes() <= memory;
@@ -188,11 +197,7 @@ impl Planner<'_> {
             memory.into(),
         )?;
         self.caps.check_grid(kernel.grid(self.problem.batch as u64, directions))?;
-        let iterations = kernel.step_iterations(h);
-        self.caps.check_iterations("the loops of one time step", 2 * iterations)?;
-        let by_iterations = self.caps.max_loop_iterations / iterations - 1;
-        let longest = (WORKGROUP_FLOPS / (8 * u64::from(rows) * h * h)).min(by_iterations);
-        let longest = (longest as usize).clamp(1, MAX_CHUNK);
+        let longest = self.sequence_steps(rows, kernel.step_iterations(h))?;
         let (chunk, chunk_reason) = self.chunk(longest, X_PROJ_BYTES, "x_proj")?;
         let dispatches = self.problem.seq_len.div_ceil(chunk) * self.sizes.num_layers;
         let reasons = vec![rows_reason, chunk_reason];
@@ -213,12 +218,6 @@ impl Planner<'_> {
         Plan { problem, schedule, rows, chunk, dispatches, reasons, kernel, projection }
     }
 
-    pub fn cell_kernel(&self) -> CellKernel {
-        let Problem { sizes, flavour, has_lengths, .. } = *self.problem;
-        let phases = Phases::of(&sizes);
-        CellKernel { cell: sizes.cell, flavour, phases, has_lengths }
-    }
-
     /// Invocations of a workgroup of a single step, and units of each.
     pub fn step_shape(&self) -> (u32, u32) {
         match (self.sizes.hidden_size <= 32, self.caps.is_software) {
@@ -234,7 +233,7 @@ impl Planner<'_> {
         let (units, units_per_invocation) = self.step_shape();
         let memory = self.caps.max_compute_workgroup_storage_size;
         let kernel = |rows| Step {
-            cell: self.cell_kernel(),
+            cell: CellKernel::of(self.problem),
             phase: Phase::First,
             input,
             rows,

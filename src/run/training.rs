@@ -9,6 +9,7 @@ use super::executable::{Bound, Executable};
 use super::io::{Part, check_state_array, run_sizes};
 use super::program::Program;
 use super::recent::Recent;
+use super::workspace::{bytes, load, store};
 use crate::caps::check_limit;
 use crate::error::{Error, Result};
 use crate::gpu::{DeviceArray, Gpu};
@@ -166,7 +167,6 @@ impl Reserve {
 #[derive(Debug)]
 pub(super) struct BackwardWorkspace {
     plan: BackwardPlan,
-    problem: Problem,
     offsets: Carry,
     gates: wgpu::Buffer,
     carry: wgpu::Buffer,
@@ -194,7 +194,6 @@ impl BackwardWorkspace {
             gpu.create_buffer("d_between", bytes, Usage::STORAGE)
         };
         BackwardWorkspace {
-            problem: plan.problem,
             offsets: Carry::new(&plan.problem, plan.chunk, plan.schedule),
             gates: gpu.create_buffer("gates", memory.gates_bytes, Usage::STORAGE),
             carry: gpu.create_buffer(
@@ -225,8 +224,8 @@ impl BackwardWorkspace {
         buffers: &[wgpu::Buffer; 7],
     ) -> Bound {
         let [x, y, between, lengths, d_y, d_x, d_weights] = buffers;
-        let bytes = |shape: [usize; 3]| 4 * shape.iter().map(|n| *n as u64).product::<u64>();
-        let (x_bytes, y_bytes) = (bytes(self.problem.x_shape()), bytes(self.problem.y_shape()));
+        let (x_bytes, y_bytes) =
+            (bytes(self.plan.problem.x_shape()), bytes(self.plan.problem.y_shape()));
         let whole = |buffer| (buffer, 0, wgpu::Buffer::size(buffer));
         executable.bind(&engine.gpu, |role| {
             let (buffer, offset, size) = match role {
@@ -234,7 +233,7 @@ impl BackwardWorkspace {
                 BackwardRole::X => (x, 0, x_bytes),
                 BackwardRole::Y => (y, 0, y_bytes),
                 BackwardRole::Between(at) => (between, at as u64 * section_bytes(y_bytes), y_bytes),
-                BackwardRole::Lengths => (lengths, 0, 4 * self.problem.batch as u64),
+                BackwardRole::Lengths => (lengths, 0, 4 * self.plan.problem.batch as u64),
                 BackwardRole::WeightsT => whole(&self.weights_t),
                 BackwardRole::Gates => whole(&self.gates),
                 BackwardRole::Carry => whole(&self.carry),
@@ -250,12 +249,12 @@ impl BackwardWorkspace {
 
     /// The parts of `carry` that states are copied to or from: first element and bytes of h, and of c where there is one.
     fn part(&self, first: u64, is_c: bool) -> (u64, u64) {
-        let (shape, exists) = match is_c {
-            true => (self.problem.c_shape(), self.problem.sizes.cell.has_c()),
-            false => (self.problem.h_shape(), true),
+        let bytes = match is_c {
+            true if !self.plan.problem.sizes.cell.has_c() => 0,
+            true => bytes(self.plan.problem.c_shape()),
+            false => bytes(self.plan.problem.h_shape()),
         };
-        let elements: u64 = shape.iter().map(|n| *n as u64).product();
-        (4 * first, if exists { 4 * elements } else { 0 })
+        (4 * first, bytes)
     }
 
     fn record(
@@ -269,21 +268,11 @@ impl BackwardWorkspace {
         for (first, is_c, array) in
             [(h, false, io.d_h_n), (c, true, io.d_c_n), (h0, false, io.h0), (c0, true, io.c0)]
         {
-            let (offset, bytes) = self.part(first, is_c);
-            match array {
-                Some(array) => {
-                    encoder.copy_buffer_to_buffer(array.buffer(), 0, &self.carry, offset, bytes);
-                }
-                None if bytes > 0 => encoder.clear_buffer(&self.carry, offset, Some(bytes)),
-                None => {}
-            }
+            load(encoder, &self.carry, self.part(first, is_c), array);
         }
         executable.record(gpu, encoder, bound);
         for (first, is_c, array) in [(h, false, io.d_h0), (c, true, io.d_c0)] {
-            let (offset, bytes) = self.part(first, is_c);
-            if let Some(array) = array {
-                encoder.copy_buffer_to_buffer(&self.carry, offset, array.buffer(), 0, bytes);
-            }
+            store(encoder, &self.carry, self.part(first, is_c), array);
         }
     }
 }

@@ -238,13 +238,7 @@ impl Workspace {
         let (c_start, c_bytes) = self.c_part();
         let h = (h0, phase as u64 * self.h_bytes(), self.h_bytes());
         for (array, offset, bytes) in [h, (c0, c_start, c_bytes)] {
-            match array {
-                Some(array) => {
-                    encoder.copy_buffer_to_buffer(array.buffer(), 0, &self.state, offset, bytes);
-                }
-                None if bytes > 0 => encoder.clear_buffer(&self.state, offset, Some(bytes)),
-                None => {}
-            }
+            load(encoder, &self.state, (offset, bytes), array);
         }
     }
 
@@ -258,9 +252,7 @@ impl Workspace {
         let (c_start, c_bytes) = self.c_part();
         let h = (h_n, self.final_half(phase) as u64 * self.h_bytes(), self.h_bytes());
         for (array, offset, bytes) in [h, (c_n, c_start, c_bytes)] {
-            if let Some(array) = array {
-                encoder.copy_buffer_to_buffer(&self.state, offset, array.buffer(), 0, bytes);
-            }
+            store(encoder, &self.state, (offset, bytes), array);
         }
     }
 
@@ -323,6 +315,34 @@ impl Workspace {
     }
 }
 
-fn bytes(shape: [usize; 3]) -> u64 {
+/// Copies an array to a part of a buffer, from an offset so many bytes; none is zero.
+pub(super) fn load(
+    encoder: &mut wgpu::CommandEncoder,
+    buffer: &wgpu::Buffer,
+    (offset, bytes): (u64, u64),
+    array: Option<&DeviceArray>,
+) {
+    match array {
+        Some(array) => {
+            encoder.copy_buffer_to_buffer(array.buffer(), 0, buffer, offset, bytes);
+        }
+        None if bytes > 0 => encoder.clear_buffer(buffer, offset, Some(bytes)),
+        None => {}
+    }
+}
+
+/// Copies a part of a buffer to an array, if there is one.
+pub(super) fn store(
+    encoder: &mut wgpu::CommandEncoder,
+    buffer: &wgpu::Buffer,
+    (offset, bytes): (u64, u64),
+    array: Option<&DeviceArray>,
+) {
+    if let Some(array) = array {
+        encoder.copy_buffer_to_buffer(buffer, offset, array.buffer(), 0, bytes);
+    }
+}
+
+pub(super) fn bytes(shape: [usize; 3]) -> u64 {
     4 * shape.iter().map(|n| *n as u64).product::<u64>()
 }

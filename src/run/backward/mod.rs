@@ -73,14 +73,14 @@ impl Program<BackwardRole> {
         wanted: Wanted,
         params_alignment: u32,
     ) -> Self {
-        let Problem { sizes, flavour, has_lengths, .. } = plan.problem;
+        let sizes = plan.problem.sizes;
         let mut builder = Builder {
             plan,
             places: Places::new(&plan.problem, options),
             carry: Carry::new(&plan.problem, plan.chunk, plan.schedule),
             transposed: TransposedLayout::new(&sizes, plan.schedule),
             has_peepholes: false,
-            cell: CellKernel { cell: sizes.cell, flavour, phases: Phases::of(&sizes), has_lengths },
+            cell: CellKernel::of(&plan.problem),
             params_alignment,
             program: Program::empty(),
         };
