@@ -56,10 +56,10 @@ fn accumulate(sums: ptr<function, Sums>, matrix: Matrix, unit: u32, count: u32) 
         let row_3 = matrix.first + min(j + 3u, last) * matrix.row_words;
         for (var u = 0u; u < UNITS_PER_INVOCATION; u++) {
             let at = column(matrix, unit, u);
-            w[4u * u] = load_weight(row_0 + at);
-            w[4u * u + 1u] = load_weight(row_1 + at);
-            w[4u * u + 2u] = load_weight(row_2 + at);
-            w[4u * u + 3u] = load_weight(row_3 + at);
+            w[4u * u] = load_full(row_0, at);
+            w[4u * u + 1u] = load_full(row_1, at);
+            w[4u * u + 2u] = load_full(row_2, at);
+            w[4u * u + 3u] = load_full(row_3, at);
         }
         for (var r = 0u; r < ROWS; r++) {
             let d_0 = operand_word(r, j);

@@ -53,7 +53,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
             let k = k0 + at % TILE_K;
             var w = vec4<f32>();
             if (k < params.columns) {
-                w = load_weight(first_weight + n * params.columns + k);
+                w = load_full(first_weight + n * params.columns, k);
             }
             w_tile[at] = w;
         }

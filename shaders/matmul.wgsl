@@ -23,7 +23,8 @@ struct MatmulParams {
     stride_t: u32,
     stride_b: u32,
     stride_z: u32,
-    weights: u32,        // index of slice 0's bias row; W follows
+    bias: u32,           // index of slice 0's bias row
+    weights: u32,        // index of slice 0's first row of W
     weights_stride: u32, // from slice to slice
     reverse: u32,        // bit z: slice z runs from the last time step to the first
     num_slices: u32,
@@ -55,7 +56,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let z = group.z;
     let first_m = group.y * TILE_M;
     let first_n = group.x * TILE_N;
-    let bias = params.weights + z * params.weights_stride;
+    let bias = params.bias + z * params.weights_stride;
+    let first_weight = params.weights + z * params.weights_stride;
     let local_n = local % INVOCATIONS_N; // its groups lie INVOCATIONS_N apart
     let local_m = (local / INVOCATIONS_N) * M_PER_INVOCATION;
 
@@ -73,6 +75,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         }
     }
 
+    // INVOCATIONS is a multiple of TILE_N: an invocation stages one column.
+    let column = min(first_n + local % TILE_N, params.columns - 1u);
+    let scale = load_scale(first_weight, params.columns, column);
     for (var k0 = 0u; k0 < params.inner; k0 += TILE_K) {
         for (var i = 0u; i < A_LOADS; i++) {
             let at = local + i * INVOCATIONS;
@@ -80,10 +85,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         }
         for (var at = local; at < TILE_K * TILE_N; at += INVOCATIONS) {
             let k = k0 + at / TILE_N;
-            let column = min(first_n + at % TILE_N, params.columns - 1u);
             var w = vec4<f32>();
             if (k < params.inner) {
-                w = load_weight(bias + (1u + k) * params.columns + column);
+                w = unpacked(load_packed(first_weight + k * params.columns + column), scale);
             }
             w_tile[at] = w;
         }

@@ -6,7 +6,8 @@
 
 // A slice of a dispatch (grid z): a direction of a layer (Stepwise, SequenceFused), or a layer (Wavefront).
 struct Slice {
-    bias: u32,         // index of its bias row in the packed weights; w_ih follows
+    bias: u32,         // index of its bias row in the packed weights
+    w_ih: u32,         // index of the first row of w_ih
     w_hh: u32,         // index of the first row of w_hh
     w_hr: u32,         // index of the first word of the projection, four outputs to a word
     input_size: u32,   // I, where the kernel multiplies the input itself
@@ -17,7 +18,6 @@ struct Slice {
     delay: u32,        // dispatches by which it runs behind the first slice
     reverse: u32,      // 1: from the last time step to the first
     output: u32,       // its first column in y, or NONE: it writes no y
-    padding: u32,
     choice: Choice,
 }
 
@@ -75,18 +75,22 @@ fn column(matrix: Matrix, unit: u32, u: u32) -> u32 {
     return min(unit + u * UNITS, matrix.columns - 1u);
 }
 
-// acc[u][r] += sum over k of operand[r][k] * W[k][column u]: one load of weights serves all rows, one of the operand
-// all units. The weights' rows, like the operand's, are padded to whole quads.
-fn accumulate(acc: ptr<function, Tile>, matrix: Matrix, unit: u32, num_quads: u32) {
+// acc[u][r] += sum over k of operand[r][k] * W[first_row + k][column u]: one load of weights serves all rows, one of the
+// operand all units. The weights' rows, like the operand's, are padded to whole quads.
+fn accumulate(acc: ptr<function, Tile>, matrix: Matrix, first_row: u32, unit: u32, num_quads: u32) {
     let stride = matrix.row_words;
+    var scales: array<Gates, UNITS_PER_INVOCATION>;
+    for (var u = 0u; u < UNITS_PER_INVOCATION; u++) {
+        scales[u] = load_scale(matrix.first, stride, column(matrix, unit, u));
+    }
     var w: array<Gates, 4 * UNITS_PER_INVOCATION>;
     for (var q = 0u; q < num_quads; q++) {
         for (var u = 0u; u < UNITS_PER_INVOCATION; u++) {
-            let at = matrix.first + 4u * q * stride + column(matrix, unit, u);
-            w[4u * u] = load_weight(at);
-            w[4u * u + 1u] = load_weight(at + stride);
-            w[4u * u + 2u] = load_weight(at + 2u * stride);
-            w[4u * u + 3u] = load_weight(at + 3u * stride);
+            let at = matrix.first + (first_row + 4u * q) * stride + column(matrix, unit, u);
+            w[4u * u] = unpacked(load_packed(at), scales[u]);
+            w[4u * u + 1u] = unpacked(load_packed(at + stride), scales[u]);
+            w[4u * u + 2u] = unpacked(load_packed(at + 2u * stride), scales[u]);
+            w[4u * u + 3u] = unpacked(load_packed(at + 3u * stride), scales[u]);
         }
         for (var r = 0u; r < ROWS; r++) {
             let v = operand_quad(r, q);

@@ -63,8 +63,7 @@ fn multiply(acc: ptr<function, Tile>, place: Place, source: Source, matrix: Matr
         workgroupBarrier(); // all have read the tile before
         stage(place, source, k0, num_quads, local);
         workgroupBarrier();
-        let first = matrix.first + k0 * matrix.row_words;
-        accumulate(acc, Matrix(first, matrix.columns, matrix.row_words), unit, num_quads);
+        accumulate(acc, matrix, k0, unit, num_quads);
     }
 }
 

@@ -36,9 +36,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     }
     let first = group.y * ROWS;
     for (var k = first; k < min(first + ROWS, params.recurrent_size); k++) {
-        out[target_at + j * params.t_words + k] = load_weight(params.w_hh + source + k * params.row_words + j);
+        out[target_at + j * params.t_words + k] = load_full(params.w_hh + source + k * params.row_words, j);
     }
     if (params.has_peepholes != 0u && first + ROWS > params.recurrent_size) {
-        out[target_at + params.hidden_size * params.t_words + j] = load_weight(params.peepholes + source + j);
+        out[target_at + params.hidden_size * params.t_words + j] = load_full(params.peepholes + source, j);
     }
 }

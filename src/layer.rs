@@ -1,5 +1,7 @@
 //! A stack of recurrent layers: what LSTM, GRU and RNN have in common.
 
+pub use crate::run::LayerConfig;
+
 use std::marker::PhantomData;
 use std::sync::Arc;
 
@@ -8,7 +10,7 @@ use ndarray::{Array, Array3, ArrayD, ArrayView, Dimension};
 use crate::cell::Cell;
 use crate::error::{Error, Result};
 use crate::gpu::{DeviceArray, Gpu};
-use crate::plan::{BackwardPlan, Options, Plan};
+use crate::plan::{BackwardPlan, Plan};
 use crate::problem::{InputKind, LayerSizes, Problem};
 use crate::run::{
     BackwardIo, Batching, Buffers, Engine, Job, LayerInput, LayerIo, Reserve, States, check_shape,
@@ -65,30 +67,18 @@ impl<K: Kind> Clone for Layer<K> {
     }
 }
 
-/// How a layer takes its arguments and runs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct LayerConfig {
-    /// x and y are `[batch, seq_len, features]` instead of `[seq_len, batch, features]`.
-    pub batch_first: bool,
-    /// What to force instead of leaving it to the planner.
-    pub options: Options,
-    /// The same for the backward pass; `chunk` is the distance of its checkpoints, see
-    /// [`BackwardPlan`].
-    pub backward: Options,
-}
-
 impl<K: Kind> Layer<K> {
     /// Copies the weights to the device.
     ///
     /// # Errors
-    /// [`Error::Argument`] where the weights are of another cell, [`Error::Limit`] where the device cannot hold them.
+    /// [`Error::Argument`] where the weights are of another cell or beyond what their format holds, [`Error::Limit`]
+    /// where the device cannot hold them.
     pub fn new(gpu: &Gpu, weights: &Weights, config: LayerConfig) -> Result<Self> {
         let cell = weights.sizes().cell;
         if !K::accepts(cell) {
             return Err(Error::argument("weights", format!("those of {}", K::NAME), cell));
         }
-        let LayerConfig { batch_first, options, backward } = config;
-        let engine = Engine::new(gpu, weights, batch_first, options, backward)?;
+        let engine = Engine::new(gpu, weights, config)?;
         Ok(Self::of_engine(Arc::new(engine)))
     }
 
@@ -228,7 +218,7 @@ impl<K: Kind> Layer<K> {
         lengths: Option<&[usize]>,
         state: Option<&K::State>,
     ) -> Result<(Batching, Job)> {
-        let (batching, input) = Batching::of(input, self.engine.batch_first)?;
+        let (batching, input) = Batching::of(input, self.engine.config.batch_first)?;
         let states = state.map(|state| batching.states(K::parts(state))).transpose()?;
         let job = self.engine.forward(&input, states.as_ref(), lengths)?;
         Ok((batching, job))

@@ -23,6 +23,7 @@ mod any;
 mod caps;
 mod cell;
 mod error;
+mod format;
 mod gpu;
 mod gru;
 pub mod io;
@@ -52,6 +53,7 @@ pub use any::{AnyKind, AnyLayer, AnyState, AnyStream};
 pub use caps::DeviceCaps;
 pub use cell::{Activation, Activations, Cell, CellOptions, Flavour};
 pub use error::{Error, Result};
+pub use format::WeightFormat;
 #[cfg(not(target_arch = "wasm32"))]
 pub use gpu::Ceilings;
 pub use gpu::{AdapterReport, DeviceArray, Element, Gpu, GpuBuilder, GpuStats, GpuTimer};

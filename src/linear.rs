@@ -5,6 +5,7 @@ use std::sync::Arc;
 use ndarray::{Array, Array1, Array2, ArrayView, Axis, Dimension, concatenate};
 
 use crate::error::{Error, Result};
+use crate::format::WeightFormat;
 use crate::gpu::{DeviceArray, Gpu, Pending, Readback, lock};
 use crate::io::safetensors::Model;
 use crate::kernels::{Kernel, Matmul, MatmulParams, Store, Tile};
@@ -66,12 +67,12 @@ impl Linear {
             return Err(Error::shape("bias", format!("[{out_features}]"), bias.shape()));
         }
         let packed = pack_linear(weight.view(), bias.map(|bias| bias.view()));
-        let bytes: &[u8] = bytemuck::cast_slice(&packed);
-        gpu.caps().check_binding("the weights", bytes.len() as u64)?;
+        gpu.caps().check_binding("the weights", packed.len() as u64)?;
         let iterations = kernel(gpu).iterations(in_features as u64);
         gpu.caps().check_iterations("the loops of the product", iterations)?;
-        let weights = gpu
-            .scoped(|| Ok(gpu.create_buffer_with("weights", bytes, wgpu::BufferUsages::STORAGE)))?;
+        let weights = gpu.scoped(|| {
+            Ok(gpu.create_buffer_with("weights", &packed, wgpu::BufferUsages::STORAGE))
+        })?;
         let gpu = gpu.clone();
         let inner = Inner { gpu, in_features, out_features, weights, runs: Recent::new() };
         Ok(Linear { inner: Arc::new(inner) })
@@ -257,7 +258,8 @@ impl Linear {
                 stride_t: *in_features as u32,
                 stride_b: 0,
                 stride_z: 0,
-                weights: 0,
+                bias: 0,
+                weights: columns as u32,
                 weights_stride: 0,
                 reverse: 0,
                 num_slices: 1,
@@ -294,5 +296,10 @@ impl Linear {
 }
 
 fn kernel(gpu: &Gpu) -> Matmul {
-    Matmul { store: Store::Features, tile: Tile::of(gpu.caps()), has_lengths: false }
+    Matmul {
+        store: Store::Features,
+        tile: Tile::of(gpu.caps()),
+        weights: WeightFormat::F32,
+        has_lengths: false,
+    }
 }

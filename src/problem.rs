@@ -2,6 +2,7 @@
 
 use crate::cell::{Cell, Flavour};
 use crate::error::{Error, Result};
+use crate::format::WeightFormat;
 
 /// Which way a layer goes through the time steps.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -150,6 +151,8 @@ pub struct Problem {
     pub flavour: Flavour,
     /// What the run takes in.
     pub input: InputKind,
+    /// How the weights lie on the device.
+    pub weight_format: WeightFormat,
     /// Whether the run keeps the output of every layer, as a backward pass needs it.
     pub is_training: bool,
 }
@@ -172,6 +175,7 @@ impl Problem {
             has_lengths: false,
             flavour: Flavour::Standard,
             input: InputKind::Features,
+            weight_format: WeightFormat::F32,
             is_training: false,
         };
         // The largest products of each kind; every other size of a run is a part of one of these.

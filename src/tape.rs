@@ -96,7 +96,7 @@ impl<K: Kind> Layer<K> {
         state: Option<&K::State>,
     ) -> Result<(Tape<K>, Pending)> {
         let (gpu, engine) = (self.gpu(), &self.engine);
-        let (batching, input) = Batching::of(features(x), engine.batch_first)?;
+        let (batching, input) = Batching::of(features(x), engine.config.batch_first)?;
         let problem = engine.problem_of(input.kind(), input.shape(), lengths.is_some())?;
         input.check(gpu, &problem)?;
         let states = state.map(|state| batching.states(K::parts(state))).transpose()?;

@@ -5,18 +5,25 @@ use std::path::{Path, PathBuf};
 
 /// Each module and those that it may use. `error` and the module itself are free; `crate::Schedule` and the like are
 /// the public face.
-const TABLE: [(&str, &[&str]); 22] = [
+const TABLE: [(&str, &[&str]); 23] = [
     ("error", &[]),
     ("cell", &[]),
-    ("problem", &["cell"]),
-    ("weights", &["cell", "problem"]),
+    ("format", &[]),
+    ("problem", &["cell", "format"]),
+    ("weights", &["cell", "format", "problem"]),
     ("tensors", &["cell", "problem", "weights"]),
-    ("pack", &["cell", "problem", "tensors", "weights"]),
+    ("pack", &["cell", "format", "problem", "tensors", "weights"]),
     ("caps", &[]),
-    ("kernels", &["caps", "cell", "problem"]),
-    ("plan", &["caps", "kernels", "pack", "problem"]),
+    ("kernels", &["caps", "cell", "format", "problem"]),
+    ("plan", &["caps", "format", "kernels", "pack", "problem"]),
     ("gpu", &["caps", "kernels", "pack"]),
-    ("run", &["caps", "cell", "gpu", "kernels", "pack", "plan", "problem", "tensors", "weights"]),
+    (
+        "run",
+        &[
+            "caps", "cell", "format", "gpu", "kernels", "pack", "plan", "problem", "tensors",
+            "weights",
+        ],
+    ),
     ("layer", &["cell", "gpu", "plan", "problem", "run", "stream", "tensors", "weights"]),
     ("tape", &["gpu", "layer", "problem", "run", "tensors", "weights"]),
     ("lstm", &["cell", "gpu", "io", "layer", "stream"]),
@@ -25,7 +32,7 @@ const TABLE: [(&str, &[&str]); 22] = [
     ("any", &["cell", "gru", "layer", "lstm", "rnn", "stream"]),
     ("model", &["any", "gpu", "layer", "linear", "plan", "problem", "run", "stream"]),
     ("stream", &["gpu", "layer", "problem", "run"]),
-    ("linear", &["gpu", "io", "kernels", "pack", "run", "weights"]),
+    ("linear", &["format", "gpu", "io", "kernels", "pack", "run", "weights"]),
     ("io", &["cell", "problem", "weights"]),
     ("reference", &["cell", "weights"]),
 ];

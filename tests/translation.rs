@@ -45,7 +45,7 @@ impl Translation {
         let wgsl = kernel.source();
         let module =
             naga::front::wgsl::parse_str(&wgsl).map_err(|error| error.emit_to_string(&wgsl))?;
-        let info = Validator::new(ValidationFlags::all(), Capabilities::empty())
+        let info = Validator::new(ValidationFlags::all(), Capabilities::SHADER_FLOAT16_IN_FLOAT32)
             .validate(&module)
             .map_err(|error| error.emit_to_string(&wgsl))?;
         let source = Source { module: &module, info: &info };

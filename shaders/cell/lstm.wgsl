@@ -9,7 +9,7 @@ alias Gates = vec4<f32>;
 fn cell_update(pre: Gates, prev: CellState, slice: u32, unit: u32) -> CellState {
     if (IS_CHOSEN == 1u) {
         let choice = params.slices[slice].choice;
-        let peephole = load_weight(choice.peepholes + unit);
+        let peephole = load_full(choice.peepholes, unit);
         let i = activate_f(clip(pre.x + peephole.x * prev.c, choice.preact_clip), slice);
         var f = activate_f(clip(pre.y + peephole.y * prev.c, choice.preact_clip), slice);
         if (choice.coupled != 0u) {

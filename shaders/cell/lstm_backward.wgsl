@@ -11,7 +11,7 @@ fn cell_backward(pre: Gates, prev: CellState, d_h: f32, d_c_next: f32, slice: u3
     if (IS_CHOSEN == 1u) {
         let choice = params.slices[slice].choice;
         let bound = choice.preact_clip;
-        let peephole = load_weight(choice.peepholes + unit);
+        let peephole = load_full(choice.peepholes, unit);
         let pre_i = pre.x + peephole.x * prev.c;
         let pre_f = pre.y + peephole.y * prev.c;
         let i = activate_f(clip(pre_i, bound), slice);

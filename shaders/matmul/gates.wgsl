@@ -3,7 +3,7 @@
 @group(0) @binding(3) var<storage, read_write> pre: array<vec4<f32>>; // [steps of the chunk, B, slices, H]
 
 fn start_value(m: u32, n: u32, z: u32, bias: u32) -> vec4<f32> {
-    return load_weight(bias + n);
+    return load_full(bias, n);
 }
 
 fn store(m: u32, n: u32, z: u32, value: vec4<f32>) {

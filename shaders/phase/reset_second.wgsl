@@ -13,7 +13,7 @@ fn phase_operand(slice: Slice, place: Place) -> Source {
 fn begin(acc: ptr<function, Tile>, place: Place, unit: u32, local: u32) {
     let slice = params.slices[place.slice];
     for (var u = 0u; u < UNITS_PER_INVOCATION; u++) {
-        fill(acc, u, load_weight(slice.bias + column(phase_matrix(slice), unit, u)));
+        fill(acc, u, load_full(slice.bias, column(phase_matrix(slice), unit, u)));
     }
 }
 

@@ -3,8 +3,9 @@
 use bytemuck::{Pod, Zeroable};
 
 use super::recurrence::lengths_file;
-use super::{LANES, OPERAND, QUADS_AS_GATES, TIME_OF, WEIGHTS_F32, compose};
+use super::{LANES, OPERAND, QUADS_AS_GATES, TIME_OF, compose, format_suffix, weights_file};
 use crate::caps::DeviceCaps;
+use crate::format::WeightFormat;
 
 /// What becomes of the product.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -64,6 +65,8 @@ impl Tile {
 pub struct Matmul {
     pub store: Store,
     pub tile: Tile,
+    /// The format of what a is multiplied with.
+    pub weights: WeightFormat,
     /// Whether each batch row has a length of its own.
     pub has_lengths: bool,
 }
@@ -83,6 +86,7 @@ pub struct MatmulParams {
     pub stride_t: u32,
     pub stride_b: u32,
     pub stride_z: u32,
+    pub bias: u32,
     pub weights: u32,
     pub weights_stride: u32,
     pub reverse: u32,
@@ -95,8 +99,14 @@ impl Matmul {
     pub fn all() -> impl Iterator<Item = Self> {
         use Store::{Features, Gates, MoreGates};
         let stores = [(Gates, false), (Gates, true), (MoreGates, false), (MoreGates, true)];
-        stores.into_iter().chain([(Features, false)]).flat_map(|(store, has_lengths)| {
-            [Tile::GPU, Tile::SOFTWARE].map(|tile| Matmul { store, tile, has_lengths })
+        let stores = stores.into_iter().chain([(Features, false)]);
+        stores.flat_map(|(store, has_lengths)| {
+            let formats =
+                if store == Gates { &WeightFormat::ALL[..] } else { &[WeightFormat::F32] };
+            formats.iter().flat_map(move |weights| {
+                let weights = *weights;
+                [Tile::GPU, Tile::SOFTWARE].map(|tile| Matmul { store, tile, weights, has_lengths })
+            })
         })
     }
 
@@ -131,7 +141,8 @@ impl Matmul {
             Store::Features => "features",
         };
         let lengths = if self.has_lengths { "_lengths" } else { "" };
-        format!("matmul_{store}_{}{lengths}", self.tile.name())
+        let format = format_suffix(self.weights);
+        format!("matmul_{store}_{}{format}{lengths}", self.tile.name())
     }
 
     pub fn source(&self) -> String {
@@ -143,7 +154,8 @@ impl Matmul {
         };
         let skeleton = include_str!("../../shaders/matmul.wgsl");
         let lengths = lengths_file(self.has_lengths);
-        let shared = [QUADS_AS_GATES, WEIGHTS_F32, lengths, TIME_OF, OPERAND];
+        let weights = weights_file(self.weights, 4);
+        let shared = [QUADS_AS_GATES, weights, lengths, TIME_OF, OPERAND];
         compose(&constants, &[&shared, store, &[skeleton]].concat())
     }
 }

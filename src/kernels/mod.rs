@@ -19,6 +19,8 @@ pub use recurrence::{
 pub use states::{CellStates, PeepholeGradient, ResetStates};
 pub use unpack::{Unpack, UnpackParams};
 
+use crate::format::WeightFormat;
+
 /// A kernel with all its constants: one WGSL module, one pipeline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Kernel {
@@ -229,4 +231,21 @@ const OPERAND: &str = include_str!("../../shaders/operand.wgsl");
 const TIME_OF: &str = include_str!("../../shaders/time_of.wgsl");
 /// For products that take any four neighbouring columns as one.
 const QUADS_AS_GATES: &str = "alias Gates = vec4<f32>;\n";
+
 const WEIGHTS_F32: &str = include_str!("../../shaders/weights/f32.wgsl");
+
+/// How words of so many lanes are loaded.
+fn weights_file(format: WeightFormat, lanes: u64) -> &'static str {
+    match (format, lanes) {
+        (WeightFormat::F32, _) => WEIGHTS_F32,
+        (WeightFormat::F16, 1) => include_str!("../../shaders/weights/f16_single.wgsl"),
+        (WeightFormat::F16, _) => include_str!("../../shaders/weights/f16.wgsl"),
+        (WeightFormat::Int8, 1) => include_str!("../../shaders/weights/int8_single.wgsl"),
+        (WeightFormat::Int8, _) => include_str!("../../shaders/weights/int8.wgsl"),
+    }
+}
+
+/// What a format adds to a kernel's name.
+fn format_suffix(format: WeightFormat) -> String {
+    if format == WeightFormat::F32 { String::new() } else { format!("_{format}") }
+}

@@ -2,8 +2,9 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::{WEIGHTS_F32, compose};
+use super::{compose, format_suffix, weights_file};
 use crate::cell::{Activation, Activations, Cell, CellOptions, Flavour};
+use crate::format::WeightFormat;
 use crate::problem::{LayerSizes, Problem};
 
 /// Slices that one dispatch can have: directions, or layers of a wavefront.
@@ -64,6 +65,7 @@ impl Choice {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Pod, Zeroable)]
 pub struct Slice {
     pub bias: u32,
+    pub w_ih: u32,
     pub w_hh: u32,
     pub w_hr: u32,
     pub input_size: u32,
@@ -74,7 +76,6 @@ pub struct Slice {
     pub delay: u32,
     pub reverse: u32,
     pub output: u32,
-    pub padding: u32,
     pub choice: Choice,
 }
 
@@ -191,6 +192,10 @@ impl CellKernel {
         })
     }
 
+    fn in_all_formats() -> impl Iterator<Item = (Self, WeightFormat)> {
+        Self::all().flat_map(|cell| WeightFormat::ALL.map(|weights| (cell, weights)))
+    }
+
     pub(super) fn name(&self) -> String {
         let cell = match self.cell {
             Cell::Lstm => "lstm",
@@ -247,6 +252,7 @@ pub(super) fn lengths_file(has_lengths: bool) -> &'static str {
 
 fn compose_recurrence(
     cell: &CellKernel,
+    weights: WeightFormat,
     input: Input,
     constants: &[(&str, u32)],
     parts: &[&str],
@@ -254,7 +260,8 @@ fn compose_recurrence(
 ) -> String {
     let constants: Vec<_> = constants.iter().copied().chain(cell.constants()).collect();
     let recurrence = include_str!("../../shaders/recurrence.wgsl");
-    let shared = [WEIGHTS_F32, input.file(), recurrence];
+    let weights = weights_file(weights, if cell.cell == Cell::Rnn { 1 } else { 4 });
+    let shared = [weights, input.file(), recurrence];
     let files = [&cell.files()[..], &shared, parts, &[skeleton]].concat();
     compose(&constants, &files)
 }
@@ -271,6 +278,7 @@ pub enum Phase {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Step {
     pub cell: CellKernel,
+    pub weights: WeightFormat,
     pub phase: Phase,
     pub input: Input,
     /// Batch rows of one invocation.
@@ -297,20 +305,21 @@ impl Step {
         let tiles = || {
             Self::SHAPES.into_iter().flat_map(|(units, each)| ROWS.map(|rows| (rows, units, each)))
         };
-        let step = |cell, phase, input, (rows, units, units_per_invocation)| Step {
+        let step = |(cell, weights), phase, input, (rows, units, units_per_invocation)| Step {
             cell,
+            weights,
             phase,
             input,
             rows,
             units,
             units_per_invocation,
         };
-        CellKernel::all().flat_map(move |cell| {
+        CellKernel::in_all_formats().flat_map(move |cell| {
             let hoisted = tiles().map(move |tile| step(cell, Phase::First, Input::Hoisted, tile));
             let fused = tiles().map(move |tile| step(cell, Phase::First, Input::Fused, tile));
             // The second phase has no input; it is composed with the hoisted one, which costs nothing unused.
             let second = tiles().map(move |tile| step(cell, Phase::Second, Input::Hoisted, tile));
-            let second = second.filter(move |_| cell.phases != Phases::Whole);
+            let second = second.filter(move |_| cell.0.phases != Phases::Whole);
             hoisted.chain(fused).chain(second)
         })
     }
@@ -353,7 +362,8 @@ impl Step {
             Phase::Second => "second",
         };
         let Step { rows, units, units_per_invocation, .. } = self;
-        format!("step_{}_{phase}_r{rows}_u{units}x{units_per_invocation}", self.cell.name())
+        let cell = format!("{}{}", self.cell.name(), format_suffix(self.weights));
+        format!("step_{cell}_{phase}_r{rows}_u{units}x{units_per_invocation}")
     }
 
     pub fn source(&self) -> String {
@@ -380,7 +390,7 @@ impl Step {
         };
         let parts = [gates, phase];
         let skeleton = include_str!("../../shaders/step.wgsl");
-        compose_recurrence(&self.cell, self.input, &constants, &parts, skeleton)
+        compose_recurrence(&self.cell, self.weights, self.input, &constants, &parts, skeleton)
     }
 }
 
@@ -388,6 +398,7 @@ impl Step {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Sequence {
     pub cell: CellKernel,
+    pub weights: WeightFormat,
     /// Batch rows of a workgroup.
     pub rows: u32,
     /// Invocations of a workgroup.
@@ -416,10 +427,10 @@ impl Sequence {
     const MAX_WORKGROUP_BYTES: u32 = 32768;
 
     pub fn all() -> impl Iterator<Item = Self> {
-        CellKernel::all()
-            .flat_map(|cell| {
+        CellKernel::in_all_formats()
+            .flat_map(|(cell, weights)| {
                 Self::SHAPES.into_iter().flat_map(move |(units, units_per_invocation)| {
-                    ROWS.map(|rows| Sequence { cell, rows, units, units_per_invocation })
+                    ROWS.map(|rows| Sequence { cell, weights, rows, units, units_per_invocation })
                 })
             })
             .filter(|kernel| kernel.workgroup_bytes() <= Self::MAX_WORKGROUP_BYTES)
@@ -453,7 +464,7 @@ impl Sequence {
     }
 
     pub fn name(&self) -> String {
-        let cell = self.cell.name();
+        let cell = format!("{}{}", self.cell.name(), format_suffix(self.weights));
         format!("sequence_{cell}_r{}_u{}x{}", self.rows, self.units, self.units_per_invocation)
     }
 
@@ -470,6 +481,13 @@ impl Sequence {
             Phases::Projection => include_str!("../../shaders/advance/projection.wgsl"),
         };
         let skeleton = include_str!("../../shaders/sequence.wgsl");
-        compose_recurrence(&self.cell, Input::Hoisted, &constants, &[advance], skeleton)
+        compose_recurrence(
+            &self.cell,
+            self.weights,
+            Input::Hoisted,
+            &constants,
+            &[advance],
+            skeleton,
+        )
     }
 }

@@ -106,7 +106,7 @@ impl Model {
             return Err(Error::argument("stages", "at least one", "empty"));
         };
         let mut recurrent = stages.iter().filter_map(Stage::as_recurrent);
-        let batch_first = recurrent.next().is_some_and(|layer| layer.engine.batch_first);
+        let batch_first = recurrent.next().is_some_and(|layer| layer.engine.config.batch_first);
         for (i, stage) in stages.iter().enumerate() {
             let name = format!("stages[{i}]");
             if !stage.gpu().is(first.gpu()) {
@@ -118,7 +118,10 @@ impl Model {
                 let given = format!("a stage of input size {}", stage.input_size());
                 return Err(Error::argument(&name, expected, given));
             }
-            if stage.as_recurrent().is_some_and(|layer| layer.engine.batch_first != batch_first) {
+            if stage
+                .as_recurrent()
+                .is_some_and(|layer| layer.engine.config.batch_first != batch_first)
+            {
                 let expected = format!("{batch_first}, as in the recurrent stages before");
                 let name = format!("{name}.batch_first");
                 return Err(Error::argument(&name, expected, !batch_first));

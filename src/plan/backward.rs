@@ -86,13 +86,13 @@ pub struct BackwardMemory {
 /// ```
 ///
 /// # Errors
-/// As [`plan`](super::plan); [`Error::Unsupported`] for inputs that are not features.
+/// As [`plan`](super::plan); [`Error::Unsupported`] for inputs that are not features and weights that are not f32.
 pub fn plan_backward(
     problem: &Problem,
     caps: &DeviceCaps,
     options: &Options,
 ) -> Result<BackwardPlan> {
-    check_request(problem, options)?;
+    check_request(&Problem { is_training: true, ..*problem }, options)?;
     if problem.input != InputKind::Features {
         return Err(Error::Unsupported {
             what: "the backward pass of projected or token input".into(),

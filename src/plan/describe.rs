@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::{Plan, Schedule, section_bytes};
+use crate::format::WeightFormat;
 use crate::kernels::{Input, Kernel, Phases};
 use crate::pack::WeightLayout;
 use crate::problem::{Direction, Problem};
@@ -28,7 +29,7 @@ pub(super) fn elements(shape: [usize; 3]) -> u64 {
 pub(super) fn x_proj_step_bytes(problem: &Problem) -> u64 {
     let layout = WeightLayout::new(problem.sizes);
     let words = problem.batch as u64 * problem.sizes.num_directions() as u64 * layout.row_words();
-    words * layout.word_bytes()
+    words * 4 * layout.lanes()
 }
 
 /// The h ring (two halves), c where the cell has it, and what a step's first phase leaves to the second.
@@ -51,7 +52,7 @@ impl Plan {
         let sizes = &self.problem.sizes;
         let chunk = if self.is_hoisted() { self.chunk as u64 } else { 0 };
         Memory {
-            weights_bytes: WeightLayout::new(*sizes).bytes(),
+            weights_bytes: WeightLayout::of(*sizes, self.problem.weight_format).bytes(),
             x_proj_bytes: x_proj_step_bytes(&self.problem) * chunk,
             between_bytes: self.num_between()
                 * match 4 * elements(self.problem.y_shape()) {
@@ -110,8 +111,12 @@ pub(super) fn of(problem: &Problem) -> String {
         Direction::Reverse => ", reverse",
         Direction::Bidirectional => ", bidirectional",
     };
+    let format = match problem.weight_format {
+        WeightFormat::F32 => String::new(),
+        narrow => format!(", weights in {narrow}"),
+    };
     format!(
-        "{} T={seq_len} B={batch} I={} H={} L={}{directions}",
+        "{} T={seq_len} B={batch} I={} H={} L={}{directions}{format}",
         sizes.cell, sizes.input_size, sizes.hidden_size, sizes.num_layers
     )
 }

@@ -18,6 +18,7 @@ use planner::Planner;
 
 use crate::caps::{DeviceCaps, check_limit};
 use crate::error::{Error, Result};
+use crate::format::WeightFormat;
 use crate::kernels::recurrence::ROWS;
 use crate::kernels::{Kernel, Matmul};
 use crate::pack::WeightLayout;
@@ -146,6 +147,11 @@ fn check_request(problem: &Problem, options: &Options) -> Result<()> {
         return Err(Error::argument("chunk", "at least 1", 0));
     }
     Problem::new(problem.sizes, problem.seq_len, problem.batch, problem.batch_first)?;
+    if problem.is_training && problem.weight_format != WeightFormat::F32 {
+        let reason = "gradients are of weights in f32".into();
+        let what = format!("training with weights in {}", problem.weight_format);
+        return Err(Error::Unsupported { what, reason });
+    }
     if problem.input == (InputKind::Tokens { vocabulary: 0 }) {
         return Err(Error::argument("vocabulary", "at least 1", 0));
     }
@@ -153,8 +159,12 @@ fn check_request(problem: &Problem, options: &Options) -> Result<()> {
 }
 
 /// Checks that a device can hold the packed weights of a stack.
-pub(crate) fn check_weights(sizes: &LayerSizes, caps: &DeviceCaps) -> Result<()> {
-    let layout = WeightLayout::new(*sizes);
+pub(crate) fn check_weights(
+    sizes: &LayerSizes,
+    format: WeightFormat,
+    caps: &DeviceCaps,
+) -> Result<()> {
+    let layout = WeightLayout::of(*sizes, format);
     // All layers above the first are of one size.
     for layer in 0..sizes.num_layers.min(2) {
         let bytes = layout.section(layer).1 * layout.word_bytes();

@@ -140,7 +140,7 @@ impl Planner<'_> {
             return Err(Error::Schedule { schedule: Schedule::Wavefront, reason: reason.into() });
         }
         let layers = self.sizes.num_layers;
-        let weights = WeightLayout::new(*self.sizes).bytes();
+        let weights = WeightLayout::of(*self.sizes, self.problem.weight_format).bytes();
         self.caps.check_binding("the weights of all layers", weights)?;
         let (step, rows_reason) = self.step_kernel(Input::Fused, layers)?;
         let dispatches = self.problem.seq_len + layers - 1;
@@ -184,7 +184,8 @@ impl Planner<'_> {
         let h = self.sizes.hidden_size as u64;
         let (units, units_per_invocation) = self.sequence_shape()?;
         let cell = CellKernel::of(self.problem);
-        let kernel = |rows| Sequence { cell, rows, units, units_per_invocation };
+        let weights = self.problem.weight_format;
+        let kernel = |rows| Sequence { cell, weights, rows, units, units_per_invocation };
         let memory = self.caps.max_compute_workgroup_storage_size;
         let fits = |rows: u32| kernel(rows).workgroup_bytes() <= memory;
         let directions = self.sizes.num_directions() as u64;
@@ -234,6 +235,7 @@ impl Planner<'_> {
         let memory = self.caps.max_compute_workgroup_storage_size;
         let kernel = |rows| Step {
             cell: CellKernel::of(self.problem),
+            weights: self.problem.weight_format,
             phase: Phase::First,
             input,
             rows,
@@ -265,8 +267,9 @@ impl Planner<'_> {
     }
 
     pub fn projection(&self) -> Matmul {
-        let has_lengths = self.problem.has_lengths;
-        Matmul { store: Store::Gates, tile: Tile::of(self.caps), has_lengths }
+        let Problem { has_lengths, weight_format, .. } = *self.problem;
+        let tile = Tile::of(self.caps);
+        Matmul { store: Store::Gates, tile, weights: weight_format, has_lengths }
     }
 
     /// Batch rows that one load of weights serves: as many as leave the device enough workgroups.
@@ -316,7 +319,7 @@ impl Planner<'_> {
     }
 
     pub fn check_buffers(&self) -> Result<()> {
-        check_weights(self.sizes, self.caps)?;
+        check_weights(self.sizes, self.problem.weight_format, self.caps)?;
         let sequences = [("x", self.problem.x_shape()), ("y", self.problem.y_shape())];
         for (name, shape) in sequences {
             self.caps.check_binding(name, 4 * elements(shape))?;

@@ -11,6 +11,7 @@ use super::training::{BackwardWorkspace, Buffers, Reserve};
 use super::workspace::Workspace;
 use crate::cell::{CellOptions, Flavour};
 use crate::error::{Error, Result};
+use crate::format::WeightFormat;
 use crate::gpu::{DeviceArray, Gpu, Pending, lock};
 use crate::pack::pack_weights;
 use crate::plan::{Options, Plan, check_weights, plan};
@@ -18,15 +19,27 @@ use crate::problem::{InputKind, LayerSizes, Problem};
 use crate::tensors::{WeightTensor, tensors_of, unflatten};
 use crate::weights::Weights;
 
+/// How a layer takes its arguments and runs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LayerConfig {
+    /// x and y are `[batch, seq_len, features]` instead of `[seq_len, batch, features]`.
+    pub batch_first: bool,
+    /// What to force instead of leaving it to the planner.
+    pub options: Options,
+    /// The same for the backward pass; `chunk` is the distance of its checkpoints, see
+    /// [`BackwardPlan`](crate::BackwardPlan).
+    pub backward: Options,
+    /// How the weights lie on the device. One that is not f32 is for inference: training is
+    /// [`Error::Unsupported`] then.
+    pub weight_format: WeightFormat,
+}
+
 #[derive(Debug)]
 pub(crate) struct Engine {
     pub gpu: Gpu,
     pub sizes: LayerSizes,
-    pub batch_first: bool,
+    pub config: LayerConfig,
     pub weights: wgpu::Buffer,
-    pub(super) options: Options,
-    /// What to force in the backward pass.
-    pub(super) backward: Options,
     pub(super) cell_options: CellOptions,
     pub tensors: Vec<WeightTensor>,
     flavour: Flavour,
@@ -44,29 +57,23 @@ struct Shape {
 }
 
 impl Engine {
-    pub fn new(
-        gpu: &Gpu,
-        weights: &Weights,
-        batch_first: bool,
-        options: Options,
-        backward: Options,
-    ) -> Result<Self> {
+    pub fn new(gpu: &Gpu, weights: &Weights, config: LayerConfig) -> Result<Self> {
+        let LayerConfig { batch_first, weight_format, .. } = config;
         let sizes = weights.sizes();
         // One step of one row is the least that anybody runs: what it refuses can never run.
         Problem::new(sizes, 1, 1, batch_first)?;
-        check_weights(&sizes, gpu.caps())?;
-        let packed = pack_weights(weights);
+        check_weights(&sizes, weight_format, gpu.caps())?;
+        weights.check_format(weight_format)?;
+        let packed = pack_weights(weights, weight_format);
         let buffer = gpu.scoped(|| {
             let usage = wgpu::BufferUsages::STORAGE;
-            Ok(gpu.create_buffer_with("weights", bytemuck::cast_slice(&packed), usage))
+            Ok(gpu.create_buffer_with("weights", &packed, usage))
         })?;
         Ok(Engine {
             gpu: gpu.clone(),
             sizes,
-            batch_first,
+            config,
             weights: buffer,
-            options,
-            backward,
             cell_options: *weights.options(),
             tensors: tensors_of(weights),
             flavour: weights.flavour(),
@@ -94,7 +101,9 @@ impl Engine {
             let (expected, given) = (names(&self.tensors), names(&tensors_of(weights)));
             return Err(Error::argument("weights", expected, given));
         }
-        let packed = pack_weights(weights);
+        let format = self.config.weight_format;
+        weights.check_format(format)?;
+        let packed = pack_weights(weights, format);
         self.gpu.scoped(|| {
             self.gpu.write(&self.weights, 0, ndarray::aview1(&packed));
             self.weights_version.fetch_add(1, Ordering::Relaxed);
@@ -114,12 +123,13 @@ impl Engine {
         input: InputKind,
         has_lengths: bool,
     ) -> Result<Problem> {
-        let problem = Problem::new(self.sizes, seq_len, batch, self.batch_first)?;
-        Ok(Problem { has_lengths, input, flavour: self.flavour, ..problem })
+        let problem = Problem::new(self.sizes, seq_len, batch, self.config.batch_first)?;
+        let LayerConfig { weight_format, .. } = self.config;
+        Ok(Problem { has_lengths, input, weight_format, flavour: self.flavour, ..problem })
     }
 
     pub fn plan(&self, problem: &Problem) -> Result<Plan> {
-        plan(problem, self.gpu.caps(), &self.options)
+        plan(problem, self.gpu.caps(), &self.config.options)
     }
 
     /// A workspace for a stream of its own: single steps from either half of the h ring, all states zero.
@@ -154,7 +164,7 @@ impl Engine {
         shape: &[usize],
         has_lengths: bool,
     ) -> Result<Problem> {
-        let (seq_len, batch) = run_sizes(input, shape, self.batch_first)?;
+        let (seq_len, batch) = run_sizes(input, shape, self.config.batch_first)?;
         self.problem(seq_len, batch, input, has_lengths)
     }
 

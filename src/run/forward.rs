@@ -94,7 +94,8 @@ impl Builder<'_> {
             stride_t: strides.t,
             stride_b: strides.b,
             stride_z: 0,
-            weights: 0,
+            bias: 0,
+            weights: self.places.groups(self.places.layout.w_ih(chunk.layer, 0)) as u32,
             weights_stride: self.places.groups(self.places.layout.bias(chunk.layer, 1)) as u32,
             reverse: self.places.reverse_bits(),
             num_slices: directions as u32,
@@ -110,7 +111,7 @@ impl Builder<'_> {
     /// The first layer's x_proj from rows that are projected already.
     fn gather(&mut self, chunk: &Chunk) {
         let Problem { sizes, batch, seq_len, has_lengths, input, .. } = self.plan.problem;
-        let lanes = self.places.layout.word_bytes() / 4;
+        let lanes = self.places.layout.lanes();
         let row_size = self.places.layout.row_words() * lanes;
         let rows = chunk.num_steps * batch;
         let directions = sizes.num_directions();
@@ -132,7 +133,8 @@ impl Builder<'_> {
             lanes: lanes as u32,
             row_size: row_size as u32,
             bias: 0,
-            bias_stride: (lanes * self.places.layout.bias(0, 1)) as u32,
+            bias_stride: (self.places.layout.bias(0, 1) * self.places.layout.word_bytes() / 4)
+                as u32,
             reverse: self.places.reverse_bits(),
             num_slices: directions as u32,
         };
@@ -165,6 +167,7 @@ impl Builder<'_> {
             let peepholes = self.places.layout.peepholes(chunk.layer, direction) as u32;
             params.slices[direction] = Slice {
                 bias: self.places.layout.bias(chunk.layer, direction) as u32,
+                w_ih: self.places.layout.w_ih(chunk.layer, direction) as u32,
                 w_hh: self.places.layout.w_hh(chunk.layer, direction) as u32,
                 input_size: sizes.layer_input_size(chunk.layer) as u32,
                 w_hr: self.places.layout.w_hr(chunk.layer, direction) as u32,
@@ -175,7 +178,6 @@ impl Builder<'_> {
                 delay: 0,
                 reverse: sizes.is_reverse(direction).into(),
                 output: (direction * sizes.recurrent_size()) as u32,
-                padding: 0,
                 choice: self.places.choice(direction, peepholes),
             };
         }
@@ -201,6 +203,7 @@ impl Builder<'_> {
                 let is_last = layer + 1 == sizes.num_layers;
                 params.slices[layer] = Slice {
                     bias: (section + self.places.layout.bias(layer, 0)) as u32,
+                    w_ih: (section + self.places.layout.w_ih(layer, 0)) as u32,
                     w_hh: (section + self.places.layout.w_hh(layer, 0)) as u32,
                     input_size: sizes.layer_input_size(layer) as u32,
                     w_hr: NONE,
@@ -211,7 +214,6 @@ impl Builder<'_> {
                     delay: layer as u32,
                     reverse: 0,
                     output: if is_last { 0 } else { NONE },
-                    padding: 0,
                     choice: self
                         .places
                         .choice(0, (section + self.places.layout.peepholes(layer, 0)) as u32),

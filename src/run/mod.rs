@@ -15,6 +15,7 @@ mod workspace;
 pub use crate::tensors::tensors_of;
 pub use backward::{BackwardRole, Wanted};
 pub(crate) use batching::{Batching, features, typed};
+pub use engine::LayerConfig;
 pub(crate) use engine::{Engine, Job, check_lengths};
 pub(crate) use executable::{Bound, Executable};
 pub use forward::Role;

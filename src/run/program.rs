@@ -100,12 +100,12 @@ pub(super) struct Places<'a> {
 
 impl<'a> Places<'a> {
     pub fn new(problem: &'a Problem, options: &'a CellOptions) -> Self {
-        Places { problem, options, layout: WeightLayout::new(problem.sizes) }
+        Places { problem, options, layout: WeightLayout::of(problem.sizes, problem.weight_format) }
     }
 
     /// Products take four columns as one: a unit's gates, or four units of an RNN.
     pub fn groups(&self, words: u64) -> u64 {
-        words * self.layout.word_bytes() / 16
+        words * self.layout.lanes() / 4
     }
 
     /// Bit d: direction d runs from the last time step to the first.

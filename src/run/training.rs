@@ -279,7 +279,7 @@ impl BackwardWorkspace {
 
 impl Engine {
     pub fn plan_backward(&self, problem: &Problem) -> Result<BackwardPlan> {
-        plan_backward(problem, self.gpu.caps(), &self.backward)
+        plan_backward(problem, self.gpu.caps(), &self.config.backward)
     }
 
     pub fn reserve(&self, seq_len: usize, batch: usize) -> Result<Reserve> {
@@ -320,7 +320,8 @@ impl Engine {
 
     fn check_backward(&self, io: &BackwardIo<'_>) -> Result<Problem> {
         let gpu = &self.gpu;
-        let (seq_len, batch) = run_sizes(InputKind::Features, io.x.shape(), self.batch_first)?;
+        let (seq_len, batch) =
+            run_sizes(InputKind::Features, io.x.shape(), self.config.batch_first)?;
         let problem = self.problem(seq_len, batch, InputKind::Features, io.lengths.is_some())?;
         let problem = Problem { is_training: true, ..problem };
         io.reserve.check(gpu, &problem)?;

@@ -6,7 +6,7 @@ use wgpu_rnn::ndarray::{Array2, Array3, ArrayD, Axis, Ix3, concatenate, s};
 use wgpu_rnn::reference::{self, Inputs, Outputs};
 use wgpu_rnn::{
     Cell, Direction, Gpu, GruKind, Kind, Layer, LayerConfig, LayerInput, LayerSizes, LayerWeights,
-    Lstm, LstmKind, LstmState, Options, RnnKind, Weights,
+    Lstm, LstmKind, LstmState, Options, RnnKind, WeightFormat, Weights,
 };
 
 use super::Random;
@@ -61,6 +61,8 @@ pub struct Case {
     pub state: Option<LstmState>,
     pub lengths: Option<Vec<usize>>,
     pub batch_first: bool,
+    /// How the layer holds the weights; the reference has them rounded alike.
+    pub weight_format: WeightFormat,
     expected: OnceLock<Outputs>,
 }
 
@@ -97,6 +99,7 @@ impl Case {
             state: None,
             lengths: None,
             batch_first: false,
+            weight_format: WeightFormat::F32,
             expected: OnceLock::new(),
         }
     }
@@ -152,7 +155,8 @@ impl Case {
             let states = self.state.as_ref().map(|state| (part(&state.h), part(&state.c)));
             let (h0, c0) = states.as_ref().map(|(h, c)| (h.view(), c.view())).unzip();
             let lengths = self.lengths.as_deref();
-            reference::forward(&self.weights, &Inputs { x: self.x.view(), h0, c0, lengths })
+            let weights = self.weights.rounded(self.weight_format).unwrap();
+            reference::forward(&weights, &Inputs { x: self.x.view(), h0, c0, lengths })
         })
     }
 
@@ -161,11 +165,9 @@ impl Case {
     }
 
     pub fn layer<K: Kind>(&self, gpu: &Gpu, options: Options) -> wgpu_rnn::Result<Layer<K>> {
-        Layer::new(
-            gpu,
-            &self.weights,
-            LayerConfig { batch_first: self.batch_first, options, ..Default::default() },
-        )
+        let Case { batch_first, weight_format, .. } = *self;
+        let config = LayerConfig { batch_first, options, weight_format, ..Default::default() };
+        Layer::new(gpu, &self.weights, config)
     }
 
     /// y as `[T, B, D*R]`, and the final states.

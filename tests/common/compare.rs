@@ -14,6 +14,13 @@ pub const F32_LARGE_INPUTS: f64 = 1e-4;
 /// With unbounded activations errors are not contracted, but grow with the values, over some ten steps.
 pub const F32_CHOSEN: f64 = 1e-4;
 
+/// How far a stack of LSTM layers may be from one with unrounded weights. A weight in f16 is off by 2^-12 of itself on
+/// average, and sums of K such errors grow with the root of K, as the sums do; gates and the recurrence take off more than
+/// they add.
+pub const F16_WEIGHTS: f64 = 2e-3;
+/// As for f16; a weight is off by up to 1/254 of the largest of its row.
+pub const INT8_WEIGHTS: f64 = 5e-2;
+
 /// How far gradients may be: sums over all steps and rows of products of two rounded values; and where gates saturate,
 /// `1 - y²` cancels. PyTorch's own f32 path reaches 3.2e-6.
 pub const F32_GRADIENTS: f64 = 1e-4;

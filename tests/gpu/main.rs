@@ -7,6 +7,7 @@ mod backward;
 mod controls;
 mod encode;
 mod errors;
+mod formats;
 mod futures;
 mod inputs;
 mod linear;
@@ -28,6 +29,7 @@ fn main() {
         schedules::tests(),
         backward::tests(),
         random::tests(),
+        formats::tests(),
         rows::tests(),
         stream::tests(),
         encode::tests(),

@@ -27,7 +27,7 @@ const NAMES: &str = "standard sigmoid tanh relu leaky_relu thresholded_relu scal
 /// The parts of a configuration and the values that each can have, the simplest first; sizes lie around tile edges.
 /// Where the cell has not got a part, its value means nothing; what has the most parts, or the most schedules, stands there
 /// more than once.
-const PARTS: [(&str, &str); 28] = [
+const PARTS: [(&str, &str); 29] = [
     ("cell", "rnn gru gru_reset_before lstm lstm lstm"),
     ("direction", "forward forward reverse bidirectional"),
     ("num_layers", "1 2 2 3"),
@@ -39,6 +39,7 @@ const PARTS: [(&str, &str); 28] = [
     ("batch", "1 2 3 4 5 7 8 9 15 16 17"),
     ("lengths", "none ragged"),
     ("batch_first", "false true"),
+    ("format", "f32 f32 f32 f16 int8"),
     ("state", "false true"),
     ("b_ih", "false true"),
     ("b_hh", "false true"),
@@ -224,7 +225,10 @@ impl Configuration {
         let case = Case::from_sizes(seed, &self.variant(&sizes), sizes, [seq_len, batch])
             .with_bias(bias)
             .with_batch_first(self.is("batch_first"));
-        let case = case.but(|case| case.given = self.given());
+        let case = case.but(|case| {
+            case.given = self.given();
+            case.weight_format = self.text("format").parse().unwrap();
+        });
         let case = if self.is("state") { case.with_state(seed + 1) } else { case };
         let mut random = Random::new(seed + 2);
         let mut length = |_| [0, 1, seq_len, 1 + random.below(seq_len)][random.below(4)];

@@ -15,7 +15,7 @@ use wgpu_rnn::pack::WeightLayout;
 use wgpu_rnn::run::{BackwardRole, Dispatch, Program, Role, Wanted, tensors_of};
 use wgpu_rnn::{
     Activation, Activations, Cell, CellOptions, DeviceCaps, Direction, Flavour, LayerSizes,
-    LayerWeights, Options, Problem, Schedule, Weights, plan, plan_backward,
+    LayerWeights, Options, Problem, Schedule, WeightFormat, Weights, plan, plan_backward,
 };
 
 struct Shader {
@@ -30,7 +30,7 @@ impl Shader {
         let (name, source) = (kernel.name(), kernel.source());
         let module = naga::front::wgsl::parse_str(&source)
             .unwrap_or_else(|error| panic!("{name}: {}", error.emit_to_string(&source)));
-        let info = Validator::new(ValidationFlags::all(), Capabilities::empty())
+        let info = Validator::new(ValidationFlags::all(), Capabilities::SHADER_FLOAT16_IN_FLOAT32)
             .validate(&module)
             .unwrap_or_else(|error| panic!("{name}: {}", error.emit_to_string(&source)));
         Shader { kernel, name, module, info }
@@ -144,8 +144,13 @@ fn elements_are_what_the_roles_say() {
             let forced = Options { schedule: Some(schedule), ..Default::default() };
             if let Ok(plan) = plan(&problem, &caps, &forced) {
                 for dispatch in Program::new(&plan, &options, 256, 0).dispatches {
-                    bound.see(&dispatch, |kernel, _, role| forward_element(kernel, role, word));
+                    bound.see(&dispatch, |kernel, _, role| {
+                        forward_element(kernel, role, word, problem.weight_format)
+                    });
                 }
+            }
+            if problem.weight_format != WeightFormat::F32 {
+                continue;
             }
             if let Ok(plan) = plan_backward(&problem, &caps, &forced) {
                 let wanted = Wanted { d_x: true, d_weights: true, accumulate: false };
@@ -214,8 +219,16 @@ fn code(name: &str) -> String {
     name.split('_').filter(|part| !is_size(part)).collect::<Vec<_>>().join("_")
 }
 
-fn forward_element(kernel: Kernel, role: &Role, word: u64) -> Element {
+fn forward_element(kernel: Kernel, role: &Role, word: u64, format: WeightFormat) -> Element {
     let word = if matches!(kernel, Kernel::Matmul(_)) { 16 } else { word };
+    match (role, format) {
+        (Role::Weights { .. }, WeightFormat::F16) => (word.div_ceil(8) * 4, ScalarKind::Uint),
+        (Role::Weights { .. }, WeightFormat::Int8) => (4, ScalarKind::Uint),
+        (role, _) => full_element(role, word),
+    }
+}
+
+fn full_element(role: &Role, word: u64) -> Element {
     match role {
         Role::Weights { .. } | Role::XProj => (word, ScalarKind::Float),
         Role::Lengths => (4, ScalarKind::Uint),
@@ -256,7 +269,7 @@ fn weights(problem: &Problem) -> Weights {
     Weights::new(sizes.cell, (0..sizes.num_layers).map(layer).collect()).unwrap()
 }
 
-/// All cells, flavours, phases and lengths, with one step and with several.
+/// All cells, flavours, phases, lengths and formats, with one step and with several.
 fn problems() -> Vec<(Problem, CellOptions)> {
     let (after, before) = (Cell::Gru { reset_after: true }, Cell::Gru { reset_after: false });
     let cells = [(Cell::Lstm, 0), (Cell::Lstm, 3), (after, 0), (before, 0), (Cell::Rnn, 0)];
@@ -286,7 +299,10 @@ fn problems() -> Vec<(Problem, CellOptions)> {
             }
         }
     }
-    problems
+    let in_all_formats = |(problem, options): (Problem, CellOptions)| {
+        WeightFormat::ALL.map(|weight_format| (Problem { weight_format, ..problem }, options))
+    };
+    problems.into_iter().flat_map(in_all_formats).collect()
 }
 
 /// Bytes and kind of the elements of a runtime-sized array.

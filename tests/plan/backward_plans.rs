@@ -10,7 +10,7 @@ use wgpu_rnn::{
 
 use crate::backward::Backward;
 use crate::common::Random;
-use crate::problems::{all_caps, large_gpu, lavapipe, pick, problem};
+use crate::problems::{all_caps, large_gpu, lavapipe, pick, problem, trainable};
 
 /// Chunks of all layers; more only take longer.
 const MOST_CHUNKS: usize = 400;
@@ -62,8 +62,7 @@ fn backward_programs_go_back_through_every_step_inside_their_buffers() {
     for caps in all_caps().into_iter().chain([few_loops]) {
         for _ in 0..12 {
             for kernel in CellKernel::all() {
-                let problem =
-                    Problem { input: InputKind::Features, ..problem(&mut random, kernel) };
+                let problem = trainable(problem(&mut random, kernel));
                 for schedule in [Some(Schedule::Stepwise), Some(Schedule::SequenceFused), None] {
                     let options = Options {
                         schedule,

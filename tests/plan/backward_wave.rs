@@ -9,7 +9,7 @@ use wgpu_rnn::{
 
 use crate::backward_plans::tensors;
 use crate::common::Random;
-use crate::problems::{all_caps, pick, problem};
+use crate::problems::{all_caps, pick, problem, trainable};
 use crate::wave::Wave;
 
 fn sizes(cell: Cell, hidden_size: usize, layers: usize) -> LayerSizes {
@@ -146,7 +146,7 @@ fn waves_go_back_through_every_step_of_every_layer() {
     for caps in all_caps() {
         for kernel in CellKernel::all().filter(|kernel| kernel.phases == Phases::Whole) {
             for _ in 0..12 {
-                let problem = problem(&mut random, kernel);
+                let problem = trainable(problem(&mut random, kernel));
                 let layers = pick(&mut random, &[2, 3, 16]);
                 let sizes = problem.sizes.with_layers(layers).with_direction(Direction::Forward);
                 let problem = Problem { input: InputKind::Features, sizes, ..problem };

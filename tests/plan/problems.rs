@@ -1,7 +1,9 @@
 //! What plans and programs are made for: devices, and problems with sizes around tile edges.
 
 use wgpu_rnn::kernels::{CellKernel, Phases};
-use wgpu_rnn::{DeviceCaps, Direction, InputKind, LayerSizes, Options, Problem, Schedule};
+use wgpu_rnn::{
+    DeviceCaps, Direction, InputKind, LayerSizes, Options, Problem, Schedule, WeightFormat,
+};
 
 use crate::common::Random;
 
@@ -51,10 +53,17 @@ pub fn problem(random: &mut Random, kernel: CellKernel) -> Problem {
     let input = pick(random, &inputs);
     let is_training = pick(random, &[false, false, true]);
     let (has_lengths, flavour) = (kernel.has_lengths, kernel.flavour);
-    Problem { has_lengths, flavour, input, is_training, ..problem }
+    let formats = if is_training { &[WeightFormat::F32][..] } else { &WeightFormat::ALL };
+    let weight_format = pick(random, formats);
+    Problem { has_lengths, flavour, input, weight_format, is_training, ..problem }
 }
 
 pub fn options(random: &mut Random, schedule: Option<Schedule>) -> Options {
     let rows = pick(random, &[None, None, Some(1), Some(2), Some(4), Some(8), Some(16)]);
     Options { schedule, rows, chunk: pick(random, &[None, None, Some(1), Some(100)]) }
+}
+
+/// The same as a backward pass takes it.
+pub fn trainable(problem: Problem) -> Problem {
+    Problem { input: InputKind::Features, weight_format: WeightFormat::F32, ..problem }
 }

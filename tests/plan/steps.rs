@@ -128,12 +128,7 @@ impl Backward<'_> {
         };
         assert_eq!(params.kept_lanes, kept);
         assert_eq!(kernel.store == Store::Gates, job == Job::X);
-        self.check_matrix(
-            job,
-            params.weights + params.columns,
-            params.weights_stride,
-            params.inner,
-        );
+        self.check_matrix(job, params.weights, params.weights_stride, params.inner);
         if job == Job::X {
             for (place, step) in self.places[at as usize..].iter_mut().zip(steps.clone()) {
                 *place = Place { step, state: 0 };

@@ -30,7 +30,7 @@ impl<'a> Check<'a> {
             caps,
             phase,
             program: Program::new(plan, &CellOptions::default(), alignment, phase),
-            layout: WeightLayout::new(plan.problem.sizes),
+            layout: WeightLayout::of(plan.problem.sizes, plan.problem.weight_format),
             done: vec![0; plan.problem.sizes.num_states()],
             projected: None,
             x_proj_bytes: 0,

@@ -59,6 +59,7 @@ pub fn host_structs() -> Structs {
         stride_t,
         stride_b,
         stride_z,
+        bias,
         weights,
         weights_stride,
         reverse,
@@ -185,6 +186,7 @@ pub fn host_structs() -> Structs {
     });
     let slice = host_struct!(SliceParams {
         bias,
+        w_ih,
         w_hh,
         w_hr,
         input_size,
@@ -195,7 +197,6 @@ pub fn host_structs() -> Structs {
         delay,
         reverse,
         output,
-        padding,
         choice,
     });
     let choice = host_struct!(Choice {

@@ -216,7 +216,8 @@ fn verify_and_time<K: Kind>(
     forced: Option<Schedule>,
 ) -> Result<(Schedule, Outcome)> {
     let options = Options { schedule: forced, ..Default::default() };
-    let config = LayerConfig { options, ..Default::default() };
+    let config =
+        LayerConfig { options, weight_format: problem.weight_format, ..Default::default() };
     let layer = Layer::<K>::new(bench.gpu, &data.weights, config)?;
     let plan = layer.plan(problem.seq_len, problem.batch)?;
     no_fallback(forced, plan.schedule)?;

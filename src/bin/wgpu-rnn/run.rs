@@ -13,6 +13,7 @@ use crate::adapter::{self, AdapterArgs};
 use crate::cells::{ResetArgs, by_kind, check_option};
 use crate::failure::{Failure, Result};
 use crate::files::{self, ArrayFormat};
+use crate::shapes::FormatArgs;
 use crate::{Verdict, text};
 
 /// Run an LSTM, GRU or RNN from a safetensors file over a sequence
@@ -57,6 +58,8 @@ pub struct Args {
     /// Sequences are [B, T, ..] instead of [T, B, ..]
     #[arg(long)]
     batch_first: bool,
+    #[command(flatten)]
+    format: FormatArgs,
     /// The time steps of each batch row, else T for all
     #[arg(long, value_name = "N,..", value_delimiter = ',')]
     lengths: Option<Vec<usize>>,
@@ -164,7 +167,8 @@ fn forward<K: Kind>(
     x: &ArrayD<f32>,
     states: Option<States>,
 ) -> Result<Results> {
-    let config = LayerConfig { batch_first: args.batch_first, ..Default::default() };
+    let FormatArgs { weight_format } = args.format;
+    let config = LayerConfig { batch_first: args.batch_first, weight_format, ..Default::default() };
     let layer = Layer::<K>::new(gpu, weights, config)?;
     let state = states.map(|(h, c)| K::state(h, c)).transpose()?;
     let begin = Instant::now();

@@ -2,7 +2,8 @@
 
 use std::str::FromStr;
 
-use wgpu_rnn::{Cell, Direction, LayerSizes, Problem};
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use wgpu_rnn::{Cell, Direction, LayerSizes, Problem, WeightFormat};
 
 use crate::cells::{CellName, GRU, ResetArgs};
 use crate::failure::Result;
@@ -19,6 +20,7 @@ pub struct Shape {
     num_layers: usize,
     bidirectional: bool,
     cell: Cell,
+    weight_format: WeightFormat,
 }
 
 /// What of a shape can be told otherwise.
@@ -32,6 +34,21 @@ pub struct ShapeArgs {
     /// Every layer also runs from the last time step to the first
     #[arg(long)]
     bidirectional: bool,
+    #[command(flatten)]
+    format: FormatArgs,
+}
+
+/// How the weights lie on the device.
+#[derive(Clone, Copy, clap::Args)]
+pub struct FormatArgs {
+    /// The format of the weights on the device
+    #[arg(long = "weights", value_name = "FORMAT", default_value_t, value_parser = format_parser())]
+    pub weight_format: WeightFormat,
+}
+
+fn format_parser() -> impl TypedValueParser<Value = WeightFormat> {
+    let names = WeightFormat::ALL.map(|format| format.to_string());
+    PossibleValuesParser::new(names).try_map(|name| name.parse())
 }
 
 /// id, [T, B, I, H, L], bidirectional, cell; T = 1 is a stream of single steps.
@@ -73,12 +90,14 @@ impl Shape {
             num_layers: l,
             bidirectional,
             cell,
+            weight_format: WeightFormat::F32,
         }
     }
 
     pub fn with(self, args: &ShapeArgs) -> Result<Self> {
         let cell = args.reset.apply(args.cell.map_or(self.cell, Cell::from))?;
-        Ok(Shape { cell, bidirectional: self.bidirectional || args.bidirectional, ..self })
+        let bidirectional = self.bidirectional || args.bidirectional;
+        Ok(Shape { cell, bidirectional, weight_format: args.format.weight_format, ..self })
     }
 
     pub fn cut(self, seq_len: usize) -> Self {
@@ -94,7 +113,8 @@ impl Shape {
     /// # Errors
     /// Where a size is 0.
     pub fn problem(&self) -> wgpu_rnn::Result<Problem> {
-        Problem::new(self.sizes(), self.seq_len, self.batch, false)
+        let problem = Problem::new(self.sizes(), self.seq_len, self.batch, false)?;
+        Ok(Problem { weight_format: self.weight_format, ..problem })
     }
 
     /// `T,B,I,H,L`, as it is written on the command line.

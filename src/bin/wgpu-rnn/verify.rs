@@ -7,14 +7,15 @@ use std::path::PathBuf;
 
 use wgpu_rnn::ndarray::{ArrayD, ShapeError};
 use wgpu_rnn::reference::{self, Cotangents, Inputs, Outputs};
-use wgpu_rnn::{Error, Gpu, Kind, Layer, LayerConfig, Options, Schedule};
+use wgpu_rnn::{Error, Gpu, Kind, Layer, LayerConfig, Options, Schedule, WeightFormat};
 
 use crate::adapter::AdapterArgs;
 use crate::cases::{self, Case, Fixture, Training};
 use crate::cells::by_kind;
-use crate::compare::Deviation;
+use crate::compare::{Deviation, tolerance_of};
 use crate::failure::Result;
 use crate::schedules::{self, Choice};
+use crate::shapes::FormatArgs;
 use crate::{Verdict, gradients};
 use report::{Outcome, Pass, REFERENCE, Report};
 
@@ -24,6 +25,7 @@ use report::{Outcome, Pass, REFERENCE, Report};
 Prints a line per case and schedule: ok, FAIL or unsupported, the case, the schedule (`reference` is the CPU), the
 worst error max|a-b|/max(1, max|b|) of output, h_n and c_n, the tolerance, and the reason if it is not ok.
 A case with gradients has lines of their own, SCHEDULE/backward: the error is the worst of all gradients there.
+With --weights f16 or int8 the tolerance is that of the format, and gradients are left out.
 Exit status: 0 without a FAIL, 1 with one, 2 where an input or the adapter cannot be used.
 
 Example:
@@ -38,6 +40,8 @@ pub struct Args {
     /// Leave gradients out
     #[arg(long)]
     forward_only: bool,
+    #[command(flatten)]
+    format: FormatArgs,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -45,7 +49,8 @@ pub struct Args {
 
 pub fn run(args: &Args, adapter: &AdapterArgs, out: &mut dyn Write) -> Result<Verdict> {
     let mut fixtures = cases::read_all(&args.paths)?;
-    if args.forward_only {
+    let FormatArgs { weight_format } = args.format;
+    if args.forward_only || weight_format != WeightFormat::F32 {
         fixtures.iter_mut().for_each(|fixture| fixture.case.training = None);
     }
     let gpu = adapter.open()?;
@@ -53,9 +58,10 @@ pub fn run(args: &Args, adapter: &AdapterArgs, out: &mut dyn Write) -> Result<Ve
     for Fixture { name, case } in &fixtures {
         report.add(name, Pass::Forward, REFERENCE, on_reference(case))?;
         for schedule in args.schedule.schedules() {
-            let config = forced(case, schedule);
+            let config = LayerConfig { weight_format, ..forced(case, schedule) };
             let run = by_kind!(case.weights.sizes().cell, forward(&gpu, case, config));
-            if let Some(outcome) = on_gpu(run, case.tolerance, args.schedule) {
+            let tolerance = tolerance_of(weight_format).max(case.tolerance);
+            if let Some(outcome) = on_gpu(run, tolerance, args.schedule) {
                 report.add(name, Pass::Forward, &schedule.to_string(), outcome)?;
             }
         }
@@ -130,7 +136,8 @@ fn deviation(case: &Case, y: ArrayD<f64>, h_n: ArrayD<f64>, c_n: Option<ArrayD<f
 
 fn forced(case: &Case, schedule: Schedule) -> LayerConfig {
     let options = Options { schedule: Some(schedule), ..Default::default() };
-    LayerConfig { batch_first: case.layout.batch_first, options, backward: options }
+    let batch_first = case.layout.batch_first;
+    LayerConfig { batch_first, options, backward: options, ..Default::default() }
 }
 
 /// None where a schedule that nobody asked for by name cannot run the case.

@@ -2,6 +2,7 @@
 
 use super::super::program::{Chunk, Strides};
 use super::{BackwardRole, Builder};
+use crate::format::WeightFormat;
 use crate::kernels::{
     BackwardParams, CellKernel, CellStates, Kernel, Matmul, MatmulParams, Phases, ResetStates,
     Store,
@@ -165,12 +166,9 @@ impl Builder<'_> {
         let Operand { role, steps, delay, inner, weights, has_bias, first, strides, .. } = operand;
         let rows = (steps.num_steps * batch) as u64;
         let columns = self.places.groups(self.places.layout.row_words());
-        // The kernel takes weights to lie behind a bias.
-        let (store, weights) = match has_bias {
-            true => (Store::Gates, weights),
-            false => (Store::MoreGates, weights - columns as u32),
-        };
-        let kernel = Matmul { store, tile: self.plan.tile, has_lengths };
+        let (store, bias_rows) = if has_bias { (Store::Gates, 1) } else { (Store::MoreGates, 0) };
+        let tile = self.plan.tile;
+        let kernel = Matmul { store, tile, weights: WeightFormat::F32, has_lengths };
         let params = MatmulParams {
             rows: rows as u32,
             inner,
@@ -183,7 +181,8 @@ impl Builder<'_> {
             stride_t: strides[0],
             stride_b: strides[1],
             stride_z: strides[2],
-            weights,
+            bias: weights,
+            weights: weights + bias_rows * columns as u32,
             weights_stride: self.places.groups(self.places.layout.bias(chunk.layer, 1)) as u32,
             reverse: if operand.is_in_time { self.places.reverse_bits() } else { 0 },
             num_slices: sizes.num_directions() as u32,

@@ -69,7 +69,8 @@ fn check(configuration: &Configuration, gpu: &Gpu) -> Result<Verdict, String> {
         // A wavefront has all steps in one chunk.
         let chunk = chunk.filter(|_| schedule != Schedule::Wavefront);
         let backward = Options { schedule: Some(schedule), rows, chunk };
-        let config = LayerConfig { batch_first: case.batch_first, options, backward };
+        let config =
+            LayerConfig { batch_first: case.batch_first, options, backward, ..Default::default() };
         let of_gpu = || -> wgpu_rnn::Result<Named> {
             let layer = AnyLayer::new(gpu, &run.weights, config)?;
             run.back(&run.tape(&layer, config)?, config)

@@ -54,13 +54,38 @@ constant uint N_PER_INVOCATION = 4u;
 constant uint INVOCATIONS_N = 8u;
 constant uint INVOCATIONS = 64u;
 
-Gates load_weight(
+Gates load_full(
+    uint row,
+    uint column,
+    device type_2 const& weights,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    Gates _e5 = weights[row + column];
+    return _e5;
+}
+
+Gates load_scale(
+    uint first,
+    uint row_words,
+    uint column_1
+) {
+    return Gates {};
+}
+
+Gates load_packed(
     uint index,
     device type_2 const& weights,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     Gates _e3 = weights[index];
     return _e3;
+}
+
+Gates unpacked(
+    Gates word,
+    Gates scale
+) {
+    return word;
 }
 
 uint d_pre_at(
@@ -76,7 +101,7 @@ uint d_pre_at(
 }
 
 uint length_of(
-    uint row,
+    uint row_1,
     device GradientParams const& params
 ) {
     uint _e3 = params.seq_len;
@@ -85,12 +110,12 @@ uint length_of(
 
 uint time_of(
     uint step,
-    uint row_1,
+    uint row_2,
     uint z_1,
     device GradientParams const& params
 ) {
     bool local_2 = {};
-    uint _e3 = length_of(row_1, params);
+    uint _e3 = length_of(row_2, params);
     uint _e6 = params.reverse;
     bool is_reverse = ((_e6 >> z_1) & 1u) != 0u;
     if (is_reverse) {
@@ -108,13 +133,13 @@ uint naga_div(uint lhs, uint rhs) {
 
 bool other_was_here(
     uint step_1,
-    uint row_2,
+    uint row_3,
     device GradientParams const& params
 ) {
     bool local_3 = {};
     bool local_4 = {};
     bool local_5 = {};
-    uint _e2 = length_of(row_2, params);
+    uint _e2 = length_of(row_3, params);
     uint _e5 = params.chunk;
     uint own_chunk = naga_div(step_1, _e5);
     uint _e14 = params.chunk;
@@ -192,8 +217,8 @@ kernel void main_(
         if (metal::all(loop_bound == uint2(0u))) { break; }
         loop_bound -= uint2(loop_bound.y == 0u, 1u);
         if (!loop_init) {
-            uint _e177 = k0_;
-            k0_ = _e177 + TILE_K;
+            uint _e176 = k0_;
+            k0_ = _e176 + TILE_K;
         }
         loop_init = false;
         uint _e28 = k0_;
@@ -245,8 +270,8 @@ kernel void main_(
                 if (metal::all(loop_bound_2 == uint2(0u))) { break; }
                 loop_bound_2 -= uint2(loop_bound_2.y == 0u, 1u);
                 if (!loop_init_2) {
-                    uint _e106 = at_1;
-                    at_1 = _e106 + INVOCATIONS;
+                    uint _e105 = at_1;
+                    at_1 = _e105 + INVOCATIONS;
                 }
                 loop_init_2 = false;
                 uint _e71 = at_1;
@@ -265,12 +290,12 @@ kernel void main_(
                     uint _e93 = params.columns;
                     if (k_2 < _e93) {
                         uint _e97 = params.columns;
-                        Gates _e101 = load_weight((first_weight + (n * _e97)) + k_2, weights, _buffer_sizes);
-                        w = _e101;
+                        Gates _e100 = load_full(first_weight + (n * _e97), k_2, weights, _buffer_sizes);
+                        w = _e100;
                     }
-                    uint _e103 = at_1;
-                    metal::float4 _e105 = w;
-                    w_tile.inner[_e103] = _e105;
+                    uint _e102 = at_1;
+                    metal::float4 _e104 = w;
+                    w_tile.inner[_e102] = _e104;
                 }
             }
             metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
@@ -281,12 +306,12 @@ kernel void main_(
                 if (metal::all(loop_bound_3 == uint2(0u))) { break; }
                 loop_bound_3 -= uint2(loop_bound_3.y == 0u, 1u);
                 if (!loop_init_3) {
-                    uint _e175 = k;
-                    k = _e175 + 1u;
+                    uint _e174 = k;
+                    k = _e174 + 1u;
                 }
                 loop_init_3 = false;
-                uint _e111 = k;
-                if (_e111 < TILE_K) {
+                uint _e110 = k;
+                if (_e110 < TILE_K) {
                 } else {
                     break;
                 }
@@ -299,21 +324,21 @@ kernel void main_(
                         if (metal::all(loop_bound_4 == uint2(0u))) { break; }
                         loop_bound_4 -= uint2(loop_bound_4.y == 0u, 1u);
                         if (!loop_init_4) {
-                            uint _e135 = j;
-                            j = _e135 + 1u;
+                            uint _e134 = j;
+                            j = _e134 + 1u;
                         }
                         loop_init_4 = false;
-                        uint _e118 = j;
-                        if (_e118 < N_PER_INVOCATION) {
+                        uint _e117 = j;
+                        if (_e117 < N_PER_INVOCATION) {
                         } else {
                             break;
                         }
                         {
-                            uint _e121 = j;
-                            uint _e124 = j;
-                            uint _e130 = k;
-                            metal::float4 _e133 = w_tile.inner[((local_n + (_e124 * INVOCATIONS_N)) * TILE_K) + _e130];
-                            w_1.inner[_e121] = _e133;
+                            uint _e120 = j;
+                            uint _e123 = j;
+                            uint _e129 = k;
+                            metal::float4 _e132 = w_tile.inner[((local_n + (_e123 * INVOCATIONS_N)) * TILE_K) + _e129];
+                            w_1.inner[_e120] = _e132;
                         }
                     }
                     i = 0u;
@@ -323,19 +348,19 @@ kernel void main_(
                         if (metal::all(loop_bound_5 == uint2(0u))) { break; }
                         loop_bound_5 -= uint2(loop_bound_5.y == 0u, 1u);
                         if (!loop_init_5) {
-                            uint _e172 = i;
-                            i = _e172 + 1u;
+                            uint _e171 = i;
+                            i = _e171 + 1u;
                         }
                         loop_init_5 = false;
-                        uint _e139 = i;
-                        if (_e139 < M_PER_INVOCATION) {
+                        uint _e138 = i;
+                        if (_e138 < M_PER_INVOCATION) {
                         } else {
                             break;
                         }
                         {
-                            uint _e143 = i;
-                            uint _e147 = k;
-                            metal::float4 d_1 = d_tile.inner[((local_m + _e143) * TILE_K) + _e147];
+                            uint _e142 = i;
+                            uint _e146 = k;
+                            metal::float4 d_1 = d_tile.inner[((local_m + _e142) * TILE_K) + _e146];
                             j_1 = 0u;
                             uint2 loop_bound_6 = uint2(4294967295u);
                             bool loop_init_6 = true;
@@ -343,22 +368,22 @@ kernel void main_(
                                 if (metal::all(loop_bound_6 == uint2(0u))) { break; }
                                 loop_bound_6 -= uint2(loop_bound_6.y == 0u, 1u);
                                 if (!loop_init_6) {
-                                    uint _e169 = j_1;
-                                    j_1 = _e169 + 1u;
+                                    uint _e168 = j_1;
+                                    j_1 = _e168 + 1u;
                                 }
                                 loop_init_6 = false;
-                                uint _e153 = j_1;
-                                if (_e153 < N_PER_INVOCATION) {
+                                uint _e152 = j_1;
+                                if (_e152 < N_PER_INVOCATION) {
                                 } else {
                                     break;
                                 }
                                 {
-                                    uint _e156 = i;
-                                    uint _e159 = j_1;
-                                    float _e162 = acc.inner[(_e156 * N_PER_INVOCATION) + _e159];
-                                    uint _e163 = j_1;
-                                    metal::float4 _e165 = w_1.inner[_e163];
-                                    acc.inner[(_e156 * N_PER_INVOCATION) + _e159] = _e162 + metal::dot(d_1, _e165);
+                                    uint _e155 = i;
+                                    uint _e158 = j_1;
+                                    float _e161 = acc.inner[(_e155 * N_PER_INVOCATION) + _e158];
+                                    uint _e162 = j_1;
+                                    metal::float4 _e164 = w_1.inner[_e162];
+                                    acc.inner[(_e155 * N_PER_INVOCATION) + _e158] = _e161 + metal::dot(d_1, _e164);
                                 }
                             }
                         }
@@ -374,30 +399,30 @@ kernel void main_(
         if (metal::all(loop_bound_7 == uint2(0u))) { break; }
         loop_bound_7 -= uint2(loop_bound_7.y == 0u, 1u);
         if (!loop_init_7) {
-            uint _e258 = i_1;
-            i_1 = _e258 + 1u;
+            uint _e257 = i_1;
+            i_1 = _e257 + 1u;
         }
         loop_init_7 = false;
-        uint _e182 = i_1;
-        if (_e182 < M_PER_INVOCATION) {
+        uint _e181 = i_1;
+        if (_e181 < M_PER_INVOCATION) {
         } else {
             break;
         }
         {
-            uint _e186 = i_1;
-            uint m_2 = (first_m + local_m) + _e186;
-            uint _e190 = params.batch;
-            uint row_3 = naga_mod(m_2, _e190);
-            uint _e194 = params.first_step;
-            uint _e197 = params.batch;
-            uint step_2 = _e194 + naga_div(m_2, _e197);
-            uint _e200 = length_of(row_3, params);
-            bool is_active = step_2 < _e200;
-            bool _e202 = other_was_here(step_2, row_3, params);
-            uint _e203 = time_of(step_2, row_3, z_2, params);
-            uint _e206 = params.stride_t;
-            uint _e210 = params.stride_b;
-            uint start = (_e203 * _e206) + (row_3 * _e210);
+            uint _e185 = i_1;
+            uint m_2 = (first_m + local_m) + _e185;
+            uint _e189 = params.batch;
+            uint row_4 = naga_mod(m_2, _e189);
+            uint _e193 = params.first_step;
+            uint _e196 = params.batch;
+            uint step_2 = _e193 + naga_div(m_2, _e196);
+            uint _e199 = length_of(row_4, params);
+            bool is_active = step_2 < _e199;
+            bool _e201 = other_was_here(step_2, row_4, params);
+            uint _e202 = time_of(step_2, row_4, z_2, params);
+            uint _e205 = params.stride_t;
+            uint _e209 = params.stride_b;
+            uint start = (_e202 * _e205) + (row_4 * _e209);
             j_2 = 0u;
             uint2 loop_bound_8 = uint2(4294967295u);
             bool loop_init_8 = true;
@@ -405,33 +430,33 @@ kernel void main_(
                 if (metal::all(loop_bound_8 == uint2(0u))) { break; }
                 loop_bound_8 -= uint2(loop_bound_8.y == 0u, 1u);
                 if (!loop_init_8) {
-                    uint _e255 = j_2;
-                    j_2 = _e255 + 1u;
+                    uint _e254 = j_2;
+                    j_2 = _e254 + 1u;
                 }
                 loop_init_8 = false;
-                uint _e215 = j_2;
-                if (_e215 < N_PER_INVOCATION) {
+                uint _e214 = j_2;
+                if (_e214 < N_PER_INVOCATION) {
                 } else {
                     break;
                 }
                 {
-                    uint _e219 = j_2;
-                    uint n_1 = (first_n + local_n) + (_e219 * INVOCATIONS_N);
-                    uint _e225 = params.rows;
-                    if (m_2 < _e225) {
-                        uint _e231 = params.inner;
-                        local_1 = n_1 < _e231;
+                    uint _e218 = j_2;
+                    uint n_1 = (first_n + local_n) + (_e218 * INVOCATIONS_N);
+                    uint _e224 = params.rows;
+                    if (m_2 < _e224) {
+                        uint _e230 = params.inner;
+                        local_1 = n_1 < _e230;
                     } else {
                         local_1 = false;
                     }
-                    bool _e234 = local_1;
-                    if (_e234) {
-                        float _e238 = d_x[start + n_1];
-                        float before = _e202 ? _e238 : 0.0;
-                        uint _e244 = i_1;
-                        uint _e247 = j_2;
-                        float _e250 = acc.inner[(_e244 * N_PER_INVOCATION) + _e247];
-                        d_x[start + n_1] = before + (is_active ? _e250 : 0.0);
+                    bool _e233 = local_1;
+                    if (_e233) {
+                        float _e237 = d_x[start + n_1];
+                        float before = _e201 ? _e237 : 0.0;
+                        uint _e243 = i_1;
+                        uint _e246 = j_2;
+                        float _e249 = acc.inner[(_e243 * N_PER_INVOCATION) + _e246];
+                        d_x[start + n_1] = before + (is_active ? _e249 : 0.0);
                     }
                 }
             }

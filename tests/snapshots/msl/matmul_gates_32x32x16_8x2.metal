@@ -24,6 +24,7 @@ struct MatmulParams {
     uint stride_t;
     uint stride_b;
     uint stride_z;
+    uint bias;
     uint weights;
     uint weights_stride;
     uint reverse;
@@ -58,7 +59,25 @@ constant uint INVOCATIONS_N = 16u;
 constant uint INVOCATIONS = 64u;
 constant uint A_LOADS = 2u;
 
-Gates load_weight(
+Gates load_full(
+    uint row,
+    uint column,
+    device type_2 const& weights,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    Gates _e5 = weights[row + column];
+    return _e5;
+}
+
+Gates load_scale(
+    uint first,
+    uint row_words,
+    uint column_1
+) {
+    return Gates {};
+}
+
+Gates load_packed(
     uint index,
     device type_2 const& weights,
     constant _mslBufferSizes& _buffer_sizes
@@ -67,8 +86,15 @@ Gates load_weight(
     return _e3;
 }
 
+Gates unpacked(
+    Gates word,
+    Gates scale
+) {
+    return word;
+}
+
 uint length_of(
-    uint row,
+    uint row_1,
     device MatmulParams const& params
 ) {
     uint _e3 = params.seq_len;
@@ -77,12 +103,12 @@ uint length_of(
 
 uint time_of(
     uint step,
-    uint row_1,
+    uint row_2,
     uint z,
     device MatmulParams const& params
 ) {
     bool local_2 = {};
-    uint _e3 = length_of(row_1, params);
+    uint _e3 = length_of(row_2, params);
     uint _e6 = params.reverse;
     bool is_reverse = ((_e6 >> z) & 1u) != 0u;
     if (is_reverse) {
@@ -111,13 +137,13 @@ uint row_start(
     uint _e7 = params.batch;
     uint step_1 = _e4 + naga_div(m, _e7);
     uint _e12 = params.batch;
-    uint row_2 = naga_mod(m, _e12);
+    uint row_3 = naga_mod(m, _e12);
     uint _e16 = params.a_first;
-    uint _e17 = time_of(step_1, row_2, z_1, params);
+    uint _e17 = time_of(step_1, row_3, z_1, params);
     uint _e20 = params.stride_t;
     uint _e25 = params.stride_b;
     uint _e30 = params.stride_z;
-    return ((_e16 + (_e17 * _e20)) + (row_2 * _e25)) + (z_1 * _e30);
+    return ((_e16 + (_e17 * _e20)) + (row_3 * _e25)) + (z_1 * _e30);
 }
 
 metal::float4 start_value(
@@ -128,8 +154,8 @@ metal::float4 start_value(
     device type_2 const& weights,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    Gates _e5 = load_weight(bias + n, weights, _buffer_sizes);
-    return _e5;
+    Gates _e4 = load_full(bias, n, weights, _buffer_sizes);
+    return _e4;
 }
 
 void store(
@@ -218,9 +244,12 @@ kernel void main_(
     uint z_4 = group.z;
     uint first_m = group.y * TILE_M;
     uint first_n = group.x * TILE_N;
-    uint _e11 = params.weights;
+    uint _e11 = params.bias;
     uint _e14 = params.weights_stride;
     uint bias_1 = _e11 + (z_4 * _e14);
+    uint _e19 = params.weights;
+    uint _e22 = params.weights_stride;
+    uint first_weight = _e19 + (z_4 * _e22);
     uint local_n = naga_mod(local, INVOCATIONS_N);
     uint local_m = naga_div(local, INVOCATIONS_N) * M_PER_INVOCATION;
     uint2 loop_bound = uint2(4294967295u);
@@ -229,22 +258,22 @@ kernel void main_(
         if (metal::all(loop_bound == uint2(0u))) { break; }
         loop_bound -= uint2(loop_bound.y == 0u, 1u);
         if (!loop_init) {
-            uint _e46 = i;
-            i = _e46 + 1u;
+            uint _e54 = i;
+            i = _e54 + 1u;
         }
         loop_init = false;
-        uint _e26 = i;
-        if (_e26 < A_LOADS) {
+        uint _e34 = i;
+        if (_e34 < A_LOADS) {
         } else {
             break;
         }
         {
-            uint _e29 = i;
-            uint m_3 = first_m + naga_div(local + (_e29 * INVOCATIONS), QUADS_K);
-            uint _e36 = i;
-            uint _e40 = params.rows;
-            uint _e44 = row_start(metal::min(m_3, _e40 - 1u), z_4, params);
-            starts.inner[_e36] = _e44;
+            uint _e37 = i;
+            uint m_3 = first_m + naga_div(local + (_e37 * INVOCATIONS), QUADS_K);
+            uint _e44 = i;
+            uint _e48 = params.rows;
+            uint _e52 = row_start(metal::min(m_3, _e48 - 1u), z_4, params);
+            starts.inner[_e44] = _e52;
         }
     }
     uint2 loop_bound_1 = uint2(4294967295u);
@@ -253,19 +282,19 @@ kernel void main_(
         if (metal::all(loop_bound_1 == uint2(0u))) { break; }
         loop_bound_1 -= uint2(loop_bound_1.y == 0u, 1u);
         if (!loop_init_1) {
-            uint _e84 = j;
-            j = _e84 + 1u;
+            uint _e92 = j;
+            j = _e92 + 1u;
         }
         loop_init_1 = false;
-        uint _e51 = j;
-        if (_e51 < N_PER_INVOCATION) {
+        uint _e59 = j;
+        if (_e59 < N_PER_INVOCATION) {
         } else {
             break;
         }
         {
-            uint _e55 = j;
-            uint _e61 = params.columns;
-            uint n_2 = metal::min((first_n + local_n) + (_e55 * INVOCATIONS_N), _e61 - 1u);
+            uint _e63 = j;
+            uint _e69 = params.columns;
+            uint n_2 = metal::min((first_n + local_n) + (_e63 * INVOCATIONS_N), _e69 - 1u);
             i_1 = 0u;
             uint2 loop_bound_2 = uint2(4294967295u);
             bool loop_init_2 = true;
@@ -273,38 +302,42 @@ kernel void main_(
                 if (metal::all(loop_bound_2 == uint2(0u))) { break; }
                 loop_bound_2 -= uint2(loop_bound_2.y == 0u, 1u);
                 if (!loop_init_2) {
-                    uint _e81 = i_1;
-                    i_1 = _e81 + 1u;
+                    uint _e89 = i_1;
+                    i_1 = _e89 + 1u;
                 }
                 loop_init_2 = false;
-                uint _e67 = i_1;
-                if (_e67 < M_PER_INVOCATION) {
+                uint _e75 = i_1;
+                if (_e75 < M_PER_INVOCATION) {
                 } else {
                     break;
                 }
                 {
-                    uint _e70 = j;
-                    uint _e73 = i_1;
-                    uint _e77 = i_1;
-                    metal::float4 _e79 = start_value((first_m + local_m) + _e77, n_2, z_4, bias_1, weights, _buffer_sizes);
-                    acc.inner[(_e70 * M_PER_INVOCATION) + _e73] = _e79;
+                    uint _e78 = j;
+                    uint _e81 = i_1;
+                    uint _e85 = i_1;
+                    metal::float4 _e87 = start_value((first_m + local_m) + _e85, n_2, z_4, bias_1, weights, _buffer_sizes);
+                    acc.inner[(_e78 * M_PER_INVOCATION) + _e81] = _e87;
                 }
             }
         }
     }
+    uint _e99 = params.columns;
+    uint column_2 = metal::min(first_n + naga_mod(local, TILE_N), _e99 - 1u);
+    uint _e105 = params.columns;
+    Gates _e106 = load_scale(first_weight, _e105, column_2);
     uint2 loop_bound_3 = uint2(4294967295u);
     bool loop_init_3 = true;
     while(true) {
         if (metal::all(loop_bound_3 == uint2(0u))) { break; }
         loop_bound_3 -= uint2(loop_bound_3.y == 0u, 1u);
         if (!loop_init_3) {
-            uint _e314 = k0_;
-            k0_ = _e314 + TILE_K;
+            uint _e324 = k0_;
+            k0_ = _e324 + TILE_K;
         }
         loop_init_3 = false;
-        uint _e88 = k0_;
-        uint _e91 = params.inner;
-        if (_e88 < _e91) {
+        uint _e109 = k0_;
+        uint _e112 = params.inner;
+        if (_e109 < _e112) {
         } else {
             break;
         }
@@ -316,23 +349,23 @@ kernel void main_(
                 if (metal::all(loop_bound_4 == uint2(0u))) { break; }
                 loop_bound_4 -= uint2(loop_bound_4.y == 0u, 1u);
                 if (!loop_init_4) {
-                    uint _e115 = i_2;
-                    i_2 = _e115 + 1u;
+                    uint _e136 = i_2;
+                    i_2 = _e136 + 1u;
                 }
                 loop_init_4 = false;
-                uint _e95 = i_2;
-                if (_e95 < A_LOADS) {
+                uint _e116 = i_2;
+                if (_e116 < A_LOADS) {
                 } else {
                     break;
                 }
                 {
-                    uint _e98 = i_2;
-                    uint at_1 = local + (_e98 * INVOCATIONS);
-                    uint _e104 = i_2;
-                    uint _e106 = starts.inner[_e104];
-                    uint _e107 = k0_;
-                    metal::float4 _e113 = load_a_quad(_e106, _e107 + (4u * naga_mod(at_1, QUADS_K)), params, a, _buffer_sizes);
-                    a_tile.inner[at_1] = _e113;
+                    uint _e119 = i_2;
+                    uint at_1 = local + (_e119 * INVOCATIONS);
+                    uint _e125 = i_2;
+                    uint _e127 = starts.inner[_e125];
+                    uint _e128 = k0_;
+                    metal::float4 _e134 = load_a_quad(_e127, _e128 + (4u * naga_mod(at_1, QUADS_K)), params, a, _buffer_sizes);
+                    a_tile.inner[at_1] = _e134;
                 }
             }
             at = local;
@@ -342,32 +375,30 @@ kernel void main_(
                 if (metal::all(loop_bound_5 == uint2(0u))) { break; }
                 loop_bound_5 -= uint2(loop_bound_5.y == 0u, 1u);
                 if (!loop_init_5) {
-                    uint _e155 = at;
-                    at = _e155 + INVOCATIONS;
+                    uint _e165 = at;
+                    at = _e165 + INVOCATIONS;
                 }
                 loop_init_5 = false;
-                uint _e118 = at;
-                if (_e118 < 512u) {
+                uint _e139 = at;
+                if (_e139 < 512u) {
                 } else {
                     break;
                 }
                 {
-                    uint _e121 = k0_;
-                    uint _e122 = at;
-                    uint k_1 = _e121 + naga_div(_e122, TILE_N);
-                    uint _e126 = at;
-                    uint _e132 = params.columns;
-                    uint column = metal::min(first_n + naga_mod(_e126, TILE_N), _e132 - 1u);
+                    uint _e142 = k0_;
+                    uint _e143 = at;
+                    uint k_1 = _e142 + naga_div(_e143, TILE_N);
                     w = metal::float4 {};
-                    uint _e140 = params.inner;
-                    if (k_1 < _e140) {
-                        uint _e146 = params.columns;
-                        Gates _e150 = load_weight((bias_1 + ((1u + k_1) * _e146)) + column, weights, _buffer_sizes);
-                        w = _e150;
+                    uint _e151 = params.inner;
+                    if (k_1 < _e151) {
+                        uint _e155 = params.columns;
+                        Gates _e159 = load_packed((first_weight + (k_1 * _e155)) + column_2, weights, _buffer_sizes);
+                        Gates _e160 = unpacked(_e159, _e106);
+                        w = _e160;
                     }
-                    uint _e152 = at;
-                    metal::float4 _e154 = w;
-                    w_tile.inner[_e152] = _e154;
+                    uint _e162 = at;
+                    metal::float4 _e164 = w;
+                    w_tile.inner[_e162] = _e164;
                 }
             }
             metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
@@ -378,12 +409,12 @@ kernel void main_(
                 if (metal::all(loop_bound_6 == uint2(0u))) { break; }
                 loop_bound_6 -= uint2(loop_bound_6.y == 0u, 1u);
                 if (!loop_init_6) {
-                    uint _e312 = q;
-                    q = _e312 + 1u;
+                    uint _e322 = q;
+                    q = _e322 + 1u;
                 }
                 loop_init_6 = false;
-                uint _e160 = q;
-                if (_e160 < QUADS_K) {
+                uint _e170 = q;
+                if (_e170 < QUADS_K) {
                 } else {
                     break;
                 }
@@ -396,34 +427,34 @@ kernel void main_(
                         if (metal::all(loop_bound_7 == uint2(0u))) { break; }
                         loop_bound_7 -= uint2(loop_bound_7.y == 0u, 1u);
                         if (!loop_init_7) {
-                            uint _e239 = j_1;
-                            j_1 = _e239 + 1u;
+                            uint _e249 = j_1;
+                            j_1 = _e249 + 1u;
                         }
                         loop_init_7 = false;
-                        uint _e167 = j_1;
-                        if (_e167 < N_PER_INVOCATION) {
+                        uint _e177 = j_1;
+                        if (_e177 < N_PER_INVOCATION) {
                         } else {
                             break;
                         }
                         {
-                            uint _e170 = j_1;
-                            uint n_3 = local_n + (_e170 * INVOCATIONS_N);
-                            uint _e175 = j_1;
-                            uint _e180 = q;
-                            metal::float4 _e186 = w_tile.inner[((4u * _e180) * TILE_N) + n_3];
-                            w_1.inner[4u * _e175] = _e186;
-                            uint _e188 = j_1;
-                            uint _e195 = q;
-                            metal::float4 _e203 = w_tile.inner[(((4u * _e195) + 1u) * TILE_N) + n_3];
-                            w_1.inner[(4u * _e188) + 1u] = _e203;
-                            uint _e205 = j_1;
-                            uint _e212 = q;
-                            metal::float4 _e220 = w_tile.inner[(((4u * _e212) + 2u) * TILE_N) + n_3];
-                            w_1.inner[(4u * _e205) + 2u] = _e220;
-                            uint _e222 = j_1;
-                            uint _e229 = q;
-                            metal::float4 _e237 = w_tile.inner[(((4u * _e229) + 3u) * TILE_N) + n_3];
-                            w_1.inner[(4u * _e222) + 3u] = _e237;
+                            uint _e180 = j_1;
+                            uint n_3 = local_n + (_e180 * INVOCATIONS_N);
+                            uint _e185 = j_1;
+                            uint _e190 = q;
+                            metal::float4 _e196 = w_tile.inner[((4u * _e190) * TILE_N) + n_3];
+                            w_1.inner[4u * _e185] = _e196;
+                            uint _e198 = j_1;
+                            uint _e205 = q;
+                            metal::float4 _e213 = w_tile.inner[(((4u * _e205) + 1u) * TILE_N) + n_3];
+                            w_1.inner[(4u * _e198) + 1u] = _e213;
+                            uint _e215 = j_1;
+                            uint _e222 = q;
+                            metal::float4 _e230 = w_tile.inner[(((4u * _e222) + 2u) * TILE_N) + n_3];
+                            w_1.inner[(4u * _e215) + 2u] = _e230;
+                            uint _e232 = j_1;
+                            uint _e239 = q;
+                            metal::float4 _e247 = w_tile.inner[(((4u * _e239) + 3u) * TILE_N) + n_3];
+                            w_1.inner[(4u * _e232) + 3u] = _e247;
                         }
                     }
                     i_3 = 0u;
@@ -433,19 +464,19 @@ kernel void main_(
                         if (metal::all(loop_bound_8 == uint2(0u))) { break; }
                         loop_bound_8 -= uint2(loop_bound_8.y == 0u, 1u);
                         if (!loop_init_8) {
-                            uint _e309 = i_3;
-                            i_3 = _e309 + 1u;
+                            uint _e319 = i_3;
+                            i_3 = _e319 + 1u;
                         }
                         loop_init_8 = false;
-                        uint _e243 = i_3;
-                        if (_e243 < M_PER_INVOCATION) {
+                        uint _e253 = i_3;
+                        if (_e253 < M_PER_INVOCATION) {
                         } else {
                             break;
                         }
                         {
-                            uint _e247 = i_3;
-                            uint _e251 = q;
-                            metal::float4 v = a_tile.inner[((local_m + _e247) * QUADS_K) + _e251];
+                            uint _e257 = i_3;
+                            uint _e261 = q;
+                            metal::float4 v = a_tile.inner[((local_m + _e257) * QUADS_K) + _e261];
                             j_2 = 0u;
                             uint2 loop_bound_9 = uint2(4294967295u);
                             bool loop_init_9 = true;
@@ -453,28 +484,28 @@ kernel void main_(
                                 if (metal::all(loop_bound_9 == uint2(0u))) { break; }
                                 loop_bound_9 -= uint2(loop_bound_9.y == 0u, 1u);
                                 if (!loop_init_9) {
-                                    uint _e306 = j_2;
-                                    j_2 = _e306 + 1u;
+                                    uint _e316 = j_2;
+                                    j_2 = _e316 + 1u;
                                 }
                                 loop_init_9 = false;
-                                uint _e257 = j_2;
-                                if (_e257 < N_PER_INVOCATION) {
+                                uint _e267 = j_2;
+                                if (_e267 < N_PER_INVOCATION) {
                                 } else {
                                     break;
                                 }
                                 {
-                                    uint _e260 = j_2;
-                                    uint _e263 = i_3;
-                                    metal::float4 _e266 = acc.inner[(_e260 * M_PER_INVOCATION) + _e263];
-                                    uint _e269 = j_2;
-                                    metal::float4 _e272 = w_1.inner[4u * _e269];
-                                    uint _e276 = j_2;
-                                    metal::float4 _e281 = w_1.inner[(4u * _e276) + 1u];
+                                    uint _e270 = j_2;
+                                    uint _e273 = i_3;
+                                    metal::float4 _e276 = acc.inner[(_e270 * M_PER_INVOCATION) + _e273];
+                                    uint _e279 = j_2;
+                                    metal::float4 _e282 = w_1.inner[4u * _e279];
                                     uint _e286 = j_2;
-                                    metal::float4 _e291 = w_1.inner[(4u * _e286) + 2u];
+                                    metal::float4 _e291 = w_1.inner[(4u * _e286) + 1u];
                                     uint _e296 = j_2;
-                                    metal::float4 _e301 = w_1.inner[(4u * _e296) + 3u];
-                                    acc.inner[(_e260 * M_PER_INVOCATION) + _e263] = _e266 + ((((v.x * _e272) + (v.y * _e281)) + (v.z * _e291)) + (v.w * _e301));
+                                    metal::float4 _e301 = w_1.inner[(4u * _e296) + 2u];
+                                    uint _e306 = j_2;
+                                    metal::float4 _e311 = w_1.inner[(4u * _e306) + 3u];
+                                    acc.inner[(_e270 * M_PER_INVOCATION) + _e273] = _e276 + ((((v.x * _e282) + (v.y * _e291)) + (v.z * _e301)) + (v.w * _e311));
                                 }
                             }
                         }
@@ -490,18 +521,18 @@ kernel void main_(
         if (metal::all(loop_bound_10 == uint2(0u))) { break; }
         loop_bound_10 -= uint2(loop_bound_10.y == 0u, 1u);
         if (!loop_init_10) {
-            uint _e358 = j_3;
-            j_3 = _e358 + 1u;
+            uint _e368 = j_3;
+            j_3 = _e368 + 1u;
         }
         loop_init_10 = false;
-        uint _e319 = j_3;
-        if (_e319 < N_PER_INVOCATION) {
+        uint _e329 = j_3;
+        if (_e329 < N_PER_INVOCATION) {
         } else {
             break;
         }
         {
-            uint _e323 = j_3;
-            uint n_4 = (first_n + local_n) + (_e323 * INVOCATIONS_N);
+            uint _e333 = j_3;
+            uint n_4 = (first_n + local_n) + (_e333 * INVOCATIONS_N);
             i_4 = 0u;
             uint2 loop_bound_11 = uint2(4294967295u);
             bool loop_init_11 = true;
@@ -509,31 +540,31 @@ kernel void main_(
                 if (metal::all(loop_bound_11 == uint2(0u))) { break; }
                 loop_bound_11 -= uint2(loop_bound_11.y == 0u, 1u);
                 if (!loop_init_11) {
-                    uint _e355 = i_4;
-                    i_4 = _e355 + 1u;
+                    uint _e365 = i_4;
+                    i_4 = _e365 + 1u;
                 }
                 loop_init_11 = false;
-                uint _e329 = i_4;
-                if (_e329 < M_PER_INVOCATION) {
+                uint _e339 = i_4;
+                if (_e339 < M_PER_INVOCATION) {
                 } else {
                     break;
                 }
                 {
-                    uint _e333 = i_4;
-                    uint m_4 = (first_m + local_m) + _e333;
-                    uint _e337 = params.rows;
-                    if (m_4 < _e337) {
-                        uint _e343 = params.columns;
-                        local_1 = n_4 < _e343;
+                    uint _e343 = i_4;
+                    uint m_4 = (first_m + local_m) + _e343;
+                    uint _e347 = params.rows;
+                    if (m_4 < _e347) {
+                        uint _e353 = params.columns;
+                        local_1 = n_4 < _e353;
                     } else {
                         local_1 = false;
                     }
-                    bool _e346 = local_1;
-                    if (_e346) {
-                        uint _e347 = j_3;
-                        uint _e350 = i_4;
-                        metal::float4 _e353 = acc.inner[(_e347 * M_PER_INVOCATION) + _e350];
-                        store(m_4, n_4, z_4, _e353, params, pre, _buffer_sizes);
+                    bool _e356 = local_1;
+                    if (_e356) {
+                        uint _e357 = j_3;
+                        uint _e360 = i_4;
+                        metal::float4 _e363 = acc.inner[(_e357 * M_PER_INVOCATION) + _e360];
+                        store(m_4, n_4, z_4, _e363, params, pre, _buffer_sizes);
                     }
                 }
             }

@@ -328,7 +328,25 @@ CellGradient cell_backward(
     return _e21;
 }
 
-Gates load_weight(
+Gates load_full(
+    uint row_1,
+    uint column,
+    device type_3 const& weights,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    Gates _e5 = weights[row_1 + column];
+    return _e5;
+}
+
+Gates load_scale(
+    uint first,
+    uint row_words,
+    uint column_1
+) {
+    return Gates {};
+}
+
+Gates load_packed(
     uint index,
     device type_3 const& weights,
     constant _mslBufferSizes& _buffer_sizes
@@ -337,9 +355,16 @@ Gates load_weight(
     return _e3;
 }
 
+Gates unpacked(
+    Gates word,
+    Gates scale
+) {
+    return word;
+}
+
 uint chunk_row(
     uint step,
-    uint row_1,
+    uint row_2,
     uint z,
     device BackwardParams const& params
 ) {
@@ -347,19 +372,19 @@ uint chunk_row(
     uint _e9 = params.batch;
     uint _e14 = params.num_slices;
     uint _e20 = params.slices.inner[z].first_row;
-    return ((((step - _e5) * _e9) + row_1) * _e14) + _e20;
+    return ((((step - _e5) * _e9) + row_2) * _e14) + _e20;
 }
 
 uint output_at(
     uint z_1,
     uint step_1,
-    uint row_2,
+    uint row_3,
     uint unit_2,
     device BackwardParams const& params
 ) {
     bool local_5 = {};
     BackwardSlice slice_16 = params.slices.inner[z_1];
-    uint _e8 = length_of(row_2, params);
+    uint _e8 = length_of(row_3, params);
     if (slice_16.reverse != 0u) {
         local_5 = step_1 < _e8;
     } else {
@@ -369,16 +394,16 @@ uint output_at(
     uint t = _e19 ? ((_e8 - 1u) - step_1) : step_1;
     uint _e23 = params.output_stride_t;
     uint _e27 = params.output_stride_b;
-    return (((t * _e23) + (row_2 * _e27)) + slice_16.output) + unit_2;
+    return (((t * _e23) + (row_3 * _e27)) + slice_16.output) + unit_2;
 }
 
 uint gates_at(
     uint step_2,
-    uint row_3,
+    uint row_4,
     uint z_2,
     device BackwardParams const& params
 ) {
-    uint _e3 = chunk_row(step_2, row_3, z_2, params);
+    uint _e3 = chunk_row(step_2, row_4, z_2, params);
     uint _e6 = params.row_words;
     return _e3 * _e6;
 }
@@ -386,14 +411,14 @@ uint gates_at(
 float c_after(
     uint z_3,
     uint step_3,
-    uint row_4,
+    uint row_5,
     uint unit_3,
     device BackwardParams const& params,
     device type_4 const& carry,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     uint _e7 = params.c_seq;
-    uint _e8 = chunk_row(step_3, row_4, z_3, params);
+    uint _e8 = chunk_row(step_3, row_5, z_3, params);
     uint _e11 = params.hidden_size;
     float _e16 = carry[(_e7 + (_e8 * _e11)) + unit_3];
     return _e16;
@@ -402,7 +427,7 @@ float c_after(
 float c_before(
     uint z_4,
     uint step_4,
-    uint row_5,
+    uint row_6,
     uint unit_4,
     device BackwardParams const& params,
     device type_4 const& carry,
@@ -410,19 +435,19 @@ float c_before(
 ) {
     uint _e6 = params.chunk_step;
     if (step_4 > _e6) {
-        float _e10 = c_after(z_4, step_4 - 1u, row_5, unit_4, params, carry, _buffer_sizes);
+        float _e10 = c_after(z_4, step_4 - 1u, row_6, unit_4, params, carry, _buffer_sizes);
         return _e10;
     }
     uint _e16 = params.slices.inner[z_4].c_before;
     uint _e19 = params.hidden_size;
-    float _e24 = carry[(_e16 + (row_5 * _e19)) + unit_4];
+    float _e24 = carry[(_e16 + (row_6 * _e19)) + unit_4];
     return _e24;
 }
 
 float h_before(
     uint z_5,
     uint step_5,
-    uint row_6,
+    uint row_7,
     uint unit_5,
     device BackwardParams const& params,
     device type_4 const& carry,
@@ -432,10 +457,10 @@ float h_before(
     if (step_5 == 0u) {
         uint _e11 = params.slices.inner[z_5].h0_;
         uint _e14 = params.recurrent_size;
-        float _e19 = carry[(_e11 + (row_6 * _e14)) + unit_5];
+        float _e19 = carry[(_e11 + (row_7 * _e14)) + unit_5];
         return _e19;
     }
-    uint _e23 = output_at(z_5, step_5 - 1u, row_6, unit_5, params);
+    uint _e23 = output_at(z_5, step_5 - 1u, row_7, unit_5, params);
     float _e25 = y_5[_e23];
     return _e25;
 }
@@ -443,13 +468,13 @@ float h_before(
 float d_output(
     uint z_6,
     uint step_6,
-    uint row_7,
+    uint row_8,
     uint unit_6,
     device BackwardParams const& params,
     device type_4 const& d_y,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    uint _e5 = output_at(z_6, step_6, row_7, unit_6, params);
+    uint _e5 = output_at(z_6, step_6, row_8, unit_6, params);
     float _e7 = d_y[_e5];
     return _e7;
 }
@@ -474,7 +499,7 @@ Matrix w_hh_transposed(
     return Matrix {slice_15.w_t, _e4, _e7};
 }
 
-uint column(
+uint column_2(
     Matrix matrix_,
     uint unit_7,
     uint u_2
@@ -493,11 +518,11 @@ uint quads(
 }
 
 Gates operand_word(
-    uint row_8,
+    uint row_9,
     uint j,
     threadgroup type_7& d_pre_1
 ) {
-    Gates _e7 = d_pre_1.inner[(row_8 * CAPACITY) + j];
+    Gates _e7 = d_pre_1.inner[(row_9 * CAPACITY) + j];
     return _e7;
 }
 
@@ -522,8 +547,8 @@ void accumulate(
         if (metal::all(loop_bound == uint2(0u))) { break; }
         loop_bound -= uint2(loop_bound.y == 0u, 1u);
         if (!loop_init) {
-            uint _e155 = j_1;
-            j_1 = _e155 + 4u;
+            uint _e151 = j_1;
+            j_1 = _e151 + 4u;
         }
         loop_init = false;
         uint _e9 = j_1;
@@ -547,8 +572,8 @@ void accumulate(
                 if (metal::all(loop_bound_1 == uint2(0u))) { break; }
                 loop_bound_1 -= uint2(loop_bound_1.y == 0u, 1u);
                 if (!loop_init_1) {
-                    uint _e78 = u_3;
-                    u_3 = _e78 + 1u;
+                    uint _e74 = u_3;
+                    u_3 = _e74 + 1u;
                 }
                 loop_init_1 = false;
                 uint _e42 = u_3;
@@ -558,19 +583,19 @@ void accumulate(
                 }
                 {
                     uint _e45 = u_3;
-                    uint _e46 = column(matrix_1, unit_8, _e45);
+                    uint _e46 = column_2(matrix_1, unit_8, _e45);
                     uint _e48 = u_3;
-                    Gates _e52 = load_weight(row_0_ + _e46, weights, _buffer_sizes);
-                    w_1.inner[4u * _e48] = _e52;
-                    uint _e54 = u_3;
-                    Gates _e60 = load_weight(row_1_ + _e46, weights, _buffer_sizes);
-                    w_1.inner[(4u * _e54) + 1u] = _e60;
-                    uint _e62 = u_3;
-                    Gates _e68 = load_weight(row_2_ + _e46, weights, _buffer_sizes);
-                    w_1.inner[(4u * _e62) + 2u] = _e68;
-                    uint _e70 = u_3;
-                    Gates _e76 = load_weight(row_3_ + _e46, weights, _buffer_sizes);
-                    w_1.inner[(4u * _e70) + 3u] = _e76;
+                    Gates _e51 = load_full(row_0_, _e46, weights, _buffer_sizes);
+                    w_1.inner[4u * _e48] = _e51;
+                    uint _e53 = u_3;
+                    Gates _e58 = load_full(row_1_, _e46, weights, _buffer_sizes);
+                    w_1.inner[(4u * _e53) + 1u] = _e58;
+                    uint _e60 = u_3;
+                    Gates _e65 = load_full(row_2_, _e46, weights, _buffer_sizes);
+                    w_1.inner[(4u * _e60) + 2u] = _e65;
+                    uint _e67 = u_3;
+                    Gates _e72 = load_full(row_3_, _e46, weights, _buffer_sizes);
+                    w_1.inner[(4u * _e67) + 3u] = _e72;
                 }
             }
             r_3 = 0u;
@@ -580,28 +605,28 @@ void accumulate(
                 if (metal::all(loop_bound_2 == uint2(0u))) { break; }
                 loop_bound_2 -= uint2(loop_bound_2.y == 0u, 1u);
                 if (!loop_init_2) {
-                    uint _e153 = r_3;
-                    r_3 = _e153 + 1u;
+                    uint _e149 = r_3;
+                    r_3 = _e149 + 1u;
                 }
                 loop_init_2 = false;
-                uint _e82 = r_3;
-                if (_e82 < ROWS) {
+                uint _e78 = r_3;
+                if (_e78 < ROWS) {
                 } else {
                     break;
                 }
                 {
-                    uint _e85 = r_3;
-                    uint _e86 = j_1;
-                    Gates _e87 = operand_word(_e85, _e86, d_pre_1);
-                    uint _e88 = r_3;
-                    uint _e89 = j_1;
-                    Gates _e92 = operand_word(_e88, _e89 + 1u, d_pre_1);
-                    uint _e93 = r_3;
-                    uint _e94 = j_1;
-                    Gates _e97 = operand_word(_e93, _e94 + 2u, d_pre_1);
-                    uint _e98 = r_3;
-                    uint _e99 = j_1;
-                    Gates _e102 = operand_word(_e98, _e99 + 3u, d_pre_1);
+                    uint _e81 = r_3;
+                    uint _e82 = j_1;
+                    Gates _e83 = operand_word(_e81, _e82, d_pre_1);
+                    uint _e84 = r_3;
+                    uint _e85 = j_1;
+                    Gates _e88 = operand_word(_e84, _e85 + 1u, d_pre_1);
+                    uint _e89 = r_3;
+                    uint _e90 = j_1;
+                    Gates _e93 = operand_word(_e89, _e90 + 2u, d_pre_1);
+                    uint _e94 = r_3;
+                    uint _e95 = j_1;
+                    Gates _e98 = operand_word(_e94, _e95 + 3u, d_pre_1);
                     u_4 = 0u;
                     uint2 loop_bound_3 = uint2(4294967295u);
                     bool loop_init_3 = true;
@@ -609,32 +634,32 @@ void accumulate(
                         if (metal::all(loop_bound_3 == uint2(0u))) { break; }
                         loop_bound_3 -= uint2(loop_bound_3.y == 0u, 1u);
                         if (!loop_init_3) {
-                            uint _e150 = u_4;
-                            u_4 = _e150 + 1u;
+                            uint _e146 = u_4;
+                            u_4 = _e146 + 1u;
                         }
                         loop_init_3 = false;
-                        uint _e105 = u_4;
-                        if (_e105 < UNITS_PER_INVOCATION) {
+                        uint _e101 = u_4;
+                        if (_e101 < UNITS_PER_INVOCATION) {
                         } else {
                             break;
                         }
                         {
-                            uint _e108 = u_4;
-                            uint _e111 = r_3;
-                            float _e114 = sums_1.inner[(_e108 * ROWS) + _e111];
-                            uint _e116 = u_4;
-                            Gates _e119 = w_1.inner[4u * _e116];
-                            float _e120 = product(_e87, _e119);
-                            uint _e122 = u_4;
-                            Gates _e127 = w_1.inner[(4u * _e122) + 1u];
-                            float _e128 = product(_e92, _e127);
-                            uint _e131 = u_4;
-                            Gates _e136 = w_1.inner[(4u * _e131) + 2u];
-                            float _e137 = product(_e97, _e136);
-                            uint _e140 = u_4;
-                            Gates _e145 = w_1.inner[(4u * _e140) + 3u];
-                            float _e146 = product(_e102, _e145);
-                            sums_1.inner[(_e108 * ROWS) + _e111] = _e114 + (((_e120 + _e128) + _e137) + _e146);
+                            uint _e104 = u_4;
+                            uint _e107 = r_3;
+                            float _e110 = sums_1.inner[(_e104 * ROWS) + _e107];
+                            uint _e112 = u_4;
+                            Gates _e115 = w_1.inner[4u * _e112];
+                            float _e116 = product(_e83, _e115);
+                            uint _e118 = u_4;
+                            Gates _e123 = w_1.inner[(4u * _e118) + 1u];
+                            float _e124 = product(_e88, _e123);
+                            uint _e127 = u_4;
+                            Gates _e132 = w_1.inner[(4u * _e127) + 2u];
+                            float _e133 = product(_e93, _e132);
+                            uint _e136 = u_4;
+                            Gates _e141 = w_1.inner[(4u * _e136) + 3u];
+                            float _e142 = product(_e98, _e141);
+                            sums_1.inner[(_e104 * ROWS) + _e107] = _e110 + (((_e116 + _e124) + _e133) + _e142);
                         }
                     }
                 }
@@ -685,7 +710,7 @@ Gates recurrent_part(
 CellGradient unit_backward(
     uint z_8,
     uint step_7,
-    uint row_9,
+    uint row_10,
     uint unit_9,
     CellState next_1,
     device BackwardParams const& params,
@@ -696,19 +721,19 @@ CellGradient unit_backward(
     constant _mslBufferSizes& _buffer_sizes
 ) {
     CellState prev_2 = {};
-    uint _e5 = length_of(row_9, params);
+    uint _e5 = length_of(row_10, params);
     if (step_7 >= _e5) {
         return CellGradient {Gates {}, next_1.h, next_1.c};
     }
-    uint _e12 = gates_at(step_7, row_9, z_8, params);
+    uint _e12 = gates_at(step_7, row_10, z_8, params);
     Gates pre_9 = gates[_e12 + unit_9];
-    float _e16 = h_before(z_8, step_7, row_9, unit_9, params, carry, y_5, _buffer_sizes);
+    float _e16 = h_before(z_8, step_7, row_10, unit_9, params, carry, y_5, _buffer_sizes);
     prev_2 = CellState {_e16, 0.0};
     if (false) {
-        float _e22 = c_before(z_8, step_7, row_9, unit_9, params, carry, _buffer_sizes);
+        float _e22 = c_before(z_8, step_7, row_10, unit_9, params, carry, _buffer_sizes);
         prev_2.c = _e22;
     }
-    float _e23 = d_output(z_8, step_7, row_9, unit_9, params, d_y, _buffer_sizes);
+    float _e23 = d_output(z_8, step_7, row_10, unit_9, params, d_y, _buffer_sizes);
     float d_h_2 = _e23 + next_1.h;
     CellState _e26 = prev_2;
     CellGradient _e28 = cell_backward(pre_9, _e26, d_h_2, next_1.c, z_8, unit_9, params);
@@ -791,9 +816,9 @@ void advance(
                 }
                 {
                     uint _e18 = r_5;
-                    uint row_10 = place.row + _e18;
+                    uint row_11 = place.row + _e18;
                     uint _e22 = params.batch;
-                    if (row_10 < _e22) {
+                    if (row_11 < _e22) {
                         uint _e28 = params.hidden_size;
                         local_9 = unit_10 < _e28;
                     } else {
@@ -804,8 +829,8 @@ void advance(
                         uint _e34 = u_5;
                         uint _e37 = r_5;
                         CellState _e40 = next_2.inner[(_e34 * ROWS) + _e37];
-                        CellGradient _e41 = unit_backward(place.slice, place.step, row_10, unit_10, _e40, params, carry, y_5, d_y, gates, _buffer_sizes);
-                        uint _e45 = gates_at(place.step, row_10, place.slice, params);
+                        CellGradient _e41 = unit_backward(place.slice, place.step, row_11, unit_10, _e40, params, carry, y_5, d_y, gates, _buffer_sizes);
+                        uint _e45 = gates_at(place.step, row_11, place.slice, params);
                         gates[_e45 + unit_10] = _e41.pre;
                         uint _e50 = r_5;
                         d_pre_1.inner[(_e50 * CAPACITY) + unit_10] = _e41.pre;
@@ -931,13 +956,13 @@ kernel void main_(
                 {
                     uint _e26 = r;
                     uint _e30 = params.batch;
-                    uint row_11 = metal::min(first_row_2 + _e26, _e30 - 1u);
+                    uint row_12 = metal::min(first_row_2 + _e26, _e30 - 1u);
                     uint _e36 = params.recurrent_size;
                     uint _e40 = params.recurrent_size;
-                    uint h_at = (row_11 * _e36) + metal::min(unit_11, _e40 - 1u);
+                    uint h_at = (row_12 * _e36) + metal::min(unit_11, _e40 - 1u);
                     uint _e47 = params.hidden_size;
                     uint _e51 = params.hidden_size;
-                    uint c_at = (row_11 * _e47) + metal::min(unit_11, _e51 - 1u);
+                    uint c_at = (row_12 * _e47) + metal::min(unit_11, _e51 - 1u);
                     uint _e56 = u;
                     uint _e59 = r;
                     float _e67 = carry[slice_17.carry_h + h_at];
@@ -1030,9 +1055,9 @@ kernel void main_(
                 }
                 {
                     uint _e141 = r_1;
-                    uint row_12 = first_row_2 + _e141;
+                    uint row_13 = first_row_2 + _e141;
                     uint _e145 = params.batch;
-                    if (row_12 < _e145) {
+                    if (row_13 < _e145) {
                         uint _e151 = params.recurrent_size;
                         local_2 = unit_12 < _e151;
                     } else {
@@ -1044,11 +1069,11 @@ kernel void main_(
                         uint _e164 = u_1;
                         uint _e167 = r_1;
                         float _e171 = next.inner[(_e164 * ROWS) + _e167].h;
-                        carry[(slice_17.carry_h + (row_12 * _e159)) + unit_12] = _e171;
+                        carry[(slice_17.carry_h + (row_13 * _e159)) + unit_12] = _e171;
                     }
                     if (false) {
                         uint _e177 = params.batch;
-                        local_3 = row_12 < _e177;
+                        local_3 = row_13 < _e177;
                     } else {
                         local_3 = false;
                     }
@@ -1065,7 +1090,7 @@ kernel void main_(
                         uint _e198 = u_1;
                         uint _e201 = r_1;
                         float _e205 = next.inner[(_e198 * ROWS) + _e201].c;
-                        carry[(slice_17.carry_c + (row_12 * _e193)) + unit_12] = _e205;
+                        carry[(slice_17.carry_c + (row_13 * _e193)) + unit_12] = _e205;
                     }
                 }
             }

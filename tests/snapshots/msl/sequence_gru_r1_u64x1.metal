@@ -36,6 +36,7 @@ struct CellState {
 typedef metal::float4 Gates;
 struct Slice {
     uint bias;
+    uint w_ih;
     uint w_hh;
     uint w_hr;
     uint input_size;
@@ -46,7 +47,6 @@ struct Slice {
     uint delay;
     uint reverse;
     uint output;
-    uint padding;
     Choice choice;
 };
 struct type_2 {
@@ -91,9 +91,12 @@ struct type_7 {
     float inner[128];
 };
 struct type_9 {
-    Gates inner[4];
+    Gates inner[1];
 };
 struct type_10 {
+    Gates inner[4];
+};
+struct type_11 {
     float inner[1];
 };
 constant uint ROWS = 1u;
@@ -210,7 +213,25 @@ uint length_of(
     return _e3;
 }
 
-Gates load_weight(
+Gates load_full(
+    uint row_2,
+    uint column,
+    device type_3 const& weights,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    Gates _e5 = weights[row_2 + column];
+    return _e5;
+}
+
+Gates load_scale(
+    uint first,
+    uint row_words,
+    uint column_1
+) {
+    return Gates {};
+}
+
+Gates load_packed(
     uint index,
     device type_3 const& weights,
     constant _mslBufferSizes& _buffer_sizes
@@ -219,16 +240,23 @@ Gates load_weight(
     return _e3;
 }
 
+Gates unpacked(
+    Gates word,
+    Gates scale
+) {
+    return word;
+}
+
 Matrix gates_matrix(
-    uint first,
+    uint first_1,
     device Params const& params
 ) {
     uint _e3 = params.hidden_size;
     uint _e6 = params.row_words;
-    return Matrix {first, _e3, _e6};
+    return Matrix {first_1, _e3, _e6};
 }
 
-uint column(
+uint column_2(
     Matrix matrix_,
     uint unit_1,
     uint u_3
@@ -268,10 +296,10 @@ void input_part(
         {
             uint _e17 = r_2;
             uint _e21 = params.batch;
-            uint row_5 = metal::min(place.row + _e17, _e21 - 1u);
+            uint row_6 = metal::min(place.row + _e17, _e21 - 1u);
             uint _e27 = params.batch;
             uint _e32 = params.num_slices;
-            uint at = (((step_2 * _e27) + row_5) * _e32) + place.slice;
+            uint at = (((step_2 * _e27) + row_6) * _e32) + place.slice;
             u_4 = 0u;
             uint2 loop_bound_1 = uint2(4294967295u);
             bool loop_init_1 = true;
@@ -293,7 +321,7 @@ void input_part(
                     uint _e44 = r_2;
                     uint _e50 = params.row_words;
                     uint _e52 = u_4;
-                    uint _e53 = column(_e10, unit_2, _e52);
+                    uint _e53 = column_2(_e10, unit_2, _e52);
                     Gates _e56 = x_proj[(at * _e50) + _e53];
                     acc.inner[(_e41 * ROWS) + _e44] = _e56;
                 }
@@ -314,13 +342,13 @@ float operand_at(
 }
 
 metal::float4 operand_quad(
-    uint row_2,
+    uint row_3,
     uint quad_,
     thread uint& operand,
     threadgroup type_7& h_1
 ) {
     uint _e3 = operand;
-    uint at_1 = (_e3 + (row_2 * CAPACITY)) + (4u * quad_);
+    uint at_1 = (_e3 + (row_3 * CAPACITY)) + (4u * quad_);
     float _e12 = h_1.inner[at_1];
     float _e17 = h_1.inner[at_1 + 1u];
     float _e22 = h_1.inner[at_1 + 2u];
@@ -331,6 +359,7 @@ metal::float4 operand_quad(
 void accumulate(
     thread Tile& acc_1,
     Matrix matrix_1,
+    uint first_row,
     uint unit_3,
     uint num_quads,
     device type_3 const& weights,
@@ -338,11 +367,13 @@ void accumulate(
     threadgroup type_7& h_1,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    type_9 w = {};
+    type_9 scales = {};
+    uint u_5 = 0u;
+    type_10 w = {};
     uint q = 0u;
-    uint u_5 = {};
-    uint r_3 = {};
     uint u_6 = {};
+    uint r_3 = {};
+    uint u_7 = {};
     uint stride = matrix_1.row_words;
     uint2 loop_bound_2 = uint2(4294967295u);
     bool loop_init_2 = true;
@@ -350,100 +381,135 @@ void accumulate(
         if (metal::all(loop_bound_2 == uint2(0u))) { break; }
         loop_bound_2 -= uint2(loop_bound_2.y == 0u, 1u);
         if (!loop_init_2) {
-            uint _e125 = q;
-            q = _e125 + 1u;
+            uint _e19 = u_5;
+            u_5 = _e19 + 1u;
         }
         loop_init_2 = false;
-        uint _e8 = q;
-        if (_e8 < num_quads) {
+        uint _e9 = u_5;
+        if (_e9 < UNITS_PER_INVOCATION) {
         } else {
             break;
         }
         {
-            u_5 = 0u;
-            uint2 loop_bound_3 = uint2(4294967295u);
-            bool loop_init_3 = true;
-            while(true) {
-                if (metal::all(loop_bound_3 == uint2(0u))) { break; }
-                loop_bound_3 -= uint2(loop_bound_3.y == 0u, 1u);
-                if (!loop_init_3) {
-                    uint _e58 = u_5;
-                    u_5 = _e58 + 1u;
-                }
-                loop_init_3 = false;
-                uint _e12 = u_5;
-                if (_e12 < UNITS_PER_INVOCATION) {
-                } else {
-                    break;
-                }
-                {
-                    uint _e17 = q;
-                    uint _e21 = u_5;
-                    uint _e22 = column(matrix_1, unit_3, _e21);
-                    uint at_2 = (matrix_1.first + ((4u * _e17) * stride)) + _e22;
-                    uint _e25 = u_5;
-                    Gates _e28 = load_weight(at_2, weights, _buffer_sizes);
-                    w.inner[4u * _e25] = _e28;
-                    uint _e30 = u_5;
-                    Gates _e36 = load_weight(at_2 + stride, weights, _buffer_sizes);
-                    w.inner[(4u * _e30) + 1u] = _e36;
-                    uint _e38 = u_5;
-                    Gates _e46 = load_weight(at_2 + (2u * stride), weights, _buffer_sizes);
-                    w.inner[(4u * _e38) + 2u] = _e46;
-                    uint _e48 = u_5;
-                    Gates _e56 = load_weight(at_2 + (3u * stride), weights, _buffer_sizes);
-                    w.inner[(4u * _e48) + 3u] = _e56;
-                }
-            }
-            r_3 = 0u;
+            uint _e12 = u_5;
+            uint _e15 = u_5;
+            uint _e16 = column_2(matrix_1, unit_3, _e15);
+            Gates _e17 = load_scale(matrix_1.first, stride, _e16);
+            scales.inner[_e12] = _e17;
+        }
+    }
+    uint2 loop_bound_3 = uint2(4294967295u);
+    bool loop_init_3 = true;
+    while(true) {
+        if (metal::all(loop_bound_3 == uint2(0u))) { break; }
+        loop_bound_3 -= uint2(loop_bound_3.y == 0u, 1u);
+        if (!loop_init_3) {
+            uint _e158 = q;
+            q = _e158 + 1u;
+        }
+        loop_init_3 = false;
+        uint _e24 = q;
+        if (_e24 < num_quads) {
+        } else {
+            break;
+        }
+        {
+            u_6 = 0u;
             uint2 loop_bound_4 = uint2(4294967295u);
             bool loop_init_4 = true;
             while(true) {
                 if (metal::all(loop_bound_4 == uint2(0u))) { break; }
                 loop_bound_4 -= uint2(loop_bound_4.y == 0u, 1u);
                 if (!loop_init_4) {
-                    uint _e122 = r_3;
-                    r_3 = _e122 + 1u;
+                    uint _e91 = u_6;
+                    u_6 = _e91 + 1u;
                 }
                 loop_init_4 = false;
-                uint _e62 = r_3;
-                if (_e62 < ROWS) {
+                uint _e28 = u_6;
+                if (_e28 < UNITS_PER_INVOCATION) {
                 } else {
                     break;
                 }
                 {
-                    uint _e65 = r_3;
-                    uint _e66 = q;
-                    metal::float4 _e67 = operand_quad(_e65, _e66, operand, h_1);
-                    u_6 = 0u;
-                    uint2 loop_bound_5 = uint2(4294967295u);
-                    bool loop_init_5 = true;
+                    uint _e33 = q;
+                    uint _e38 = u_6;
+                    uint _e39 = column_2(matrix_1, unit_3, _e38);
+                    uint at_2 = (matrix_1.first + ((first_row + (4u * _e33)) * stride)) + _e39;
+                    uint _e42 = u_6;
+                    Gates _e45 = load_packed(at_2, weights, _buffer_sizes);
+                    uint _e46 = u_6;
+                    Gates _e48 = scales.inner[_e46];
+                    Gates _e49 = unpacked(_e45, _e48);
+                    w.inner[4u * _e42] = _e49;
+                    uint _e51 = u_6;
+                    Gates _e57 = load_packed(at_2 + stride, weights, _buffer_sizes);
+                    uint _e58 = u_6;
+                    Gates _e60 = scales.inner[_e58];
+                    Gates _e61 = unpacked(_e57, _e60);
+                    w.inner[(4u * _e51) + 1u] = _e61;
+                    uint _e63 = u_6;
+                    Gates _e71 = load_packed(at_2 + (2u * stride), weights, _buffer_sizes);
+                    uint _e72 = u_6;
+                    Gates _e74 = scales.inner[_e72];
+                    Gates _e75 = unpacked(_e71, _e74);
+                    w.inner[(4u * _e63) + 2u] = _e75;
+                    uint _e77 = u_6;
+                    Gates _e85 = load_packed(at_2 + (3u * stride), weights, _buffer_sizes);
+                    uint _e86 = u_6;
+                    Gates _e88 = scales.inner[_e86];
+                    Gates _e89 = unpacked(_e85, _e88);
+                    w.inner[(4u * _e77) + 3u] = _e89;
+                }
+            }
+            r_3 = 0u;
+            uint2 loop_bound_5 = uint2(4294967295u);
+            bool loop_init_5 = true;
+            while(true) {
+                if (metal::all(loop_bound_5 == uint2(0u))) { break; }
+                loop_bound_5 -= uint2(loop_bound_5.y == 0u, 1u);
+                if (!loop_init_5) {
+                    uint _e155 = r_3;
+                    r_3 = _e155 + 1u;
+                }
+                loop_init_5 = false;
+                uint _e95 = r_3;
+                if (_e95 < ROWS) {
+                } else {
+                    break;
+                }
+                {
+                    uint _e98 = r_3;
+                    uint _e99 = q;
+                    metal::float4 _e100 = operand_quad(_e98, _e99, operand, h_1);
+                    u_7 = 0u;
+                    uint2 loop_bound_6 = uint2(4294967295u);
+                    bool loop_init_6 = true;
                     while(true) {
-                        if (metal::all(loop_bound_5 == uint2(0u))) { break; }
-                        loop_bound_5 -= uint2(loop_bound_5.y == 0u, 1u);
-                        if (!loop_init_5) {
-                            uint _e119 = u_6;
-                            u_6 = _e119 + 1u;
+                        if (metal::all(loop_bound_6 == uint2(0u))) { break; }
+                        loop_bound_6 -= uint2(loop_bound_6.y == 0u, 1u);
+                        if (!loop_init_6) {
+                            uint _e152 = u_7;
+                            u_7 = _e152 + 1u;
                         }
-                        loop_init_5 = false;
-                        uint _e70 = u_6;
-                        if (_e70 < UNITS_PER_INVOCATION) {
+                        loop_init_6 = false;
+                        uint _e103 = u_7;
+                        if (_e103 < UNITS_PER_INVOCATION) {
                         } else {
                             break;
                         }
                         {
-                            uint _e73 = u_6;
-                            uint _e76 = r_3;
-                            Gates _e79 = acc_1.inner[(_e73 * ROWS) + _e76];
-                            uint _e82 = u_6;
-                            Gates _e85 = w.inner[4u * _e82];
-                            uint _e89 = u_6;
-                            Gates _e94 = w.inner[(4u * _e89) + 1u];
-                            uint _e99 = u_6;
-                            Gates _e104 = w.inner[(4u * _e99) + 2u];
-                            uint _e109 = u_6;
-                            Gates _e114 = w.inner[(4u * _e109) + 3u];
-                            acc_1.inner[(_e73 * ROWS) + _e76] = _e79 + ((((_e67.x * _e85) + (_e67.y * _e94)) + (_e67.z * _e104)) + (_e67.w * _e114));
+                            uint _e106 = u_7;
+                            uint _e109 = r_3;
+                            Gates _e112 = acc_1.inner[(_e106 * ROWS) + _e109];
+                            uint _e115 = u_7;
+                            Gates _e118 = w.inner[4u * _e115];
+                            uint _e122 = u_7;
+                            Gates _e127 = w.inner[(4u * _e122) + 1u];
+                            uint _e132 = u_7;
+                            Gates _e137 = w.inner[(4u * _e132) + 2u];
+                            uint _e142 = u_7;
+                            Gates _e147 = w.inner[(4u * _e142) + 3u];
+                            acc_1.inner[(_e106 * ROWS) + _e109] = _e112 + ((((_e100.x * _e118) + (_e100.y * _e127)) + (_e100.z * _e137)) + (_e100.w * _e147));
                         }
                     }
                 }
@@ -455,20 +521,20 @@ void accumulate(
 
 void fill(
     thread Tile& acc_2,
-    uint u_7,
+    uint u_8,
     Gates value
 ) {
     uint r_4 = 0u;
-    uint2 loop_bound_6 = uint2(4294967295u);
-    bool loop_init_6 = true;
+    uint2 loop_bound_7 = uint2(4294967295u);
+    bool loop_init_7 = true;
     while(true) {
-        if (metal::all(loop_bound_6 == uint2(0u))) { break; }
-        loop_bound_6 -= uint2(loop_bound_6.y == 0u, 1u);
-        if (!loop_init_6) {
+        if (metal::all(loop_bound_7 == uint2(0u))) { break; }
+        loop_bound_7 -= uint2(loop_bound_7.y == 0u, 1u);
+        if (!loop_init_7) {
             uint _e14 = r_4;
             r_4 = _e14 + 1u;
         }
-        loop_init_6 = false;
+        loop_init_7 = false;
         uint _e5 = r_4;
         if (_e5 < ROWS) {
         } else {
@@ -476,7 +542,7 @@ void fill(
         }
         {
             uint _e10 = r_4;
-            acc_2.inner[(u_7 * ROWS) + _e10] = value;
+            acc_2.inner[(u_8 * ROWS) + _e10] = value;
         }
     }
     return;
@@ -495,11 +561,11 @@ uint quads(
 uint time_of(
     Slice slice_7,
     uint step,
-    uint row_3,
+    uint row_4,
     device Params const& params
 ) {
     bool local_8 = {};
-    uint _e3 = length_of(row_3, params);
+    uint _e3 = length_of(row_4, params);
     if (slice_7.reverse != 0u) {
         local_8 = step < _e3;
     } else {
@@ -512,7 +578,7 @@ uint time_of(
 void write_output(
     Slice slice_8,
     uint step_1,
-    uint row_4,
+    uint row_5,
     uint unit_4,
     float h,
     device Params const& params,
@@ -520,10 +586,10 @@ void write_output(
     constant _mslBufferSizes& _buffer_sizes
 ) {
     if (slice_8.output != NONE) {
-        uint _e8 = time_of(slice_8, step_1, row_4, params);
+        uint _e8 = time_of(slice_8, step_1, row_5, params);
         uint _e12 = params.output_stride_t;
         uint _e16 = params.output_stride_b;
-        y[(((_e8 * _e12) + (row_4 * _e16)) + slice_8.output) + unit_4] = h;
+        y[(((_e8 * _e12) + (row_5 * _e16)) + slice_8.output) + unit_4] = h;
         return;
     } else {
         return;
@@ -531,21 +597,21 @@ void write_output(
 }
 
 uint longest_of(
-    uint first_row,
+    uint first_row_1,
     device Params const& params
 ) {
     uint longest = 0u;
     uint r_5 = 0u;
-    uint2 loop_bound_7 = uint2(4294967295u);
-    bool loop_init_7 = true;
+    uint2 loop_bound_8 = uint2(4294967295u);
+    bool loop_init_8 = true;
     while(true) {
-        if (metal::all(loop_bound_7 == uint2(0u))) { break; }
-        loop_bound_7 -= uint2(loop_bound_7.y == 0u, 1u);
-        if (!loop_init_7) {
+        if (metal::all(loop_bound_8 == uint2(0u))) { break; }
+        loop_bound_8 -= uint2(loop_bound_8.y == 0u, 1u);
+        if (!loop_init_8) {
             uint _e14 = r_5;
             r_5 = _e14 + 1u;
         }
-        loop_init_7 = false;
+        loop_init_8 = false;
         uint _e5 = r_5;
         if (_e5 < ROWS) {
         } else {
@@ -554,7 +620,7 @@ uint longest_of(
         {
             uint _e8 = longest;
             uint _e9 = r_5;
-            uint _e11 = length_of(first_row + _e9, params);
+            uint _e11 = length_of(first_row_1 + _e9, params);
             longest = metal::max(_e8, _e11);
         }
     }
@@ -574,16 +640,16 @@ void write_h(
     threadgroup type_7& h_1,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    uint row_6 = place_1.row + r_6;
+    uint row_7 = place_1.row + r_6;
     uint at_3 = (r_6 * CAPACITY) + unit_5;
-    uint _e12 = length_of(row_6, params);
+    uint _e12 = length_of(row_7, params);
     bool is_active = place_1.step < _e12;
     float _e20 = h_1.inner[h_read + at_3];
     h_1.inner[h_write + at_3] = is_active ? value_1 : _e20;
     uint _e24 = params.batch;
-    if (row_6 < _e24) {
+    if (row_7 < _e24) {
         Slice _e30 = params.slices.inner[place_1.slice];
-        write_output(_e30, place_1.step, row_6, unit_5, is_active ? value_1 : 0.0, params, y, _buffer_sizes);
+        write_output(_e30, place_1.step, row_7, unit_5, is_active ? value_1 : 0.0, params, y, _buffer_sizes);
         return;
     } else {
         return;
@@ -601,81 +667,81 @@ void advance(
     device type_5& y,
     thread uint& operand,
     threadgroup type_7& h_1,
-    thread type_10& c,
+    thread type_11& c,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     Tile acc_3 = {};
-    uint u_8 = 0u;
+    uint u_9 = 0u;
     uint r_7 = {};
     bool local_10 = {};
     uint _e9 = params.slices.inner[place_2.slice].w_hh;
     Matrix _e10 = gates_matrix(_e9, params);
     input_part(acc_3, place_2, local_9, local_9, params, x_proj, _buffer_sizes);
     operand = h_read_1;
-    uint _e15 = params.recurrent_size;
-    uint _e16 = quads(_e15);
-    accumulate(acc_3, _e10, local_9, _e16, weights, operand, h_1, _buffer_sizes);
-    uint2 loop_bound_8 = uint2(4294967295u);
-    bool loop_init_8 = true;
+    uint _e16 = params.recurrent_size;
+    uint _e17 = quads(_e16);
+    accumulate(acc_3, _e10, 0u, local_9, _e17, weights, operand, h_1, _buffer_sizes);
+    uint2 loop_bound_9 = uint2(4294967295u);
+    bool loop_init_9 = true;
     while(true) {
-        if (metal::all(loop_bound_8 == uint2(0u))) { break; }
-        loop_bound_8 -= uint2(loop_bound_8.y == 0u, 1u);
-        if (!loop_init_8) {
-            uint _e78 = u_8;
-            u_8 = _e78 + 1u;
+        if (metal::all(loop_bound_9 == uint2(0u))) { break; }
+        loop_bound_9 -= uint2(loop_bound_9.y == 0u, 1u);
+        if (!loop_init_9) {
+            uint _e79 = u_9;
+            u_9 = _e79 + 1u;
         }
-        loop_init_8 = false;
-        uint _e19 = u_8;
-        if (_e19 < UNITS_PER_INVOCATION) {
+        loop_init_9 = false;
+        uint _e20 = u_9;
+        if (_e20 < UNITS_PER_INVOCATION) {
         } else {
             break;
         }
         {
-            uint _e22 = u_8;
-            uint unit_6 = local_9 + (_e22 * UNITS);
+            uint _e23 = u_9;
+            uint unit_6 = local_9 + (_e23 * UNITS);
             r_7 = 0u;
-            uint2 loop_bound_9 = uint2(4294967295u);
-            bool loop_init_9 = true;
+            uint2 loop_bound_10 = uint2(4294967295u);
+            bool loop_init_10 = true;
             while(true) {
-                if (metal::all(loop_bound_9 == uint2(0u))) { break; }
-                loop_bound_9 -= uint2(loop_bound_9.y == 0u, 1u);
-                if (!loop_init_9) {
-                    uint _e75 = r_7;
-                    r_7 = _e75 + 1u;
+                if (metal::all(loop_bound_10 == uint2(0u))) { break; }
+                loop_bound_10 -= uint2(loop_bound_10.y == 0u, 1u);
+                if (!loop_init_10) {
+                    uint _e76 = r_7;
+                    r_7 = _e76 + 1u;
                 }
-                loop_init_9 = false;
-                uint _e28 = r_7;
-                if (_e28 < ROWS) {
+                loop_init_10 = false;
+                uint _e29 = r_7;
+                if (_e29 < ROWS) {
                 } else {
                     break;
                 }
                 {
-                    uint _e31 = u_8;
-                    uint _e34 = r_7;
-                    uint i = (_e31 * ROWS) + _e34;
-                    uint _e37 = r_7;
-                    float _e43 = h_1.inner[(h_read_1 + (_e37 * CAPACITY)) + unit_6];
-                    float _e46 = c.inner[i];
-                    CellState prev_1 = CellState {_e43, _e46};
-                    Gates _e49 = acc_3.inner[i];
-                    uint _e51 = u_8;
-                    uint _e52 = column(_e10, local_9, _e51);
-                    CellState _e53 = cell_update(_e49, prev_1, place_2.slice, _e52, params);
-                    uint _e56 = params.hidden_size;
-                    if (unit_6 < _e56) {
+                    uint _e32 = u_9;
+                    uint _e35 = r_7;
+                    uint i = (_e32 * ROWS) + _e35;
+                    uint _e38 = r_7;
+                    float _e44 = h_1.inner[(h_read_1 + (_e38 * CAPACITY)) + unit_6];
+                    float _e47 = c.inner[i];
+                    CellState prev_1 = CellState {_e44, _e47};
+                    Gates _e50 = acc_3.inner[i];
+                    uint _e52 = u_9;
+                    uint _e53 = column_2(_e10, local_9, _e52);
+                    CellState _e54 = cell_update(_e50, prev_1, place_2.slice, _e53, params);
+                    uint _e57 = params.hidden_size;
+                    if (unit_6 < _e57) {
                         if (false) {
-                            uint _e63 = r_7;
-                            uint _e65 = length_of(place_2.row + _e63, params);
-                            local_10 = place_2.step < _e65;
+                            uint _e64 = r_7;
+                            uint _e66 = length_of(place_2.row + _e64, params);
+                            local_10 = place_2.step < _e66;
                         } else {
                             local_10 = false;
                         }
-                        bool _e68 = local_10;
-                        if (_e68) {
-                            c.inner[i] = _e53.c;
+                        bool _e69 = local_10;
+                        if (_e69) {
+                            c.inner[i] = _e54.c;
                         }
-                        uint _e72 = r_7;
-                        write_h(place_2, _e72, unit_6, h_read_1, h_write_1, _e53.h, params, y, h_1, _buffer_sizes);
+                        uint _e73 = r_7;
+                        write_h(place_2, _e73, unit_6, h_read_1, h_write_1, _e54.h, params, y, h_1, _buffer_sizes);
                     }
                 }
             }
@@ -702,7 +768,7 @@ kernel void main_(
 , constant _mslBufferSizes& _buffer_sizes [[user(fake0)]]
 ) {
     uint operand = {};
-    type_10 c = {};
+    type_11 c = {};
     if (local == 0u) {
         h_1 = {};
     }
@@ -723,20 +789,20 @@ kernel void main_(
     bool local_5 = {};
     bool local_6 = {};
     Slice slice_9 = params.slices.inner[group.y];
-    uint first_row_1 = group.x * ROWS;
+    uint first_row_2 = group.x * ROWS;
     uint _e12 = params.phase;
     uint _e15 = params.state_size;
     uint h_at = (_e12 * _e15) + slice_9.h;
-    uint2 loop_bound_10 = uint2(4294967295u);
-    bool loop_init_10 = true;
+    uint2 loop_bound_11 = uint2(4294967295u);
+    bool loop_init_11 = true;
     while(true) {
-        if (metal::all(loop_bound_10 == uint2(0u))) { break; }
-        loop_bound_10 -= uint2(loop_bound_10.y == 0u, 1u);
-        if (!loop_init_10) {
+        if (metal::all(loop_bound_11 == uint2(0u))) { break; }
+        loop_bound_11 -= uint2(loop_bound_11.y == 0u, 1u);
+        if (!loop_init_11) {
             uint _e119 = u;
             u = _e119 + 1u;
         }
-        loop_init_10 = false;
+        loop_init_11 = false;
         uint _e21 = u;
         if (_e21 < UNITS_PER_INVOCATION) {
         } else {
@@ -746,16 +812,16 @@ kernel void main_(
             uint _e24 = u;
             uint unit_7 = local + (_e24 * UNITS);
             r = 0u;
-            uint2 loop_bound_11 = uint2(4294967295u);
-            bool loop_init_11 = true;
+            uint2 loop_bound_12 = uint2(4294967295u);
+            bool loop_init_12 = true;
             while(true) {
-                if (metal::all(loop_bound_11 == uint2(0u))) { break; }
-                loop_bound_11 -= uint2(loop_bound_11.y == 0u, 1u);
-                if (!loop_init_11) {
+                if (metal::all(loop_bound_12 == uint2(0u))) { break; }
+                loop_bound_12 -= uint2(loop_bound_12.y == 0u, 1u);
+                if (!loop_init_12) {
                     uint _e116 = r;
                     r = _e116 + 1u;
                 }
-                loop_init_11 = false;
+                loop_init_12 = false;
                 uint _e30 = r;
                 if (_e30 < ROWS) {
                 } else {
@@ -763,18 +829,18 @@ kernel void main_(
                 }
                 {
                     uint _e33 = r;
-                    uint row_7 = first_row_1 + _e33;
+                    uint row_8 = first_row_2 + _e33;
                     copy = 0u;
-                    uint2 loop_bound_12 = uint2(4294967295u);
-                    bool loop_init_12 = true;
+                    uint2 loop_bound_13 = uint2(4294967295u);
+                    bool loop_init_13 = true;
                     while(true) {
-                        if (metal::all(loop_bound_12 == uint2(0u))) { break; }
-                        loop_bound_12 -= uint2(loop_bound_12.y == 0u, 1u);
-                        if (!loop_init_12) {
+                        if (metal::all(loop_bound_13 == uint2(0u))) { break; }
+                        loop_bound_13 -= uint2(loop_bound_13.y == 0u, 1u);
+                        if (!loop_init_13) {
                             uint _e52 = copy;
                             copy = _e52 + 1u;
                         }
-                        loop_init_12 = false;
+                        loop_init_13 = false;
                         uint _e37 = copy;
                         if (_e37 < COPIES) {
                         } else {
@@ -787,7 +853,7 @@ kernel void main_(
                         }
                     }
                     uint _e56 = params.batch;
-                    if (row_7 < _e56) {
+                    if (row_8 < _e56) {
                         uint _e62 = params.recurrent_size;
                         local_1 = unit_7 < _e62;
                     } else {
@@ -797,12 +863,12 @@ kernel void main_(
                     if (_e65) {
                         uint _e67 = r;
                         uint _e75 = params.recurrent_size;
-                        float _e80 = state[(h_at + (row_7 * _e75)) + unit_7];
+                        float _e80 = state[(h_at + (row_8 * _e75)) + unit_7];
                         h_1.inner[(_e67 * CAPACITY) + unit_7] = _e80;
                     }
                     if (false) {
                         uint _e86 = params.batch;
-                        local_2 = row_7 < _e86;
+                        local_2 = row_8 < _e86;
                     } else {
                         local_2 = false;
                     }
@@ -818,7 +884,7 @@ kernel void main_(
                         uint _e99 = u;
                         uint _e102 = r;
                         uint _e109 = params.hidden_size;
-                        float _e114 = state[(slice_9.c + (row_7 * _e109)) + unit_7];
+                        float _e114 = state[(slice_9.c + (row_8 * _e109)) + unit_7];
                         c.inner[(_e99 * ROWS) + _e102] = _e114;
                     }
                 }
@@ -826,21 +892,21 @@ kernel void main_(
         }
     }
     metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
-    uint _e121 = longest_of(first_row_1, params);
+    uint _e121 = longest_of(first_row_2, params);
     uint _e124 = params.first_step;
     uint _e128 = params.first_step;
     uint _e132 = params.num_steps;
     uint active_steps = metal::min(metal::max(_e121, _e124) - _e128, _e132);
-    uint2 loop_bound_13 = uint2(4294967295u);
-    bool loop_init_13 = true;
+    uint2 loop_bound_14 = uint2(4294967295u);
+    bool loop_init_14 = true;
     while(true) {
-        if (metal::all(loop_bound_13 == uint2(0u))) { break; }
-        loop_bound_13 -= uint2(loop_bound_13.y == 0u, 1u);
-        if (!loop_init_13) {
+        if (metal::all(loop_bound_14 == uint2(0u))) { break; }
+        loop_bound_14 -= uint2(loop_bound_14.y == 0u, 1u);
+        if (!loop_init_14) {
             uint _e153 = s;
             s = _e153 + 1u;
         }
-        loop_init_13 = false;
+        loop_init_14 = false;
         uint _e136 = s;
         if (_e136 < active_steps) {
         } else {
@@ -851,21 +917,21 @@ kernel void main_(
             uint h_read_2 = naga_mod(_e138, 2u) * COPY_SIZE;
             uint _e146 = params.first_step;
             uint _e147 = s;
-            advance(Place {group.y, _e146 + _e147, first_row_1, h_at}, local, h_read_2, COPY_SIZE - h_read_2, params, weights, x_proj, y, operand, h_1, c, _buffer_sizes);
+            advance(Place {group.y, _e146 + _e147, first_row_2, h_at}, local, h_read_2, COPY_SIZE - h_read_2, params, weights, x_proj, y, operand, h_1, c, _buffer_sizes);
             metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
         }
     }
     s_1 = active_steps;
-    uint2 loop_bound_14 = uint2(4294967295u);
-    bool loop_init_14 = true;
+    uint2 loop_bound_15 = uint2(4294967295u);
+    bool loop_init_15 = true;
     while(true) {
-        if (metal::all(loop_bound_14 == uint2(0u))) { break; }
-        loop_bound_14 -= uint2(loop_bound_14.y == 0u, 1u);
-        if (!loop_init_14) {
+        if (metal::all(loop_bound_15 == uint2(0u))) { break; }
+        loop_bound_15 -= uint2(loop_bound_15.y == 0u, 1u);
+        if (!loop_init_15) {
             uint _e197 = s_1;
             s_1 = _e197 + 1u;
         }
-        loop_init_14 = false;
+        loop_init_15 = false;
         uint _e156 = s_1;
         uint _e159 = params.num_steps;
         if (_e156 < _e159) {
@@ -874,16 +940,16 @@ kernel void main_(
         }
         {
             u_1 = 0u;
-            uint2 loop_bound_15 = uint2(4294967295u);
-            bool loop_init_15 = true;
+            uint2 loop_bound_16 = uint2(4294967295u);
+            bool loop_init_16 = true;
             while(true) {
-                if (metal::all(loop_bound_15 == uint2(0u))) { break; }
-                loop_bound_15 -= uint2(loop_bound_15.y == 0u, 1u);
-                if (!loop_init_15) {
+                if (metal::all(loop_bound_16 == uint2(0u))) { break; }
+                loop_bound_16 -= uint2(loop_bound_16.y == 0u, 1u);
+                if (!loop_init_16) {
                     uint _e194 = u_1;
                     u_1 = _e194 + 1u;
                 }
-                loop_init_15 = false;
+                loop_init_16 = false;
                 uint _e163 = u_1;
                 if (_e163 < UNITS_PER_INVOCATION) {
                 } else {
@@ -892,20 +958,20 @@ kernel void main_(
                 {
                     uint _e166 = u_1;
                     uint unit_8 = local + (_e166 * UNITS);
-                    row = first_row_1;
-                    uint2 loop_bound_16 = uint2(4294967295u);
-                    bool loop_init_16 = true;
+                    row = first_row_2;
+                    uint2 loop_bound_17 = uint2(4294967295u);
+                    bool loop_init_17 = true;
                     while(true) {
-                        if (metal::all(loop_bound_16 == uint2(0u))) { break; }
-                        loop_bound_16 -= uint2(loop_bound_16.y == 0u, 1u);
-                        if (!loop_init_16) {
+                        if (metal::all(loop_bound_17 == uint2(0u))) { break; }
+                        loop_bound_17 -= uint2(loop_bound_17.y == 0u, 1u);
+                        if (!loop_init_17) {
                             uint _e191 = row;
                             row = _e191 + 1u;
                         }
-                        loop_init_16 = false;
+                        loop_init_17 = false;
                         uint _e171 = row;
                         uint _e176 = params.batch;
-                        if (_e171 < metal::min(first_row_1 + ROWS, _e176)) {
+                        if (_e171 < metal::min(first_row_2 + ROWS, _e176)) {
                         } else {
                             break;
                         }
@@ -924,16 +990,16 @@ kernel void main_(
         }
     }
     uint h_last = naga_mod(active_steps, 2u) * COPY_SIZE;
-    uint2 loop_bound_17 = uint2(4294967295u);
-    bool loop_init_17 = true;
+    uint2 loop_bound_18 = uint2(4294967295u);
+    bool loop_init_18 = true;
     while(true) {
-        if (metal::all(loop_bound_17 == uint2(0u))) { break; }
-        loop_bound_17 -= uint2(loop_bound_17.y == 0u, 1u);
-        if (!loop_init_17) {
+        if (metal::all(loop_bound_18 == uint2(0u))) { break; }
+        loop_bound_18 -= uint2(loop_bound_18.y == 0u, 1u);
+        if (!loop_init_18) {
             uint _e285 = u_2;
             u_2 = _e285 + 1u;
         }
-        loop_init_17 = false;
+        loop_init_18 = false;
         uint _e205 = u_2;
         if (_e205 < UNITS_PER_INVOCATION) {
         } else {
@@ -943,16 +1009,16 @@ kernel void main_(
             uint _e208 = u_2;
             uint unit_9 = local + (_e208 * UNITS);
             r_1 = 0u;
-            uint2 loop_bound_18 = uint2(4294967295u);
-            bool loop_init_18 = true;
+            uint2 loop_bound_19 = uint2(4294967295u);
+            bool loop_init_19 = true;
             while(true) {
-                if (metal::all(loop_bound_18 == uint2(0u))) { break; }
-                loop_bound_18 -= uint2(loop_bound_18.y == 0u, 1u);
-                if (!loop_init_18) {
+                if (metal::all(loop_bound_19 == uint2(0u))) { break; }
+                loop_bound_19 -= uint2(loop_bound_19.y == 0u, 1u);
+                if (!loop_init_19) {
                     uint _e282 = r_1;
                     r_1 = _e282 + 1u;
                 }
-                loop_init_18 = false;
+                loop_init_19 = false;
                 uint _e214 = r_1;
                 if (_e214 < ROWS) {
                 } else {
@@ -960,9 +1026,9 @@ kernel void main_(
                 }
                 {
                     uint _e217 = r_1;
-                    uint row_8 = first_row_1 + _e217;
+                    uint row_9 = first_row_2 + _e217;
                     uint _e221 = params.batch;
-                    if (row_8 < _e221) {
+                    if (row_9 < _e221) {
                         uint _e227 = params.recurrent_size;
                         local_4 = unit_9 < _e227;
                     } else {
@@ -973,11 +1039,11 @@ kernel void main_(
                         uint _e234 = params.recurrent_size;
                         uint _e240 = r_1;
                         float _e246 = h_1.inner[(h_last + (_e240 * CAPACITY)) + unit_9];
-                        state[(h_at + (row_8 * _e234)) + unit_9] = _e246;
+                        state[(h_at + (row_9 * _e234)) + unit_9] = _e246;
                     }
                     if (false) {
                         uint _e252 = params.batch;
-                        local_5 = row_8 < _e252;
+                        local_5 = row_9 < _e252;
                     } else {
                         local_5 = false;
                     }
@@ -994,7 +1060,7 @@ kernel void main_(
                         uint _e274 = u_2;
                         uint _e277 = r_1;
                         float _e280 = c.inner[(_e274 * ROWS) + _e277];
-                        state[(slice_9.c + (row_8 * _e268)) + unit_9] = _e280;
+                        state[(slice_9.c + (row_9 * _e268)) + unit_9] = _e280;
                     }
                 }
             }

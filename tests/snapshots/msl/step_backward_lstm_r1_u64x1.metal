@@ -157,13 +157,14 @@ float activate_h(
     return _e2;
 }
 
-Gates load_weight(
-    uint index,
+Gates load_full(
+    uint row,
+    uint column,
     device type_3 const& weights,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    Gates _e3 = weights[index];
-    return _e3;
+    Gates _e5 = weights[row + column];
+    return _e5;
 }
 
 CellState cell_update(
@@ -178,35 +179,35 @@ CellState cell_update(
     float f = {};
     if (false) {
         Choice choice = params.slices.inner[slice_3].choice;
-        Gates _e12 = load_weight(choice.peepholes + unit, weights, _buffer_sizes);
-        float _e19 = clip(pre.x + (_e12.x * prev.c), choice.preact_clip);
-        float _e20 = activate_f(_e19, slice_3);
-        float _e27 = clip(pre.y + (_e12.y * prev.c), choice.preact_clip);
-        float _e28 = activate_f(_e27, slice_3);
-        f = _e28;
+        Gates _e11 = load_full(choice.peepholes, unit, weights, _buffer_sizes);
+        float _e18 = clip(pre.x + (_e11.x * prev.c), choice.preact_clip);
+        float _e19 = activate_f(_e18, slice_3);
+        float _e26 = clip(pre.y + (_e11.y * prev.c), choice.preact_clip);
+        float _e27 = activate_f(_e26, slice_3);
+        f = _e27;
         if (choice.coupled != 0u) {
-            f = 1.0 - _e20;
+            f = 1.0 - _e19;
         }
-        float _e37 = clip(pre.z, choice.preact_clip);
-        float _e38 = activate_g(_e37, slice_3);
-        float _e39 = f;
-        float _e45 = clip((_e39 * prev.c) + (_e20 * _e38), choice.cell_clip);
-        float _e51 = clip(pre.w + (_e12.w * _e45), choice.preact_clip);
-        float _e52 = activate_f(_e51, slice_3);
-        float _e53 = activate_h(_e45, slice_3);
-        return CellState {_e52 * _e53, _e45};
+        float _e36 = clip(pre.z, choice.preact_clip);
+        float _e37 = activate_g(_e36, slice_3);
+        float _e38 = f;
+        float _e44 = clip((_e38 * prev.c) + (_e19 * _e37), choice.cell_clip);
+        float _e50 = clip(pre.w + (_e11.w * _e44), choice.preact_clip);
+        float _e51 = activate_f(_e50, slice_3);
+        float _e52 = activate_h(_e44, slice_3);
+        return CellState {_e51 * _e52, _e44};
     }
-    float _e57 = activate_f(pre.x, slice_3);
-    float _e59 = activate_f(pre.y, slice_3);
-    float _e61 = activate_g(pre.z, slice_3);
-    float _e63 = activate_f(pre.w, slice_3);
-    float c = (_e59 * prev.c) + (_e57 * _e61);
-    float _e68 = activate_h(c, slice_3);
-    return CellState {_e63 * _e68, c};
+    float _e56 = activate_f(pre.x, slice_3);
+    float _e58 = activate_f(pre.y, slice_3);
+    float _e60 = activate_g(pre.z, slice_3);
+    float _e62 = activate_f(pre.w, slice_3);
+    float c = (_e58 * prev.c) + (_e56 * _e60);
+    float _e67 = activate_h(c, slice_3);
+    return CellState {_e62 * _e67, c};
 }
 
 uint length_of(
-    uint row,
+    uint row_1,
     device BackwardParams const& params
 ) {
     uint _e3 = params.seq_len;
@@ -268,81 +269,105 @@ CellGradient cell_backward(
     if (false) {
         Choice choice_1 = params.slices.inner[slice_7].choice;
         float bound_2 = choice_1.preact_clip;
-        Gates _e15 = load_weight(choice_1.peepholes + unit_1, weights, _buffer_sizes);
-        float pre_i = pre_1.x + (_e15.x * prev_1.c);
-        float pre_f = pre_1.y + (_e15.y * prev_1.c);
-        float _e26 = clip(pre_i, bound_2);
-        float _e27 = activate_f(_e26, slice_7);
-        float _e28 = clip(pre_f, bound_2);
-        float _e29 = activate_f(_e28, slice_7);
-        float f_1 = (choice_1.coupled != 0u) ? (1.0 - _e27) : _e29;
-        float _e37 = clip(pre_1.z, bound_2);
-        float _e38 = activate_g(_e37, slice_7);
-        float c_raw = (f_1 * prev_1.c) + (_e27 * _e38);
-        float _e44 = clip(c_raw, choice_1.cell_clip);
-        float pre_o = pre_1.w + (_e15.w * _e44);
-        float _e49 = clip(pre_o, bound_2);
-        float _e50 = activate_f(_e49, slice_7);
-        float _e51 = activate_h(_e44, slice_7);
-        float _e53 = clip(pre_o, bound_2);
-        float _e54 = d_activate_f(_e53, _e50, slice_7);
-        float _e56 = inside(pre_o, bound_2);
-        float d_o = ((d_h * _e51) * _e54) * _e56;
-        float _e59 = d_activate_h(_e44, _e51, slice_7);
-        d_c = (d_c_next + ((d_h * _e50) * _e59)) + (_e15.w * d_o);
-        float _e66 = d_c;
-        float _e68 = inside(c_raw, choice_1.cell_clip);
-        d_c = _e66 * _e68;
-        float _e70 = d_c;
-        float d_f_gate = _e70 * prev_1.c;
-        float _e73 = d_c;
-        d_i_gate = _e73 * _e38;
+        Gates _e14 = load_full(choice_1.peepholes, unit_1, weights, _buffer_sizes);
+        float pre_i = pre_1.x + (_e14.x * prev_1.c);
+        float pre_f = pre_1.y + (_e14.y * prev_1.c);
+        float _e25 = clip(pre_i, bound_2);
+        float _e26 = activate_f(_e25, slice_7);
+        float _e27 = clip(pre_f, bound_2);
+        float _e28 = activate_f(_e27, slice_7);
+        float f_1 = (choice_1.coupled != 0u) ? (1.0 - _e26) : _e28;
+        float _e36 = clip(pre_1.z, bound_2);
+        float _e37 = activate_g(_e36, slice_7);
+        float c_raw = (f_1 * prev_1.c) + (_e26 * _e37);
+        float _e43 = clip(c_raw, choice_1.cell_clip);
+        float pre_o = pre_1.w + (_e14.w * _e43);
+        float _e48 = clip(pre_o, bound_2);
+        float _e49 = activate_f(_e48, slice_7);
+        float _e50 = activate_h(_e43, slice_7);
+        float _e52 = clip(pre_o, bound_2);
+        float _e53 = d_activate_f(_e52, _e49, slice_7);
+        float _e55 = inside(pre_o, bound_2);
+        float d_o = ((d_h * _e50) * _e53) * _e55;
+        float _e58 = d_activate_h(_e43, _e50, slice_7);
+        d_c = (d_c_next + ((d_h * _e49) * _e58)) + (_e14.w * d_o);
+        float _e65 = d_c;
+        float _e67 = inside(c_raw, choice_1.cell_clip);
+        d_c = _e65 * _e67;
+        float _e69 = d_c;
+        float d_f_gate = _e69 * prev_1.c;
+        float _e72 = d_c;
+        d_i_gate = _e72 * _e37;
         if (choice_1.coupled != 0u) {
-            float _e81 = d_i_gate;
-            d_i_gate = _e81 - d_f_gate;
+            float _e80 = d_i_gate;
+            d_i_gate = _e80 - d_f_gate;
         } else {
-            float _e83 = clip(pre_f, bound_2);
-            float _e84 = d_activate_f(_e83, f_1, slice_7);
-            float _e86 = inside(pre_f, bound_2);
-            d_f = (d_f_gate * _e84) * _e86;
+            float _e82 = clip(pre_f, bound_2);
+            float _e83 = d_activate_f(_e82, f_1, slice_7);
+            float _e85 = inside(pre_f, bound_2);
+            d_f = (d_f_gate * _e83) * _e85;
         }
-        float _e88 = d_i_gate;
-        float _e89 = clip(pre_i, bound_2);
-        float _e90 = d_activate_f(_e89, _e27, slice_7);
-        float _e92 = inside(pre_i, bound_2);
-        float d_i = (_e88 * _e90) * _e92;
-        float _e94 = d_c;
-        float _e97 = clip(pre_1.z, bound_2);
-        float _e98 = d_activate_g(_e97, _e38, slice_7);
-        float _e101 = inside(pre_1.z, bound_2);
-        float d_g = ((_e94 * _e27) * _e98) * _e101;
-        float _e103 = d_f;
-        float _e105 = d_c;
-        float _e111 = d_f;
-        return CellGradient {Gates(d_i, _e103, d_g, d_o), 0.0, ((f_1 * _e105) + (_e15.x * d_i)) + (_e15.y * _e111)};
+        float _e87 = d_i_gate;
+        float _e88 = clip(pre_i, bound_2);
+        float _e89 = d_activate_f(_e88, _e26, slice_7);
+        float _e91 = inside(pre_i, bound_2);
+        float d_i = (_e87 * _e89) * _e91;
+        float _e93 = d_c;
+        float _e96 = clip(pre_1.z, bound_2);
+        float _e97 = d_activate_g(_e96, _e37, slice_7);
+        float _e100 = inside(pre_1.z, bound_2);
+        float d_g = ((_e93 * _e26) * _e97) * _e100;
+        float _e102 = d_f;
+        float _e104 = d_c;
+        float _e110 = d_f;
+        return CellGradient {Gates(d_i, _e102, d_g, d_o), 0.0, ((f_1 * _e104) + (_e14.x * d_i)) + (_e14.y * _e110)};
     }
-    float _e117 = activate_f(pre_1.x, slice_7);
-    float _e119 = activate_f(pre_1.y, slice_7);
-    float _e121 = activate_g(pre_1.z, slice_7);
-    float _e123 = activate_f(pre_1.w, slice_7);
-    float c_1 = (_e119 * prev_1.c) + (_e117 * _e121);
-    float _e128 = activate_h(c_1, slice_7);
-    float _e131 = d_activate_f(pre_1.w, _e123, slice_7);
-    float d_o_1 = (d_h * _e128) * _e131;
-    float _e134 = d_activate_h(c_1, _e128, slice_7);
-    float d_c_1 = d_c_next + ((d_h * _e123) * _e134);
-    float _e139 = d_activate_f(pre_1.x, _e117, slice_7);
-    float d_i_1 = (d_c_1 * _e121) * _e139;
-    float _e144 = d_activate_f(pre_1.y, _e119, slice_7);
-    float d_f_1 = (d_c_1 * prev_1.c) * _e144;
-    float _e148 = d_activate_g(pre_1.z, _e121, slice_7);
-    float d_g_1 = (d_c_1 * _e117) * _e148;
-    return CellGradient {Gates(d_i_1, d_f_1, d_g_1, d_o_1), 0.0, _e119 * d_c_1};
+    float _e116 = activate_f(pre_1.x, slice_7);
+    float _e118 = activate_f(pre_1.y, slice_7);
+    float _e120 = activate_g(pre_1.z, slice_7);
+    float _e122 = activate_f(pre_1.w, slice_7);
+    float c_1 = (_e118 * prev_1.c) + (_e116 * _e120);
+    float _e127 = activate_h(c_1, slice_7);
+    float _e130 = d_activate_f(pre_1.w, _e122, slice_7);
+    float d_o_1 = (d_h * _e127) * _e130;
+    float _e133 = d_activate_h(c_1, _e127, slice_7);
+    float d_c_1 = d_c_next + ((d_h * _e122) * _e133);
+    float _e138 = d_activate_f(pre_1.x, _e116, slice_7);
+    float d_i_1 = (d_c_1 * _e120) * _e138;
+    float _e143 = d_activate_f(pre_1.y, _e118, slice_7);
+    float d_f_1 = (d_c_1 * prev_1.c) * _e143;
+    float _e147 = d_activate_g(pre_1.z, _e120, slice_7);
+    float d_g_1 = (d_c_1 * _e116) * _e147;
+    return CellGradient {Gates(d_i_1, d_f_1, d_g_1, d_o_1), 0.0, _e118 * d_c_1};
+}
+
+Gates load_scale(
+    uint first,
+    uint row_words,
+    uint column_1
+) {
+    return Gates {};
+}
+
+Gates load_packed(
+    uint index,
+    device type_3 const& weights,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    Gates _e3 = weights[index];
+    return _e3;
+}
+
+Gates unpacked(
+    Gates word,
+    Gates scale
+) {
+    return word;
 }
 
 uint chunk_row(
     uint step,
-    uint row_1,
+    uint row_2,
     uint z,
     device BackwardParams const& params
 ) {
@@ -350,19 +375,19 @@ uint chunk_row(
     uint _e9 = params.batch;
     uint _e14 = params.num_slices;
     uint _e20 = params.slices.inner[z].first_row;
-    return ((((step - _e5) * _e9) + row_1) * _e14) + _e20;
+    return ((((step - _e5) * _e9) + row_2) * _e14) + _e20;
 }
 
 uint output_at(
     uint z_1,
     uint step_1,
-    uint row_2,
+    uint row_3,
     uint unit_2,
     device BackwardParams const& params
 ) {
     bool local_2 = {};
     BackwardSlice slice_10 = params.slices.inner[z_1];
-    uint _e8 = length_of(row_2, params);
+    uint _e8 = length_of(row_3, params);
     if (slice_10.reverse != 0u) {
         local_2 = step_1 < _e8;
     } else {
@@ -372,16 +397,16 @@ uint output_at(
     uint t = _e19 ? ((_e8 - 1u) - step_1) : step_1;
     uint _e23 = params.output_stride_t;
     uint _e27 = params.output_stride_b;
-    return (((t * _e23) + (row_2 * _e27)) + slice_10.output) + unit_2;
+    return (((t * _e23) + (row_3 * _e27)) + slice_10.output) + unit_2;
 }
 
 uint gates_at(
     uint step_2,
-    uint row_3,
+    uint row_4,
     uint z_2,
     device BackwardParams const& params
 ) {
-    uint _e3 = chunk_row(step_2, row_3, z_2, params);
+    uint _e3 = chunk_row(step_2, row_4, z_2, params);
     uint _e6 = params.row_words;
     return _e3 * _e6;
 }
@@ -389,14 +414,14 @@ uint gates_at(
 float c_after(
     uint z_3,
     uint step_3,
-    uint row_4,
+    uint row_5,
     uint unit_3,
     device BackwardParams const& params,
     device type_4 const& carry,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     uint _e7 = params.c_seq;
-    uint _e8 = chunk_row(step_3, row_4, z_3, params);
+    uint _e8 = chunk_row(step_3, row_5, z_3, params);
     uint _e11 = params.hidden_size;
     float _e16 = carry[(_e7 + (_e8 * _e11)) + unit_3];
     return _e16;
@@ -405,7 +430,7 @@ float c_after(
 float c_before(
     uint z_4,
     uint step_4,
-    uint row_5,
+    uint row_6,
     uint unit_4,
     device BackwardParams const& params,
     device type_4 const& carry,
@@ -413,19 +438,19 @@ float c_before(
 ) {
     uint _e6 = params.chunk_step;
     if (step_4 > _e6) {
-        float _e10 = c_after(z_4, step_4 - 1u, row_5, unit_4, params, carry, _buffer_sizes);
+        float _e10 = c_after(z_4, step_4 - 1u, row_6, unit_4, params, carry, _buffer_sizes);
         return _e10;
     }
     uint _e16 = params.slices.inner[z_4].c_before;
     uint _e19 = params.hidden_size;
-    float _e24 = carry[(_e16 + (row_5 * _e19)) + unit_4];
+    float _e24 = carry[(_e16 + (row_6 * _e19)) + unit_4];
     return _e24;
 }
 
 float h_before(
     uint z_5,
     uint step_5,
-    uint row_6,
+    uint row_7,
     uint unit_5,
     device BackwardParams const& params,
     device type_4 const& carry,
@@ -435,10 +460,10 @@ float h_before(
     if (step_5 == 0u) {
         uint _e11 = params.slices.inner[z_5].h0_;
         uint _e14 = params.recurrent_size;
-        float _e19 = carry[(_e11 + (row_6 * _e14)) + unit_5];
+        float _e19 = carry[(_e11 + (row_7 * _e14)) + unit_5];
         return _e19;
     }
-    uint _e23 = output_at(z_5, step_5 - 1u, row_6, unit_5, params);
+    uint _e23 = output_at(z_5, step_5 - 1u, row_7, unit_5, params);
     float _e25 = y_3[_e23];
     return _e25;
 }
@@ -446,13 +471,13 @@ float h_before(
 float d_output(
     uint z_6,
     uint step_6,
-    uint row_7,
+    uint row_8,
     uint unit_6,
     device BackwardParams const& params,
     device type_4 const& d_y,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    uint _e5 = output_at(z_6, step_6, row_7, unit_6, params);
+    uint _e5 = output_at(z_6, step_6, row_8, unit_6, params);
     float _e7 = d_y[_e5];
     return _e7;
 }
@@ -477,7 +502,7 @@ Matrix w_hh_transposed(
     return Matrix {slice_8.w_t, _e4, _e7};
 }
 
-uint column(
+uint column_2(
     Matrix matrix_,
     uint unit_7,
     uint u_1
@@ -496,11 +521,11 @@ uint quads(
 }
 
 Gates operand_word(
-    uint row_8,
+    uint row_9,
     uint j,
     threadgroup type_7& tile
 ) {
-    Gates _e7 = tile.inner[(row_8 * TILE_WORDS) + j];
+    Gates _e7 = tile.inner[(row_9 * TILE_WORDS) + j];
     return _e7;
 }
 
@@ -525,8 +550,8 @@ void accumulate(
         if (metal::all(loop_bound == uint2(0u))) { break; }
         loop_bound -= uint2(loop_bound.y == 0u, 1u);
         if (!loop_init) {
-            uint _e155 = j_1;
-            j_1 = _e155 + 4u;
+            uint _e151 = j_1;
+            j_1 = _e151 + 4u;
         }
         loop_init = false;
         uint _e9 = j_1;
@@ -550,8 +575,8 @@ void accumulate(
                 if (metal::all(loop_bound_1 == uint2(0u))) { break; }
                 loop_bound_1 -= uint2(loop_bound_1.y == 0u, 1u);
                 if (!loop_init_1) {
-                    uint _e78 = u_2;
-                    u_2 = _e78 + 1u;
+                    uint _e74 = u_2;
+                    u_2 = _e74 + 1u;
                 }
                 loop_init_1 = false;
                 uint _e42 = u_2;
@@ -561,19 +586,19 @@ void accumulate(
                 }
                 {
                     uint _e45 = u_2;
-                    uint _e46 = column(matrix_1, unit_8, _e45);
+                    uint _e46 = column_2(matrix_1, unit_8, _e45);
                     uint _e48 = u_2;
-                    Gates _e52 = load_weight(row_0_ + _e46, weights, _buffer_sizes);
-                    w_1.inner[4u * _e48] = _e52;
-                    uint _e54 = u_2;
-                    Gates _e60 = load_weight(row_1_ + _e46, weights, _buffer_sizes);
-                    w_1.inner[(4u * _e54) + 1u] = _e60;
-                    uint _e62 = u_2;
-                    Gates _e68 = load_weight(row_2_ + _e46, weights, _buffer_sizes);
-                    w_1.inner[(4u * _e62) + 2u] = _e68;
-                    uint _e70 = u_2;
-                    Gates _e76 = load_weight(row_3_ + _e46, weights, _buffer_sizes);
-                    w_1.inner[(4u * _e70) + 3u] = _e76;
+                    Gates _e51 = load_full(row_0_, _e46, weights, _buffer_sizes);
+                    w_1.inner[4u * _e48] = _e51;
+                    uint _e53 = u_2;
+                    Gates _e58 = load_full(row_1_, _e46, weights, _buffer_sizes);
+                    w_1.inner[(4u * _e53) + 1u] = _e58;
+                    uint _e60 = u_2;
+                    Gates _e65 = load_full(row_2_, _e46, weights, _buffer_sizes);
+                    w_1.inner[(4u * _e60) + 2u] = _e65;
+                    uint _e67 = u_2;
+                    Gates _e72 = load_full(row_3_, _e46, weights, _buffer_sizes);
+                    w_1.inner[(4u * _e67) + 3u] = _e72;
                 }
             }
             r_1 = 0u;
@@ -583,28 +608,28 @@ void accumulate(
                 if (metal::all(loop_bound_2 == uint2(0u))) { break; }
                 loop_bound_2 -= uint2(loop_bound_2.y == 0u, 1u);
                 if (!loop_init_2) {
-                    uint _e153 = r_1;
-                    r_1 = _e153 + 1u;
+                    uint _e149 = r_1;
+                    r_1 = _e149 + 1u;
                 }
                 loop_init_2 = false;
-                uint _e82 = r_1;
-                if (_e82 < ROWS) {
+                uint _e78 = r_1;
+                if (_e78 < ROWS) {
                 } else {
                     break;
                 }
                 {
-                    uint _e85 = r_1;
-                    uint _e86 = j_1;
-                    Gates _e87 = operand_word(_e85, _e86, tile);
-                    uint _e88 = r_1;
-                    uint _e89 = j_1;
-                    Gates _e92 = operand_word(_e88, _e89 + 1u, tile);
-                    uint _e93 = r_1;
-                    uint _e94 = j_1;
-                    Gates _e97 = operand_word(_e93, _e94 + 2u, tile);
-                    uint _e98 = r_1;
-                    uint _e99 = j_1;
-                    Gates _e102 = operand_word(_e98, _e99 + 3u, tile);
+                    uint _e81 = r_1;
+                    uint _e82 = j_1;
+                    Gates _e83 = operand_word(_e81, _e82, tile);
+                    uint _e84 = r_1;
+                    uint _e85 = j_1;
+                    Gates _e88 = operand_word(_e84, _e85 + 1u, tile);
+                    uint _e89 = r_1;
+                    uint _e90 = j_1;
+                    Gates _e93 = operand_word(_e89, _e90 + 2u, tile);
+                    uint _e94 = r_1;
+                    uint _e95 = j_1;
+                    Gates _e98 = operand_word(_e94, _e95 + 3u, tile);
                     u_3 = 0u;
                     uint2 loop_bound_3 = uint2(4294967295u);
                     bool loop_init_3 = true;
@@ -612,32 +637,32 @@ void accumulate(
                         if (metal::all(loop_bound_3 == uint2(0u))) { break; }
                         loop_bound_3 -= uint2(loop_bound_3.y == 0u, 1u);
                         if (!loop_init_3) {
-                            uint _e150 = u_3;
-                            u_3 = _e150 + 1u;
+                            uint _e146 = u_3;
+                            u_3 = _e146 + 1u;
                         }
                         loop_init_3 = false;
-                        uint _e105 = u_3;
-                        if (_e105 < UNITS_PER_INVOCATION) {
+                        uint _e101 = u_3;
+                        if (_e101 < UNITS_PER_INVOCATION) {
                         } else {
                             break;
                         }
                         {
-                            uint _e108 = u_3;
-                            uint _e111 = r_1;
-                            float _e114 = sums_2.inner[(_e108 * ROWS) + _e111];
-                            uint _e116 = u_3;
-                            Gates _e119 = w_1.inner[4u * _e116];
-                            float _e120 = product(_e87, _e119);
-                            uint _e122 = u_3;
-                            Gates _e127 = w_1.inner[(4u * _e122) + 1u];
-                            float _e128 = product(_e92, _e127);
-                            uint _e131 = u_3;
-                            Gates _e136 = w_1.inner[(4u * _e131) + 2u];
-                            float _e137 = product(_e97, _e136);
-                            uint _e140 = u_3;
-                            Gates _e145 = w_1.inner[(4u * _e140) + 3u];
-                            float _e146 = product(_e102, _e145);
-                            sums_2.inner[(_e108 * ROWS) + _e111] = _e114 + (((_e120 + _e128) + _e137) + _e146);
+                            uint _e104 = u_3;
+                            uint _e107 = r_1;
+                            float _e110 = sums_2.inner[(_e104 * ROWS) + _e107];
+                            uint _e112 = u_3;
+                            Gates _e115 = w_1.inner[4u * _e112];
+                            float _e116 = product(_e83, _e115);
+                            uint _e118 = u_3;
+                            Gates _e123 = w_1.inner[(4u * _e118) + 1u];
+                            float _e124 = product(_e88, _e123);
+                            uint _e127 = u_3;
+                            Gates _e132 = w_1.inner[(4u * _e127) + 2u];
+                            float _e133 = product(_e93, _e132);
+                            uint _e136 = u_3;
+                            Gates _e141 = w_1.inner[(4u * _e136) + 3u];
+                            float _e142 = product(_e98, _e141);
+                            sums_2.inner[(_e104 * ROWS) + _e107] = _e110 + (((_e116 + _e124) + _e133) + _e142);
                         }
                     }
                 }
@@ -688,7 +713,7 @@ Gates recurrent_part(
 CellGradient unit_backward(
     uint z_8,
     uint step_7,
-    uint row_9,
+    uint row_10,
     uint unit_9,
     CellState next,
     device BackwardParams const& params,
@@ -700,19 +725,19 @@ CellGradient unit_backward(
     constant _mslBufferSizes& _buffer_sizes
 ) {
     CellState prev_2 = {};
-    uint _e5 = length_of(row_9, params);
+    uint _e5 = length_of(row_10, params);
     if (step_7 >= _e5) {
         return CellGradient {Gates {}, next.h, next.c};
     }
-    uint _e12 = gates_at(step_7, row_9, z_8, params);
+    uint _e12 = gates_at(step_7, row_10, z_8, params);
     Gates pre_2 = gates[_e12 + unit_9];
-    float _e16 = h_before(z_8, step_7, row_9, unit_9, params, carry, y_3, _buffer_sizes);
+    float _e16 = h_before(z_8, step_7, row_10, unit_9, params, carry, y_3, _buffer_sizes);
     prev_2 = CellState {_e16, 0.0};
     if (true) {
-        float _e22 = c_before(z_8, step_7, row_9, unit_9, params, carry, _buffer_sizes);
+        float _e22 = c_before(z_8, step_7, row_10, unit_9, params, carry, _buffer_sizes);
         prev_2.c = _e22;
     }
-    float _e23 = d_output(z_8, step_7, row_9, unit_9, params, d_y, _buffer_sizes);
+    float _e23 = d_output(z_8, step_7, row_10, unit_9, params, d_y, _buffer_sizes);
     float d_h_1 = _e23 + next.h;
     CellState _e26 = prev_2;
     CellGradient _e28 = cell_backward(pre_2, _e26, d_h_1, next.c, z_8, unit_9, params, weights, _buffer_sizes);
@@ -737,13 +762,13 @@ uint phase_words(
 Gates phase_word(
     uint z_9,
     uint next_step_1,
-    uint row_10,
+    uint row_11,
     uint j_2,
     device BackwardParams const& params,
     device type_3 const& gates,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    uint _e5 = gates_at(next_step_1, row_10, z_9, params);
+    uint _e5 = gates_at(next_step_1, row_11, z_9, params);
     Gates _e8 = gates[_e5 + j_2];
     Gates _e9 = recurrent_part(_e8);
     return _e9;
@@ -769,7 +794,7 @@ bool has_product(
 void finish(
     uint z_10,
     uint next_step_3,
-    uint row_11,
+    uint row_12,
     uint unit_10,
     float sum,
     device BackwardParams const& params,
@@ -783,7 +808,7 @@ void finish(
     CellState next_1 = {};
     BackwardSlice slice_11 = params.slices.inner[z_10];
     uint _e11 = params.hidden_size;
-    uint at_1 = (row_11 * _e11) + unit_10;
+    uint at_1 = (row_12 * _e11) + unit_10;
     float _e18 = carry[slice_11.carry_h + at_1];
     next_1 = CellState {_e18 + sum, 0.0};
     uint _e25 = params.first_step;
@@ -793,8 +818,8 @@ void finish(
             next_1.c = _e33;
         }
         CellState _e36 = next_1;
-        CellGradient _e37 = unit_backward(z_10, next_step_3 - 1u, row_11, unit_10, _e36, params, weights, carry, y_3, d_y, gates, _buffer_sizes);
-        uint _e41 = gates_at(next_step_3 - 1u, row_11, z_10, params);
+        CellGradient _e37 = unit_backward(z_10, next_step_3 - 1u, row_12, unit_10, _e36, params, weights, carry, y_3, d_y, gates, _buffer_sizes);
+        uint _e41 = gates_at(next_step_3 - 1u, row_12, z_10, params);
         gates[_e41 + unit_10] = _e37.pre;
         next_1 = CellState {_e37.h, _e37.c};
         if (true) {
@@ -836,7 +861,7 @@ void multiply(
 ) {
     uint j0_ = 0u;
     uint i = {};
-    Gates word = {};
+    Gates word_1 = {};
     uint _e7 = phase_words(params);
     uint2 loop_bound_5 = uint2(4294967295u);
     bool loop_init_5 = true;
@@ -878,24 +903,24 @@ void multiply(
                 {
                     uint _e24 = i;
                     uint _e29 = params.batch;
-                    uint row_12 = metal::min(first_row_2 + naga_div(_e24, padded), _e29 - 1u);
+                    uint row_13 = metal::min(first_row_2 + naga_div(_e24, padded), _e29 - 1u);
                     uint _e33 = i;
                     uint j_3 = naga_mod(_e33, padded);
-                    word = Gates {};
+                    word_1 = Gates {};
                     if (j_3 < count_1) {
                         uint _e38 = j0_;
-                        Gates _e40 = phase_word(z_11, next_step_4, row_12, _e38 + j_3, params, gates, _buffer_sizes);
-                        word = _e40;
+                        Gates _e40 = phase_word(z_11, next_step_4, row_13, _e38 + j_3, params, gates, _buffer_sizes);
+                        word_1 = _e40;
                     }
                     uint _e42 = i;
-                    Gates _e48 = word;
+                    Gates _e48 = word_1;
                     tile.inner[(naga_div(_e42, padded) * TILE_WORDS) + j_3] = _e48;
                 }
             }
             metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
             uint _e53 = j0_;
-            uint first = matrix_2.first + (_e53 * matrix_2.row_words);
-            accumulate(sums_3, Matrix {first, matrix_2.columns, matrix_2.row_words}, first_unit_1, count_1, weights, tile, _buffer_sizes);
+            uint first_1 = matrix_2.first + (_e53 * matrix_2.row_words);
+            accumulate(sums_3, Matrix {first_1, matrix_2.columns, matrix_2.row_words}, first_unit_1, count_1, weights, tile, _buffer_sizes);
         }
     }
     return;
@@ -982,9 +1007,9 @@ kernel void main_(
                 }
                 {
                     uint _e59 = r;
-                    uint row_13 = first_row_3 + _e59;
+                    uint row_14 = first_row_3 + _e59;
                     uint _e63 = params.batch;
-                    if (row_13 < _e63) {
+                    if (row_14 < _e63) {
                         local_1 = unit_11 < _e41.columns;
                     } else {
                         local_1 = false;
@@ -994,7 +1019,7 @@ kernel void main_(
                         uint _e71 = u;
                         uint _e74 = r;
                         float _e77 = sums.inner[(_e71 * ROWS) + _e74];
-                        finish(z_12, next_step_5, row_13, unit_11, _e77, params, weights, carry, y_3, d_y, gates, _buffer_sizes);
+                        finish(z_12, next_step_5, row_14, unit_11, _e77, params, weights, carry, y_3, d_y, gates, _buffer_sizes);
                     }
                 }
             }

@@ -36,6 +36,7 @@ struct CellState {
 typedef metal::float4 Gates;
 struct Slice {
     uint bias;
+    uint w_ih;
     uint w_hh;
     uint w_hr;
     uint input_size;
@@ -46,7 +47,6 @@ struct Slice {
     uint delay;
     uint reverse;
     uint output;
-    uint padding;
     Choice choice;
 };
 struct type_2 {
@@ -91,6 +91,9 @@ struct type_8 {
     metal::float4 inner[64];
 };
 struct type_9 {
+    Gates inner[1];
+};
+struct type_10 {
     Gates inner[4];
 };
 struct Source {
@@ -215,7 +218,25 @@ uint length_of(
     return _e3;
 }
 
-Gates load_weight(
+Gates load_full(
+    uint row_1,
+    uint column,
+    device type_3 const& weights,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    Gates _e5 = weights[row_1 + column];
+    return _e5;
+}
+
+Gates load_scale(
+    uint first,
+    uint row_words,
+    uint column_1
+) {
+    return Gates {};
+}
+
+Gates load_packed(
     uint index,
     device type_3 const& weights,
     constant _mslBufferSizes& _buffer_sizes
@@ -224,16 +245,23 @@ Gates load_weight(
     return _e3;
 }
 
+Gates unpacked(
+    Gates word,
+    Gates scale
+) {
+    return word;
+}
+
 Matrix gates_matrix(
-    uint first,
+    uint first_1,
     device Params const& params
 ) {
     uint _e3 = params.hidden_size;
     uint _e6 = params.row_words;
-    return Matrix {first, _e3, _e6};
+    return Matrix {first_1, _e3, _e6};
 }
 
-uint column(
+uint column_2(
     Matrix matrix_,
     uint unit_1,
     uint u_1
@@ -273,10 +301,10 @@ void input_part(
         {
             uint _e17 = r_1;
             uint _e21 = params.batch;
-            uint row_7 = metal::min(place.row + _e17, _e21 - 1u);
+            uint row_8 = metal::min(place.row + _e17, _e21 - 1u);
             uint _e27 = params.batch;
             uint _e32 = params.num_slices;
-            uint at = (((step_2 * _e27) + row_7) * _e32) + place.slice;
+            uint at = (((step_2 * _e27) + row_8) * _e32) + place.slice;
             u_2 = 0u;
             uint2 loop_bound_1 = uint2(4294967295u);
             bool loop_init_1 = true;
@@ -298,7 +326,7 @@ void input_part(
                     uint _e44 = r_1;
                     uint _e50 = params.row_words;
                     uint _e52 = u_2;
-                    uint _e53 = column(_e10, unit_2, _e52);
+                    uint _e53 = column_2(_e10, unit_2, _e52);
                     Gates _e56 = x_proj[(at * _e50) + _e53];
                     acc_1.inner[(_e41 * ROWS) + _e44] = _e56;
                 }
@@ -319,28 +347,31 @@ float operand_at(
 }
 
 metal::float4 operand_quad(
-    uint row_1,
+    uint row_2,
     uint quad_,
     threadgroup type_8& tile
 ) {
-    metal::float4 _e7 = tile.inner[(row_1 * TILE_QUADS) + quad_];
+    metal::float4 _e7 = tile.inner[(row_2 * TILE_QUADS) + quad_];
     return _e7;
 }
 
 void accumulate(
     thread Tile& acc_2,
     Matrix matrix_1,
+    uint first_row,
     uint unit_3,
     uint num_quads,
     device type_3 const& weights,
     threadgroup type_8& tile,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    type_9 w = {};
+    type_9 scales = {};
+    uint u_3 = 0u;
+    type_10 w = {};
     uint q = 0u;
-    uint u_3 = {};
-    uint r_2 = {};
     uint u_4 = {};
+    uint r_2 = {};
+    uint u_5 = {};
     uint stride = matrix_1.row_words;
     uint2 loop_bound_2 = uint2(4294967295u);
     bool loop_init_2 = true;
@@ -348,100 +379,135 @@ void accumulate(
         if (metal::all(loop_bound_2 == uint2(0u))) { break; }
         loop_bound_2 -= uint2(loop_bound_2.y == 0u, 1u);
         if (!loop_init_2) {
-            uint _e125 = q;
-            q = _e125 + 1u;
+            uint _e19 = u_3;
+            u_3 = _e19 + 1u;
         }
         loop_init_2 = false;
-        uint _e8 = q;
-        if (_e8 < num_quads) {
+        uint _e9 = u_3;
+        if (_e9 < UNITS_PER_INVOCATION) {
         } else {
             break;
         }
         {
-            u_3 = 0u;
-            uint2 loop_bound_3 = uint2(4294967295u);
-            bool loop_init_3 = true;
-            while(true) {
-                if (metal::all(loop_bound_3 == uint2(0u))) { break; }
-                loop_bound_3 -= uint2(loop_bound_3.y == 0u, 1u);
-                if (!loop_init_3) {
-                    uint _e58 = u_3;
-                    u_3 = _e58 + 1u;
-                }
-                loop_init_3 = false;
-                uint _e12 = u_3;
-                if (_e12 < UNITS_PER_INVOCATION) {
-                } else {
-                    break;
-                }
-                {
-                    uint _e17 = q;
-                    uint _e21 = u_3;
-                    uint _e22 = column(matrix_1, unit_3, _e21);
-                    uint at_1 = (matrix_1.first + ((4u * _e17) * stride)) + _e22;
-                    uint _e25 = u_3;
-                    Gates _e28 = load_weight(at_1, weights, _buffer_sizes);
-                    w.inner[4u * _e25] = _e28;
-                    uint _e30 = u_3;
-                    Gates _e36 = load_weight(at_1 + stride, weights, _buffer_sizes);
-                    w.inner[(4u * _e30) + 1u] = _e36;
-                    uint _e38 = u_3;
-                    Gates _e46 = load_weight(at_1 + (2u * stride), weights, _buffer_sizes);
-                    w.inner[(4u * _e38) + 2u] = _e46;
-                    uint _e48 = u_3;
-                    Gates _e56 = load_weight(at_1 + (3u * stride), weights, _buffer_sizes);
-                    w.inner[(4u * _e48) + 3u] = _e56;
-                }
-            }
-            r_2 = 0u;
+            uint _e12 = u_3;
+            uint _e15 = u_3;
+            uint _e16 = column_2(matrix_1, unit_3, _e15);
+            Gates _e17 = load_scale(matrix_1.first, stride, _e16);
+            scales.inner[_e12] = _e17;
+        }
+    }
+    uint2 loop_bound_3 = uint2(4294967295u);
+    bool loop_init_3 = true;
+    while(true) {
+        if (metal::all(loop_bound_3 == uint2(0u))) { break; }
+        loop_bound_3 -= uint2(loop_bound_3.y == 0u, 1u);
+        if (!loop_init_3) {
+            uint _e158 = q;
+            q = _e158 + 1u;
+        }
+        loop_init_3 = false;
+        uint _e24 = q;
+        if (_e24 < num_quads) {
+        } else {
+            break;
+        }
+        {
+            u_4 = 0u;
             uint2 loop_bound_4 = uint2(4294967295u);
             bool loop_init_4 = true;
             while(true) {
                 if (metal::all(loop_bound_4 == uint2(0u))) { break; }
                 loop_bound_4 -= uint2(loop_bound_4.y == 0u, 1u);
                 if (!loop_init_4) {
-                    uint _e122 = r_2;
-                    r_2 = _e122 + 1u;
+                    uint _e91 = u_4;
+                    u_4 = _e91 + 1u;
                 }
                 loop_init_4 = false;
-                uint _e62 = r_2;
-                if (_e62 < ROWS) {
+                uint _e28 = u_4;
+                if (_e28 < UNITS_PER_INVOCATION) {
                 } else {
                     break;
                 }
                 {
-                    uint _e65 = r_2;
-                    uint _e66 = q;
-                    metal::float4 _e67 = operand_quad(_e65, _e66, tile);
-                    u_4 = 0u;
-                    uint2 loop_bound_5 = uint2(4294967295u);
-                    bool loop_init_5 = true;
+                    uint _e33 = q;
+                    uint _e38 = u_4;
+                    uint _e39 = column_2(matrix_1, unit_3, _e38);
+                    uint at_1 = (matrix_1.first + ((first_row + (4u * _e33)) * stride)) + _e39;
+                    uint _e42 = u_4;
+                    Gates _e45 = load_packed(at_1, weights, _buffer_sizes);
+                    uint _e46 = u_4;
+                    Gates _e48 = scales.inner[_e46];
+                    Gates _e49 = unpacked(_e45, _e48);
+                    w.inner[4u * _e42] = _e49;
+                    uint _e51 = u_4;
+                    Gates _e57 = load_packed(at_1 + stride, weights, _buffer_sizes);
+                    uint _e58 = u_4;
+                    Gates _e60 = scales.inner[_e58];
+                    Gates _e61 = unpacked(_e57, _e60);
+                    w.inner[(4u * _e51) + 1u] = _e61;
+                    uint _e63 = u_4;
+                    Gates _e71 = load_packed(at_1 + (2u * stride), weights, _buffer_sizes);
+                    uint _e72 = u_4;
+                    Gates _e74 = scales.inner[_e72];
+                    Gates _e75 = unpacked(_e71, _e74);
+                    w.inner[(4u * _e63) + 2u] = _e75;
+                    uint _e77 = u_4;
+                    Gates _e85 = load_packed(at_1 + (3u * stride), weights, _buffer_sizes);
+                    uint _e86 = u_4;
+                    Gates _e88 = scales.inner[_e86];
+                    Gates _e89 = unpacked(_e85, _e88);
+                    w.inner[(4u * _e77) + 3u] = _e89;
+                }
+            }
+            r_2 = 0u;
+            uint2 loop_bound_5 = uint2(4294967295u);
+            bool loop_init_5 = true;
+            while(true) {
+                if (metal::all(loop_bound_5 == uint2(0u))) { break; }
+                loop_bound_5 -= uint2(loop_bound_5.y == 0u, 1u);
+                if (!loop_init_5) {
+                    uint _e155 = r_2;
+                    r_2 = _e155 + 1u;
+                }
+                loop_init_5 = false;
+                uint _e95 = r_2;
+                if (_e95 < ROWS) {
+                } else {
+                    break;
+                }
+                {
+                    uint _e98 = r_2;
+                    uint _e99 = q;
+                    metal::float4 _e100 = operand_quad(_e98, _e99, tile);
+                    u_5 = 0u;
+                    uint2 loop_bound_6 = uint2(4294967295u);
+                    bool loop_init_6 = true;
                     while(true) {
-                        if (metal::all(loop_bound_5 == uint2(0u))) { break; }
-                        loop_bound_5 -= uint2(loop_bound_5.y == 0u, 1u);
-                        if (!loop_init_5) {
-                            uint _e119 = u_4;
-                            u_4 = _e119 + 1u;
+                        if (metal::all(loop_bound_6 == uint2(0u))) { break; }
+                        loop_bound_6 -= uint2(loop_bound_6.y == 0u, 1u);
+                        if (!loop_init_6) {
+                            uint _e152 = u_5;
+                            u_5 = _e152 + 1u;
                         }
-                        loop_init_5 = false;
-                        uint _e70 = u_4;
-                        if (_e70 < UNITS_PER_INVOCATION) {
+                        loop_init_6 = false;
+                        uint _e103 = u_5;
+                        if (_e103 < UNITS_PER_INVOCATION) {
                         } else {
                             break;
                         }
                         {
-                            uint _e73 = u_4;
-                            uint _e76 = r_2;
-                            Gates _e79 = acc_2.inner[(_e73 * ROWS) + _e76];
-                            uint _e82 = u_4;
-                            Gates _e85 = w.inner[4u * _e82];
-                            uint _e89 = u_4;
-                            Gates _e94 = w.inner[(4u * _e89) + 1u];
-                            uint _e99 = u_4;
-                            Gates _e104 = w.inner[(4u * _e99) + 2u];
-                            uint _e109 = u_4;
-                            Gates _e114 = w.inner[(4u * _e109) + 3u];
-                            acc_2.inner[(_e73 * ROWS) + _e76] = _e79 + ((((_e67.x * _e85) + (_e67.y * _e94)) + (_e67.z * _e104)) + (_e67.w * _e114));
+                            uint _e106 = u_5;
+                            uint _e109 = r_2;
+                            Gates _e112 = acc_2.inner[(_e106 * ROWS) + _e109];
+                            uint _e115 = u_5;
+                            Gates _e118 = w.inner[4u * _e115];
+                            uint _e122 = u_5;
+                            Gates _e127 = w.inner[(4u * _e122) + 1u];
+                            uint _e132 = u_5;
+                            Gates _e137 = w.inner[(4u * _e132) + 2u];
+                            uint _e142 = u_5;
+                            Gates _e147 = w.inner[(4u * _e142) + 3u];
+                            acc_2.inner[(_e106 * ROWS) + _e109] = _e112 + ((((_e100.x * _e118) + (_e100.y * _e127)) + (_e100.z * _e137)) + (_e100.w * _e147));
                         }
                     }
                 }
@@ -453,20 +519,20 @@ void accumulate(
 
 void fill(
     thread Tile& acc_3,
-    uint u_5,
+    uint u_6,
     Gates value
 ) {
     uint r_3 = 0u;
-    uint2 loop_bound_6 = uint2(4294967295u);
-    bool loop_init_6 = true;
+    uint2 loop_bound_7 = uint2(4294967295u);
+    bool loop_init_7 = true;
     while(true) {
-        if (metal::all(loop_bound_6 == uint2(0u))) { break; }
-        loop_bound_6 -= uint2(loop_bound_6.y == 0u, 1u);
-        if (!loop_init_6) {
+        if (metal::all(loop_bound_7 == uint2(0u))) { break; }
+        loop_bound_7 -= uint2(loop_bound_7.y == 0u, 1u);
+        if (!loop_init_7) {
             uint _e14 = r_3;
             r_3 = _e14 + 1u;
         }
-        loop_init_6 = false;
+        loop_init_7 = false;
         uint _e5 = r_3;
         if (_e5 < ROWS) {
         } else {
@@ -474,7 +540,7 @@ void fill(
         }
         {
             uint _e10 = r_3;
-            acc_3.inner[(u_5 * ROWS) + _e10] = value;
+            acc_3.inner[(u_6 * ROWS) + _e10] = value;
         }
     }
     return;
@@ -493,11 +559,11 @@ uint quads(
 uint time_of(
     Slice slice_7,
     uint step,
-    uint row_2,
+    uint row_3,
     device Params const& params
 ) {
     bool local_6 = {};
-    uint _e3 = length_of(row_2, params);
+    uint _e3 = length_of(row_3, params);
     if (slice_7.reverse != 0u) {
         local_6 = step < _e3;
     } else {
@@ -510,7 +576,7 @@ uint time_of(
 void write_output(
     Slice slice_8,
     uint step_1,
-    uint row_3,
+    uint row_4,
     uint unit_4,
     float h,
     device Params const& params,
@@ -518,10 +584,10 @@ void write_output(
     constant _mslBufferSizes& _buffer_sizes
 ) {
     if (slice_8.output != NONE) {
-        uint _e8 = time_of(slice_8, step_1, row_3, params);
+        uint _e8 = time_of(slice_8, step_1, row_4, params);
         uint _e12 = params.output_stride_t;
         uint _e16 = params.output_stride_b;
-        y[(((_e8 * _e12) + (row_3 * _e16)) + slice_8.output) + unit_4] = h;
+        y[(((_e8 * _e12) + (row_4 * _e16)) + slice_8.output) + unit_4] = h;
         return;
     } else {
         return;
@@ -529,21 +595,21 @@ void write_output(
 }
 
 uint longest_of(
-    uint first_row,
+    uint first_row_1,
     device Params const& params
 ) {
     uint longest = 0u;
     uint r_4 = 0u;
-    uint2 loop_bound_7 = uint2(4294967295u);
-    bool loop_init_7 = true;
+    uint2 loop_bound_8 = uint2(4294967295u);
+    bool loop_init_8 = true;
     while(true) {
-        if (metal::all(loop_bound_7 == uint2(0u))) { break; }
-        loop_bound_7 -= uint2(loop_bound_7.y == 0u, 1u);
-        if (!loop_init_7) {
+        if (metal::all(loop_bound_8 == uint2(0u))) { break; }
+        loop_bound_8 -= uint2(loop_bound_8.y == 0u, 1u);
+        if (!loop_init_8) {
             uint _e14 = r_4;
             r_4 = _e14 + 1u;
         }
-        loop_init_7 = false;
+        loop_init_8 = false;
         uint _e5 = r_4;
         if (_e5 < ROWS) {
         } else {
@@ -552,7 +618,7 @@ uint longest_of(
         {
             uint _e8 = longest;
             uint _e9 = r_4;
-            uint _e11 = length_of(first_row + _e9, params);
+            uint _e11 = length_of(first_row_1 + _e9, params);
             longest = metal::max(_e8, _e11);
         }
     }
@@ -593,7 +659,7 @@ void begin(
 
 void write_h(
     Place place_3,
-    uint row_4,
+    uint row_5,
     uint unit_6,
     bool is_running,
     bool is_active,
@@ -605,13 +671,13 @@ void write_h(
 ) {
     Slice slice_11 = params.slices.inner[place_3.slice];
     uint _e14 = params.recurrent_size;
-    uint at_2 = (slice_11.h + (row_4 * _e14)) + unit_6;
+    uint at_2 = (slice_11.h + (row_5 * _e14)) + unit_6;
     uint _e20 = params.state_size;
     uint h_next = _e20 - place_3.h_prev;
     float _e30 = state[place_3.h_prev + at_2];
     state[h_next + at_2] = is_active ? h_1 : _e30;
     if (is_running) {
-        write_output(slice_11, place_3.step, row_4, unit_6, is_active ? h_1 : 0.0, params, y, _buffer_sizes);
+        write_output(slice_11, place_3.step, row_5, unit_6, is_active ? h_1 : 0.0, params, y, _buffer_sizes);
         return;
     } else {
         return;
@@ -621,7 +687,7 @@ void write_h(
 void finish(
     Gates pre_4,
     Place place_4,
-    uint row_5,
+    uint row_6,
     uint unit_7,
     bool is_running_1,
     bool is_active_1,
@@ -633,7 +699,7 @@ void finish(
     CellState next = {};
     Slice slice_12 = params.slices.inner[place_4.slice];
     uint _e13 = params.hidden_size;
-    uint at_3 = (row_5 * _e13) + unit_7;
+    uint at_3 = (row_6 * _e13) + unit_7;
     float _e22 = state[(place_4.h_prev + slice_12.h) + at_3];
     next = CellState {_e22, 0.0};
     if (is_active_1) {
@@ -650,24 +716,24 @@ void finish(
         }
     }
     float _e44 = next.h;
-    write_h(place_4, row_5, unit_7, is_running_1, is_active_1, _e44, params, state, y, _buffer_sizes);
+    write_h(place_4, row_6, unit_7, is_running_1, is_active_1, _e44, params, state, y, _buffer_sizes);
     return;
 }
 
 uint row_start(
     Place place_5,
     Source source,
-    uint row_6,
+    uint row_7,
     device Params const& params
 ) {
     if (source.is_input) {
         Slice _e8 = params.slices.inner[place_5.slice];
-        uint _e10 = time_of(_e8, place_5.step, row_6, params);
+        uint _e10 = time_of(_e8, place_5.step, row_7, params);
         uint _e13 = params.input_stride_t;
         uint _e17 = params.input_stride_b;
-        return (_e10 * _e13) + (row_6 * _e17);
+        return (_e10 * _e13) + (row_7 * _e17);
     }
-    return source.base + (row_6 * source.stride);
+    return source.base + (row_7 * source.stride);
 }
 
 uint naga_mod(uint lhs, uint rhs) {
@@ -688,16 +754,16 @@ void stage(
     uint i = {};
     metal::float4 quad_1 = {};
     i = local_8;
-    uint2 loop_bound_8 = uint2(4294967295u);
-    bool loop_init_8 = true;
+    uint2 loop_bound_9 = uint2(4294967295u);
+    bool loop_init_9 = true;
     while(true) {
-        if (metal::all(loop_bound_8 == uint2(0u))) { break; }
-        loop_bound_8 -= uint2(loop_bound_8.y == 0u, 1u);
-        if (!loop_init_8) {
+        if (metal::all(loop_bound_9 == uint2(0u))) { break; }
+        loop_bound_9 -= uint2(loop_bound_9.y == 0u, 1u);
+        if (!loop_init_9) {
             uint _e66 = i;
             i = _e66 + UNITS;
         }
-        loop_init_8 = false;
+        loop_init_9 = false;
         uint _e6 = i;
         if (_e6 < (ROWS * num_quads_1)) {
         } else {
@@ -747,16 +813,16 @@ void multiply(
     constant _mslBufferSizes& _buffer_sizes
 ) {
     uint k0_1 = 0u;
-    uint2 loop_bound_9 = uint2(4294967295u);
-    bool loop_init_9 = true;
+    uint2 loop_bound_10 = uint2(4294967295u);
+    bool loop_init_10 = true;
     while(true) {
-        if (metal::all(loop_bound_9 == uint2(0u))) { break; }
-        loop_bound_9 -= uint2(loop_bound_9.y == 0u, 1u);
-        if (!loop_init_9) {
-            uint _e26 = k0_1;
-            k0_1 = _e26 + 256u;
+        if (metal::all(loop_bound_10 == uint2(0u))) { break; }
+        loop_bound_10 -= uint2(loop_bound_10.y == 0u, 1u);
+        if (!loop_init_10) {
+            uint _e19 = k0_1;
+            k0_1 = _e19 + 256u;
         }
-        loop_init_9 = false;
+        loop_init_10 = false;
         uint _e8 = k0_1;
         if (_e8 < source_2.size) {
         } else {
@@ -769,9 +835,8 @@ void multiply(
             uint _e17 = k0_1;
             stage(place_7, source_2, _e17, _e16, local_9, params, state, tile, _buffer_sizes);
             metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
-            uint _e19 = k0_1;
-            uint first_1 = matrix_2.first + (_e19 * matrix_2.row_words);
-            accumulate(acc_5, Matrix {first_1, matrix_2.columns, matrix_2.row_words}, unit_8, _e16, weights, tile, _buffer_sizes);
+            uint _e18 = k0_1;
+            accumulate(acc_5, matrix_2, _e18, unit_8, _e16, weights, tile, _buffer_sizes);
         }
     }
     return;
@@ -807,7 +872,7 @@ kernel void main_(
     uint _e12 = clock.step;
     uint step_3 = _e9 + _e12;
     uint first_unit = ((group.x * UNITS) * UNITS_PER_INVOCATION) + local;
-    uint first_row_1 = group.y * ROWS;
+    uint first_row_2 = group.y * ROWS;
     uint _e25 = params.phase;
     uint _e31 = params.state_size;
     uint h_prev = naga_mod(step_3 + _e25, 2u) * _e31;
@@ -818,10 +883,10 @@ kernel void main_(
         local_1 = false;
     }
     bool is_running_2 = local_1;
-    Place place_8 = Place {group.z, step_3 - slice_13.delay, first_row_1, h_prev};
+    Place place_8 = Place {group.z, step_3 - slice_13.delay, first_row_2, h_prev};
     Matrix _e49 = phase_matrix(slice_13, params);
     if (is_running_2) {
-        uint _e54 = longest_of(first_row_1, params);
+        uint _e54 = longest_of(first_row_2, params);
         local_2 = place_8.step < _e54;
     } else {
         local_2 = false;
@@ -832,16 +897,16 @@ kernel void main_(
         Source _e58 = phase_operand(slice_13, place_8, params);
         multiply(acc, place_8, _e58, _e49, first_unit, local, params, weights, state, tile, _buffer_sizes);
     }
-    uint2 loop_bound_10 = uint2(4294967295u);
-    bool loop_init_10 = true;
+    uint2 loop_bound_11 = uint2(4294967295u);
+    bool loop_init_11 = true;
     while(true) {
-        if (metal::all(loop_bound_10 == uint2(0u))) { break; }
-        loop_bound_10 -= uint2(loop_bound_10.y == 0u, 1u);
-        if (!loop_init_10) {
+        if (metal::all(loop_bound_11 == uint2(0u))) { break; }
+        loop_bound_11 -= uint2(loop_bound_11.y == 0u, 1u);
+        if (!loop_init_11) {
             uint _e103 = u;
             u = _e103 + 1u;
         }
-        loop_init_10 = false;
+        loop_init_11 = false;
         uint _e61 = u;
         if (_e61 < UNITS_PER_INVOCATION) {
         } else {
@@ -851,16 +916,16 @@ kernel void main_(
             uint _e64 = u;
             uint unit_9 = first_unit + (_e64 * UNITS);
             r = 0u;
-            uint2 loop_bound_11 = uint2(4294967295u);
-            bool loop_init_11 = true;
+            uint2 loop_bound_12 = uint2(4294967295u);
+            bool loop_init_12 = true;
             while(true) {
-                if (metal::all(loop_bound_11 == uint2(0u))) { break; }
-                loop_bound_11 -= uint2(loop_bound_11.y == 0u, 1u);
-                if (!loop_init_11) {
+                if (metal::all(loop_bound_12 == uint2(0u))) { break; }
+                loop_bound_12 -= uint2(loop_bound_12.y == 0u, 1u);
+                if (!loop_init_12) {
                     uint _e100 = r;
                     r = _e100 + 1u;
                 }
-                loop_init_11 = false;
+                loop_init_12 = false;
                 uint _e70 = r;
                 if (_e70 < ROWS) {
                 } else {
@@ -868,9 +933,9 @@ kernel void main_(
                 }
                 {
                     uint _e73 = r;
-                    uint row_8 = first_row_1 + _e73;
+                    uint row_9 = first_row_2 + _e73;
                     uint _e77 = params.batch;
-                    if (row_8 < _e77) {
+                    if (row_9 < _e77) {
                         local_3 = unit_9 < _e49.columns;
                     } else {
                         local_3 = false;
@@ -878,7 +943,7 @@ kernel void main_(
                     bool _e84 = local_3;
                     if (_e84) {
                         if (is_running_2) {
-                            uint _e88 = length_of(row_8, params);
+                            uint _e88 = length_of(row_9, params);
                             local_4 = place_8.step < _e88;
                         } else {
                             local_4 = false;
@@ -887,7 +952,7 @@ kernel void main_(
                         uint _e92 = u;
                         uint _e95 = r;
                         Gates _e98 = acc.inner[(_e92 * ROWS) + _e95];
-                        finish(_e98, place_8, row_8, unit_9, is_running_2, is_active_2, params, state, y, _buffer_sizes);
+                        finish(_e98, place_8, row_9, unit_9, is_running_2, is_active_2, params, state, y, _buffer_sizes);
                     }
                 }
             }

@@ -145,8 +145,9 @@ impl<K: Kind> Subject<'_, K> {
         let Data { weights, x } = self.data;
         let extent = Extent::new(weights.sizes(), x.dim(), 1)?;
         let inputs = extent.part(x.view());
-        let truth =
-            reference::forward(weights, &reference::Inputs::new(inputs.view())).y.into_dyn();
+        let rounded = weights.rounded(self.plan.problem.weight_format)?;
+        let inputs = reference::Inputs::new(inputs.view());
+        let truth = reference::forward(&rounded, &inputs).y.into_dyn();
         let run = x.slice(s![..extent.run, .., ..]);
         let paths = match is_stream(&self.plan.problem) {
             true => [("y of step", self.step(run)?), ("y of encode_step", self.encode_step(run)?)],

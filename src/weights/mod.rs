@@ -1,5 +1,7 @@
 //! Canonical weights on the host: PyTorch's names, shapes and gate order.
 
+mod rounded;
+
 use ndarray::{Array1, Array2};
 
 use crate::cell::{Activation, Activations, Cell, CellOptions, Flavour};
@@ -167,6 +169,11 @@ impl Weights {
         self.layers.get(layer)?.get(direction)
     }
 
+    pub(crate) fn map_layers(&self, map: impl Fn(&LayerWeights) -> LayerWeights) -> Weights {
+        let layers = self.layers.iter().map(|layer| layer.iter().map(&map).collect()).collect();
+        Weights { layers, ..self.clone() }
+    }
+
     pub(crate) fn directions(&self) -> impl Iterator<Item = (usize, usize, &LayerWeights)> {
         self.layers.iter().enumerate().flat_map(|(l, directions)| {
             directions.iter().enumerate().map(move |(d, weights)| (l, d, weights))
@@ -196,6 +203,12 @@ impl LayerWeights {
     pub fn with_peepholes(mut self, peepholes: Array2<f32>) -> Self {
         self.peepholes = Some(peepholes);
         self
+    }
+
+    /// The matrices and their names in PyTorch.
+    pub(crate) fn matrices(&self) -> impl Iterator<Item = (&'static str, &Array2<f32>)> {
+        let always = [("weight_ih", &self.w_ih), ("weight_hh", &self.w_hh)];
+        always.into_iter().chain(self.w_hr.as_ref().map(|w_hr| ("weight_hr", w_hr)))
     }
 
     fn validate(&self, sizes: &LayerSizes, layer: usize, direction: usize) -> Result<()> {
