@@ -1,7 +1,7 @@
 // recurrence.wgsl: what the schedules share: parameters, state, and the product of all gates with one operand.
 // Binds: 0 params · 1 weights (weights/*.wgsl) · 2 x_proj or x (input/*.wgsl) · 3 state rw · 4 y rw
 //        5 lengths (lengths/*.wgsl)
-// Consts: UNITS, UNITS_PER_INVOCATION, ROWS, MAX_SLICES, HAS_C, IS_CHOSEN (kernels/recurrence.rs)
+// Consts: UNITS, UNITS_PER_INVOCATION, ROWS, SPLIT, MAX_SLICES, HAS_C, IS_CHOSEN (kernels/recurrence.rs)
 // The skeleton supplies operand_quad(row, quad): four consecutive k of x or h, from workgroup memory.
 
 // A slice of a dispatch (grid z): a direction of a layer (Stepwise, SequenceFused), or a layer (Wavefront).
@@ -57,7 +57,16 @@ struct Place {
 @group(0) @binding(4) var<storage, read_write> y: array<f32>;     // [T,B,D*R] or [B,T,D*R]
 
 // The pre-activations of one invocation's units and rows: [UNITS_PER_INVOCATION][ROWS].
-alias Tile = array<Gates, UNITS_PER_INVOCATION * ROWS>;
+const TILE_SIZE = UNITS_PER_INVOCATION * ROWS;
+alias Tile = array<Gates, TILE_SIZE>;
+
+// SPLIT invocations, UNITS apart, have a part each of a unit's sums over k (split/*.wgsl).
+const INVOCATIONS = UNITS * SPLIT;
+
+// Whether an invocation is the one that begins and ends its units' sums.
+fn is_first(local: u32) -> bool {
+    return SPLIT == 1u || local < UNITS;
+}
 
 // Packed weights [K][row_words] of which `columns` are used.
 struct Matrix {
@@ -75,16 +84,16 @@ fn column(matrix: Matrix, unit: u32, u: u32) -> u32 {
     return min(unit + u * UNITS, matrix.columns - 1u);
 }
 
-// acc[u][r] += sum over k of operand[r][k] * W[first_row + k][column u]: one load of weights serves all rows, one of the
-// operand all units. The weights' rows, like the operand's, are padded to whole quads.
-fn accumulate(acc: ptr<function, Tile>, matrix: Matrix, first_row: u32, unit: u32, num_quads: u32) {
+// acc[u][r] += sum over an invocation's part of k of operand[r][k] * W[first_row + k][column u]: one load of weights
+// serves all rows, one of the operand all units. The weights' rows, like the operand's, are padded to whole quads.
+fn accumulate(acc: ptr<function, Tile>, matrix: Matrix, first_row: u32, unit: u32, local: u32, num_quads: u32) {
     let stride = matrix.row_words;
     var scales: array<Gates, UNITS_PER_INVOCATION>;
     for (var u = 0u; u < UNITS_PER_INVOCATION; u++) {
         scales[u] = load_scale(matrix.first, stride, column(matrix, unit, u));
     }
     var w: array<Gates, 4 * UNITS_PER_INVOCATION>;
-    for (var q = 0u; q < num_quads; q++) {
+    for (var q = local / UNITS; q < num_quads; q += SPLIT) {
         for (var u = 0u; u < UNITS_PER_INVOCATION; u++) {
             let at = matrix.first + (first_row + 4u * q) * stride + column(matrix, unit, u);
             w[4u * u] = unpacked(load_packed(at), scales[u]);

@@ -1,6 +1,7 @@
 // sequence.wgsl: a whole chunk of time steps in one dispatch; a workgroup owns ROWS batch rows and all their units.
 // Math:  as step.wgsl, in one phase or two (advance/*.wgsl)
-// Grid:  x: batch rows / ROWS, y: slices; one invocation owns ROWS rows of UNITS_PER_INVOCATION units
+// Grid:  x: batch rows / ROWS, y: slices; one invocation owns ROWS rows of UNITS_PER_INVOCATION units, or
+//        a part of their sums (split/*.wgsl)
 // Binds: recurrence.wgsl
 // Consts: recurrence.wgsl; COPIES (kernels/recurrence.rs)     Needs: WebGPU defaults
 // Floor: no launch and no exchange through memory between steps; w_hh comes from the cache: 16·H² bytes per step
@@ -23,13 +24,14 @@ fn operand_quad(row: u32, quad: u32) -> vec4<f32> {
     return vec4<f32>(h[at], h[at + 1u], h[at + 2u], h[at + 3u]);
 }
 
-@compute @workgroup_size(UNITS)
+@compute @workgroup_size(INVOCATIONS)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
     let slice = params.slices[group.y];
     let first_row = group.x * ROWS;
     let h_at = params.phase * params.state_size + slice.h;
+    let own_units = select(0u, UNITS_PER_INVOCATION, is_first(local));
 
-    for (var u = 0u; u < UNITS_PER_INVOCATION; u++) {
+    for (var u = 0u; u < own_units; u++) {
         let unit = local + u * UNITS;
         for (var r = 0u; r < ROWS; r++) {
             let row = first_row + r;
@@ -50,13 +52,14 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     // Rows that have all ended cost no work but their zeros.
     let longest = longest_of(first_row);
     let active_steps = min(max(longest, params.first_step) - params.first_step, params.num_steps);
+    prepare(Place(group.y, params.first_step, first_row, h_at), local);
     for (var s = 0u; s < active_steps; s++) {
         let h_read = (s % 2u) * COPY_SIZE;
         advance(Place(group.y, params.first_step + s, first_row, h_at), local, h_read, COPY_SIZE - h_read);
         workgroupBarrier();
     }
     for (var s = active_steps; s < params.num_steps; s++) {
-        for (var u = 0u; u < UNITS_PER_INVOCATION; u++) {
+        for (var u = 0u; u < own_units; u++) {
             let unit = local + u * UNITS;
             for (var row = first_row; row < min(first_row + ROWS, params.batch); row++) {
                 if (unit < params.recurrent_size) {
@@ -67,7 +70,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     }
 
     let h_last = (active_steps % 2u) * COPY_SIZE;
-    for (var u = 0u; u < UNITS_PER_INVOCATION; u++) {
+    for (var u = 0u; u < own_units; u++) {
         let unit = local + u * UNITS;
         for (var r = 0u; r < ROWS; r++) {
             let row = first_row + r;

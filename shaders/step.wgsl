@@ -2,7 +2,7 @@
 // Math:  pre = input part + w_hh · h[t-1]           pre: Gates (cell/*.wgsl; input part: input/*.wgsl)
 //        (h, c) = cell_update(pre, c)                 in one phase or two (phase/*.wgsl)
 // Grid:  x: hidden units / (UNITS * UNITS_PER_INVOCATION), y: batch rows / ROWS, z: slices
-//        one invocation owns ROWS rows of UNITS_PER_INVOCATION units
+//        one invocation owns ROWS rows of UNITS_PER_INVOCATION units, or a part of their sums (split/*.wgsl)
 // Binds: recurrence.wgsl; group 1: 0 clock
 // Consts: recurrence.wgsl; TILE_QUADS (kernels/recurrence.rs)     Needs: WebGPU defaults
 // Floor: reads w_hh once per ROWS rows: 16·H² bytes per step and row tile
@@ -11,7 +11,8 @@
 //      Which is which follows from the step's number, so nothing is bound anew between steps.
 //   2. Rows of x and h are staged in workgroup memory in whole quads: one load per workgroup instead of one per unit,
 //      whatever the alignment of the caller's rows.
-//   3. A slice that has not begun, or has ended, carries its h over, and so does a row that has ended: after the last
+//   3. Few rows make few sums. Where those would leave a device idle, SPLIT invocations share each.
+//   4. A slice that has not begun, or has ended, carries its h over, and so does a row that has ended: after the last
 //      dispatch all final states lie in the same half.
 
 struct Clock {
@@ -43,7 +44,7 @@ fn row_start(place: Place, source: Source, row: u32) -> u32 {
 }
 
 fn stage(place: Place, source: Source, k0: u32, num_quads: u32, local: u32) {
-    for (var i = local; i < ROWS * num_quads; i += UNITS) {
+    for (var i = local; i < ROWS * num_quads; i += INVOCATIONS) {
         let r = i / num_quads;
         let k = k0 + 4u * (i % num_quads);
         let at = row_start(place, source, min(place.row + r, params.batch - 1u)) + k;
@@ -63,15 +64,15 @@ fn multiply(acc: ptr<function, Tile>, place: Place, source: Source, matrix: Matr
         workgroupBarrier(); // all have read the tile before
         stage(place, source, k0, num_quads, local);
         workgroupBarrier();
-        accumulate(acc, matrix, k0, unit, num_quads);
+        accumulate(acc, matrix, k0, unit, local, num_quads);
     }
 }
 
-@compute @workgroup_size(UNITS)
+@compute @workgroup_size(INVOCATIONS)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) local: u32) {
     let slice = params.slices[group.z];
     let step = params.first_step + clock.step;
-    let first_unit = group.x * UNITS * UNITS_PER_INVOCATION + local;
+    let first_unit = group.x * UNITS * UNITS_PER_INVOCATION + local % UNITS;
     let first_row = group.y * ROWS;
     let h_prev = ((step + params.phase) % 2u) * params.state_size;
     let is_running = step >= slice.delay && step - slice.delay < params.seq_len;
@@ -83,6 +84,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     if (is_running && place.step < longest_of(first_row)) {
         begin(&acc, place, first_unit, local);
         multiply(&acc, place, phase_operand(slice, place), matrix, first_unit, local);
+        sum_parts(&acc, local);
+    }
+    if (!is_first(local)) {
+        return;
     }
     for (var u = 0u; u < UNITS_PER_INVOCATION; u++) {
         let unit = first_unit + u * UNITS;

@@ -8,7 +8,7 @@ fn advance(place: Place, local: u32, h_read: u32, h_write: u32) {
     var acc: Tile;
     input_part(&acc, place, local, local);
     operand = h_read;
-    accumulate(&acc, w_hh, 0u, local, quads(params.recurrent_size));
+    accumulate(&acc, w_hh, 0u, local, local, quads(params.recurrent_size));
     for (var u = 0u; u < UNITS_PER_INVOCATION; u++) {
         let unit = local + u * UNITS;
         for (var r = 0u; r < ROWS; r++) {
@@ -24,7 +24,7 @@ fn advance(place: Place, local: u32, h_read: u32, h_write: u32) {
     workgroupBarrier();
     operand = exchange;
     let words = quads(params.recurrent_size);
-    accumulate(&acc, Matrix(slice.w_hr, words, words), 0u, local, quads(params.hidden_size));
+    accumulate(&acc, Matrix(slice.w_hr, words, words), 0u, local, local, quads(params.hidden_size));
     for (var u = 0u; u < UNITS_PER_INVOCATION; u++) {
         let word = local + u * UNITS;
         for (var r = 0u; r < ROWS; r++) {

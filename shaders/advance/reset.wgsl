@@ -8,7 +8,7 @@ fn advance(place: Place, local: u32, h_read: u32, h_write: u32) {
     var acc: Tile;
     input_part(&acc, place, local, local);
     operand = h_read;
-    accumulate(&acc, w_hh, 0u, local, quads(params.hidden_size));
+    accumulate(&acc, w_hh, 0u, local, local, quads(params.hidden_size));
     var z: array<f32, UNITS_PER_INVOCATION * ROWS>;
     var n_x: array<f32, UNITS_PER_INVOCATION * ROWS>;
     for (var u = 0u; u < UNITS_PER_INVOCATION; u++) {
@@ -27,7 +27,7 @@ fn advance(place: Place, local: u32, h_read: u32, h_write: u32) {
     }
     workgroupBarrier();
     operand = exchange;
-    accumulate(&acc, w_hh, 0u, local, quads(params.hidden_size));
+    accumulate(&acc, w_hh, 0u, local, local, quads(params.hidden_size));
     for (var u = 0u; u < UNITS_PER_INVOCATION; u++) {
         let unit = local + u * UNITS;
         for (var r = 0u; r < ROWS; r++) {

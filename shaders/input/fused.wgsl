@@ -6,8 +6,10 @@
 fn input_part(acc: ptr<function, Tile>, place: Place, unit: u32, local: u32) {
     let slice = params.slices[place.slice];
     let w_ih = gates_matrix(slice.w_ih);
-    for (var u = 0u; u < UNITS_PER_INVOCATION; u++) {
-        fill(acc, u, load_full(slice.bias, column(w_ih, unit, u)));
+    if (is_first(local)) {
+        for (var u = 0u; u < UNITS_PER_INVOCATION; u++) {
+            fill(acc, u, load_full(slice.bias, column(w_ih, unit, u)));
+        }
     }
     let is_input = slice.below == NONE;
     let source = Source(is_input, place.h_prev + slice.below, params.recurrent_size, slice.input_size);

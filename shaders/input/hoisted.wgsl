@@ -3,6 +3,9 @@
 @group(0) @binding(2) var<storage, read> x_proj: array<Gates>; // [steps of the chunk, B, slices, row_words]
 
 fn input_part(acc: ptr<function, Tile>, place: Place, unit: u32, local: u32) {
+    if (!is_first(local)) {
+        return;
+    }
     let step = place.step - params.first_step;
     let matrix = gates_matrix(0u);
     for (var r = 0u; r < ROWS; r++) {

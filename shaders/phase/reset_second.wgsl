@@ -12,6 +12,9 @@ fn phase_operand(slice: Slice, place: Place) -> Source {
 // Only n_h is of use; the products of the other gates with r * h mean nothing.
 fn begin(acc: ptr<function, Tile>, place: Place, unit: u32, local: u32) {
     let slice = params.slices[place.slice];
+    if (!is_first(local)) {
+        return;
+    }
     for (var u = 0u; u < UNITS_PER_INVOCATION; u++) {
         fill(acc, u, load_full(slice.bias, column(phase_matrix(slice), unit, u)));
     }

@@ -2,10 +2,10 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::recurrence::{
-    CellKernel, Choice, MAX_SLICES, Phase, Phases, ROWS, Sequence, accumulate_iterations,
-};
-use super::{BACKWARD_PARAMS, H_BEFORE, WEIGHTS_F32, compose};
+use super::recurrence::{CellKernel, Choice, MAX_SLICES, Phases, ROWS, accumulate_iterations};
+use super::sequence::Sequence;
+use super::step::Phase;
+use super::{BACKWARD_PARAMS, H_BEFORE, WEIGHTS_F32, compose, word_bytes};
 use crate::cell::{Cell, Flavour};
 use crate::problem::LayerSizes;
 
@@ -51,11 +51,6 @@ pub struct BackwardParams {
     pub accumulate: u32,
     pub num_slices: u32,
     pub slices: [BackwardSlice; MAX_SLICES],
-}
-
-/// Bytes of a word of gates.
-fn word_bytes(cell: Cell) -> u32 {
-    if cell == Cell::Rnn { 4 } else { 16 }
 }
 
 fn derivative(cell: &CellKernel) -> &'static str {

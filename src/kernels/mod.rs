@@ -6,19 +6,22 @@ pub mod gather;
 pub mod gradient;
 pub mod matmul;
 pub mod recurrence;
+pub mod sequence;
 pub mod states;
+pub mod step;
 pub mod unpack;
 
 pub use backward::{BackwardParams, BackwardSlice, DOutput, SequenceBackward, StepBackward};
 pub use gather::{Gather, GatherParams};
 pub use gradient::{Gradient, GradientParams, Of, Transpose, TransposeParams};
 pub use matmul::{Matmul, MatmulParams, Store, Tile};
-pub use recurrence::{
-    CellKernel, Choice, Input, Phase, Phases, RecurrenceParams, Sequence, Slice, Step,
-};
+pub use recurrence::{CellKernel, Choice, Input, Phases, RecurrenceParams, Slice};
+pub use sequence::Sequence;
 pub use states::{CellStates, PeepholeGradient, ResetStates};
+pub use step::{Phase, Step};
 pub use unpack::{Unpack, UnpackParams};
 
+use crate::cell::Cell;
 use crate::format::WeightFormat;
 
 /// A kernel with all its constants: one WGSL module, one pipeline.
@@ -167,8 +170,8 @@ impl Kernel {
         match self {
             Kernel::Gather(_) => Gather::INVOCATIONS,
             Kernel::Matmul(kernel) => kernel.invocations(),
-            Kernel::Step(kernel) => kernel.units,
-            Kernel::Sequence(kernel) => kernel.units,
+            Kernel::Step(kernel) => kernel.invocations(),
+            Kernel::Sequence(kernel) => kernel.invocations(),
             Kernel::StepBackward(kernel) => kernel.units,
             Kernel::SequenceBackward(kernel) => kernel.units,
             Kernel::Transpose(_) => Transpose::INVOCATIONS,
@@ -248,4 +251,9 @@ fn weights_file(format: WeightFormat, lanes: u64) -> &'static str {
 /// What a format adds to a kernel's name.
 fn format_suffix(format: WeightFormat) -> String {
     if format == WeightFormat::F32 { String::new() } else { format!("_{format}") }
+}
+
+/// Bytes of a word of gates.
+fn word_bytes(cell: Cell) -> u32 {
+    if cell == Cell::Rnn { 4 } else { 16 }
 }

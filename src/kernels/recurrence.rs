@@ -1,8 +1,8 @@
-//! Beside `shaders/recurrence.wgsl`, `step.wgsl` and `sequence.wgsl`: the kernels of the schedules.
+//! Beside `shaders/recurrence.wgsl`: what the kernels of all schedules share.
 
 use bytemuck::{Pod, Zeroable};
 
-use super::{compose, format_suffix, weights_file};
+use super::{compose, weights_file, word_bytes};
 use crate::cell::{Activation, Activations, Cell, CellOptions, Flavour};
 use crate::format::WeightFormat;
 use crate::problem::{LayerSizes, Problem};
@@ -192,7 +192,7 @@ impl CellKernel {
         })
     }
 
-    fn in_all_formats() -> impl Iterator<Item = (Self, WeightFormat)> {
+    pub(super) fn in_all_formats() -> impl Iterator<Item = (Self, WeightFormat)> {
         Self::all().flat_map(|cell| WeightFormat::ALL.map(|weights| (cell, weights)))
     }
 
@@ -250,43 +250,25 @@ pub(super) fn lengths_file(has_lengths: bool) -> &'static str {
     }
 }
 
-fn compose_recurrence(
+pub(super) fn compose_recurrence(
     cell: &CellKernel,
-    weights: WeightFormat,
-    input: Input,
+    (weights, input, split): (WeightFormat, Input, u32),
     constants: &[(&str, u32)],
     parts: &[&str],
     skeleton: &str,
 ) -> String {
-    let constants: Vec<_> = constants.iter().copied().chain(cell.constants()).collect();
+    let split_constant = [("SPLIT", split)];
+    let constants: Vec<_> =
+        constants.iter().copied().chain(split_constant).chain(cell.constants()).collect();
+    let sums = match split {
+        1 => include_str!("../../shaders/split/none.wgsl"),
+        _ => include_str!("../../shaders/split/parts.wgsl"),
+    };
     let recurrence = include_str!("../../shaders/recurrence.wgsl");
     let weights = weights_file(weights, if cell.cell == Cell::Rnn { 1 } else { 4 });
-    let shared = [weights, input.file(), recurrence];
+    let shared = [weights, input.file(), recurrence, sums];
     let files = [&cell.files()[..], &shared, parts, &[skeleton]].concat();
     compose(&constants, &files)
-}
-
-/// Which phase of a time step a dispatch of `step.wgsl` is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Phase {
-    /// The only one, or the first of two.
-    First,
-    Second,
-}
-
-/// `step.wgsl`: one time step of all slices.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Step {
-    pub cell: CellKernel,
-    pub weights: WeightFormat,
-    pub phase: Phase,
-    pub input: Input,
-    /// Batch rows of one invocation.
-    pub rows: u32,
-    /// Invocations of a workgroup.
-    pub units: u32,
-    /// Hidden units of one invocation.
-    pub units_per_invocation: u32,
 }
 
 /// Loop iterations of `accumulate` over `quads` quads where nothing is unrolled.
@@ -295,199 +277,12 @@ pub(super) fn accumulate_iterations(quads: u64, rows: u32, units_per_invocation:
     quads * (1 + units + rows + rows * units)
 }
 
-impl Step {
-    /// Quads of k that a workgroup stages of each row at a time.
-    pub const TILE_QUADS: u32 = 64;
-    /// Workgroup sizes and units per invocation.
-    pub const SHAPES: [(u32, u32); 3] = [(32, 1), (64, 1), (32, 4)];
-
-    pub fn all() -> impl Iterator<Item = Self> {
-        let tiles = || {
-            Self::SHAPES.into_iter().flat_map(|(units, each)| ROWS.map(|rows| (rows, units, each)))
-        };
-        let step = |(cell, weights), phase, input, (rows, units, units_per_invocation)| Step {
-            cell,
-            weights,
-            phase,
-            input,
-            rows,
-            units,
-            units_per_invocation,
-        };
-        CellKernel::in_all_formats().flat_map(move |cell| {
-            let hoisted = tiles().map(move |tile| step(cell, Phase::First, Input::Hoisted, tile));
-            let fused = tiles().map(move |tile| step(cell, Phase::First, Input::Fused, tile));
-            // The second phase has no input; it is composed with the hoisted one, which costs nothing unused.
-            let second = tiles().map(move |tile| step(cell, Phase::Second, Input::Hoisted, tile));
-            let second = second.filter(move |_| cell.0.phases != Phases::Whole);
-            hoisted.chain(fused).chain(second)
-        })
-    }
-
-    /// The same tile for the second phase of a step in two.
-    pub fn second(self) -> Self {
-        Step { phase: Phase::Second, input: Input::Hoisted, ..self }
-    }
-
-    pub fn grid(&self, sizes: &LayerSizes, batch: u64, slices: u64) -> [u64; 3] {
-        let columns = match (self.phase, self.cell.phases) {
-            (Phase::Second, Phases::Projection) => sizes.proj_size.div_ceil(4),
-            _ => sizes.hidden_size,
-        };
-        let units = u64::from(self.units * self.units_per_invocation);
-        [(columns as u64).div_ceil(units), batch.div_ceil(self.rows.into()), slices]
-    }
-
-    pub fn workgroup_bytes(&self) -> u32 {
-        16 * self.rows * Self::TILE_QUADS
-    }
-
-    /// Loop iterations of one invocation where nothing is unrolled; `inner` is what a row of weights is multiplied
-    /// with, x and h together where the kernel multiplies both.
-    pub fn iterations(&self, inner: u64) -> u64 {
-        let quads = inner.div_ceil(4) + 1;
-        let staging = quads.div_ceil(Self::TILE_QUADS.into())
-            * (1 + u64::from(self.rows * Self::TILE_QUADS / self.units));
-        let update = 10 * u64::from((1 + self.rows) * (1 + self.units_per_invocation));
-        accumulate_iterations(quads, self.rows, self.units_per_invocation) + 2 * staging + update
-    }
-
-    pub fn name(&self) -> String {
-        let input = match self.input {
-            Input::Hoisted => "hoisted",
-            Input::Fused => "fused",
-        };
-        let phase = match self.phase {
-            Phase::First => input,
-            Phase::Second => "second",
-        };
-        let Step { rows, units, units_per_invocation, .. } = self;
-        let cell = format!("{}{}", self.cell.name(), format_suffix(self.weights));
-        format!("step_{cell}_{phase}_r{rows}_u{units}x{units_per_invocation}")
-    }
-
-    pub fn source(&self) -> String {
-        let constants = [
-            ("ROWS", self.rows),
-            ("UNITS", self.units),
-            ("UNITS_PER_INVOCATION", self.units_per_invocation),
-            ("TILE_QUADS", Self::TILE_QUADS),
-        ];
-        let phase = match (self.cell.phases, self.phase) {
-            (Phases::Whole, _) => include_str!("../../shaders/phase/whole.wgsl"),
-            (Phases::Reset, Phase::First) => include_str!("../../shaders/phase/reset_first.wgsl"),
-            (Phases::Reset, Phase::Second) => include_str!("../../shaders/phase/reset_second.wgsl"),
-            (Phases::Projection, Phase::First) => {
-                include_str!("../../shaders/phase/projection_first.wgsl")
-            }
-            (Phases::Projection, Phase::Second) => {
-                include_str!("../../shaders/phase/projection_second.wgsl")
-            }
-        };
-        let gates = match self.phase {
-            Phase::First => include_str!("../../shaders/phase/gates.wgsl"),
-            Phase::Second => "",
-        };
-        let parts = [gates, phase];
-        let skeleton = include_str!("../../shaders/step.wgsl");
-        compose_recurrence(&self.cell, self.weights, self.input, &constants, &parts, skeleton)
-    }
+/// Bytes of workgroup memory for handing on parts of sums.
+pub(super) fn split_bytes(cell: Cell, split: u32, units: u32, sums: u32) -> u32 {
+    if split == 1 { 0 } else { word_bytes(cell) * (split / 2) * units * sums }
 }
 
-/// `sequence.wgsl`: a chunk of time steps in one dispatch.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Sequence {
-    pub cell: CellKernel,
-    pub weights: WeightFormat,
-    /// Batch rows of a workgroup.
-    pub rows: u32,
-    /// Invocations of a workgroup.
-    pub units: u32,
-    /// Hidden units of one invocation.
-    pub units_per_invocation: u32,
-}
-
-impl Sequence {
-    /// Workgroup sizes and units per invocation, by their product: the largest hidden size.
-    pub const SHAPES: [(u32, u32); 10] = [
-        (32, 1),
-        (64, 1),
-        (16, 4),
-        (128, 1),
-        (32, 4),
-        (256, 1),
-        (64, 4),
-        (256, 2),
-        (128, 4),
-        (256, 4),
-    ];
-    /// The largest hidden size of any shape.
-    pub const MAX_HIDDEN: u32 = 1024;
-    /// The most workgroup memory that any kernel here asks for.
-    const MAX_WORKGROUP_BYTES: u32 = 32768;
-
-    pub fn all() -> impl Iterator<Item = Self> {
-        CellKernel::in_all_formats()
-            .flat_map(|(cell, weights)| {
-                Self::SHAPES.into_iter().flat_map(move |(units, units_per_invocation)| {
-                    ROWS.map(|rows| Sequence { cell, weights, rows, units, units_per_invocation })
-                })
-            })
-            .filter(|kernel| kernel.workgroup_bytes() <= Self::MAX_WORKGROUP_BYTES)
-    }
-
-    /// The largest hidden size.
-    pub fn capacity(&self) -> u32 {
-        self.units * self.units_per_invocation
-    }
-
-    pub fn grid(&self, batch: u64, slices: u64) -> [u64; 3] {
-        [batch.div_ceil(self.rows.into()), slices, 1]
-    }
-
-    /// Copies of h in workgroup memory.
-    fn copies(&self) -> u32 {
-        if self.cell.phases == Phases::Whole { 2 } else { 3 }
-    }
-
-    pub fn workgroup_bytes(&self) -> u32 {
-        4 * self.copies() * self.rows * self.capacity()
-    }
-
-    /// Loop iterations of one invocation for a time step, where nothing is unrolled.
-    pub fn step_iterations(&self, hidden_size: u64) -> u64 {
-        let update = 10 * u64::from((1 + self.rows) * (1 + self.units_per_invocation));
-        let quads = hidden_size.div_ceil(4);
-        let product = accumulate_iterations(quads, self.rows, self.units_per_invocation);
-        let products = u64::from(self.copies() - 1);
-        1 + products * product + update
-    }
-
-    pub fn name(&self) -> String {
-        let cell = format!("{}{}", self.cell.name(), format_suffix(self.weights));
-        format!("sequence_{cell}_r{}_u{}x{}", self.rows, self.units, self.units_per_invocation)
-    }
-
-    pub fn source(&self) -> String {
-        let constants = [
-            ("ROWS", self.rows),
-            ("UNITS", self.units),
-            ("UNITS_PER_INVOCATION", self.units_per_invocation),
-            ("COPIES", self.copies()),
-        ];
-        let advance = match self.cell.phases {
-            Phases::Whole => include_str!("../../shaders/advance/whole.wgsl"),
-            Phases::Reset => include_str!("../../shaders/advance/reset.wgsl"),
-            Phases::Projection => include_str!("../../shaders/advance/projection.wgsl"),
-        };
-        let skeleton = include_str!("../../shaders/sequence.wgsl");
-        compose_recurrence(
-            &self.cell,
-            self.weights,
-            Input::Hoisted,
-            &constants,
-            &[advance],
-            skeleton,
-        )
-    }
+/// Loop iterations of handing on parts of sums.
+pub(super) fn split_iterations(split: u32, sums: u64) -> u64 {
+    u64::from(split.ilog2()) * (1 + 2 * sums)
 }

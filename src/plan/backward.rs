@@ -93,6 +93,13 @@ pub fn plan_backward(
     options: &Options,
 ) -> Result<BackwardPlan> {
     check_request(&Problem { is_training: true, ..*problem }, options)?;
+    if let Some(split) = options.split {
+        return Err(Error::argument("split", "none: no kernel of a backward pass has it", split));
+    }
+    if let Some(resident) = options.resident {
+        let expected = "none: no kernel of a backward pass has it";
+        return Err(Error::argument("resident", expected, resident));
+    }
     if problem.input != InputKind::Features {
         return Err(Error::Unsupported {
             what: "the backward pass of projected or token input".into(),

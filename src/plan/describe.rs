@@ -81,6 +81,12 @@ impl Plan {
         weights + x_proj + 4 * (elements(problem.x_shape()) + elements(problem.y_shape()))
     }
 
+    /// The kernel of the recurrence.
+    #[doc(hidden)]
+    pub fn kernel(&self) -> Kernel {
+        self.kernel
+    }
+
     pub(crate) fn is_hoisted(&self) -> bool {
         match self.kernel {
             Kernel::Step(step) => step.input == Input::Hoisted,

@@ -4,6 +4,7 @@ mod backward;
 mod carry;
 mod describe;
 mod planner;
+mod tiles;
 
 pub use backward::{BackwardMemory, BackwardPlan, plan_backward};
 pub use describe::Memory;
@@ -20,7 +21,7 @@ use crate::caps::{DeviceCaps, check_limit};
 use crate::error::{Error, Result};
 use crate::format::WeightFormat;
 use crate::kernels::recurrence::ROWS;
-use crate::kernels::{Kernel, Matmul};
+use crate::kernels::{Kernel, Matmul, Step};
 use crate::pack::WeightLayout;
 use crate::problem::{InputKind, LayerSizes, Problem};
 
@@ -72,6 +73,12 @@ pub struct Options {
     pub rows: Option<u32>,
     /// The most time steps of one chunk.
     pub chunk: Option<usize>,
+    /// Stepwise and Wavefront: the invocations that share the sum of a unit, 1, 8 or 32. More keep a large device busy
+    /// where the batch is small.
+    pub split: Option<u32>,
+    /// SequenceFused: whether w_hh stays in registers for a whole chunk, so that a step reads nothing but its input. For
+    /// steps in one product, of up to 64 to 256 units, by the device and the format of the weights.
+    pub resident: Option<bool>,
 }
 
 /// How a problem will run, and why so. `Display` tells it in words.
@@ -142,6 +149,9 @@ fn choose<P>(
 fn check_request(problem: &Problem, options: &Options) -> Result<()> {
     if let Some(rows) = options.rows.filter(|rows| !ROWS.contains(rows)) {
         return Err(Error::argument("rows", "1, 2, 4, 8 or 16", rows));
+    }
+    if let Some(split) = options.split.filter(|split| !Step::SPLITS.contains(split)) {
+        return Err(Error::argument("split", "1, 8 or 32", split));
     }
     if options.chunk == Some(0) {
         return Err(Error::argument("chunk", "at least 1", 0));

@@ -4,11 +4,8 @@ use super::describe::{Bytes, elements, state_bytes, x_proj_step_bytes};
 use super::{Options, Plan, Schedule, check_weights};
 use crate::caps::{DeviceCaps, check_limit};
 use crate::error::{Error, Result};
-use crate::kernels::recurrence::{MAX_SLICES, ROWS};
-use crate::kernels::{
-    CellKernel, Gather, Input, Kernel, MAX_CHUNK, Matmul, Phase, Phases, Sequence, Step, Store,
-    Tile,
-};
+use crate::kernels::recurrence::MAX_SLICES;
+use crate::kernels::{Gather, Input, Kernel, MAX_CHUNK, Matmul, Phases, Store, Tile};
 use crate::pack::WeightLayout;
 use crate::problem::{Direction, InputKind, LayerSizes, Problem};
 
@@ -16,6 +13,9 @@ use crate::problem::{Direction, InputKind, LayerSizes, Problem};
 const X_PROJ_BYTES: u64 = 64 << 20;
 /// One dispatch should do no more work per workgroup than this, since drivers kill what runs for seconds.
 pub(super) const WORKGROUP_FLOPS: u64 = 1 << 30;
+
+/// What a workgroup reads from a cache in two or three microseconds.
+const SMALL_W_HH_BYTES: u64 = 256 << 10;
 
 pub(super) struct Planner<'a> {
     pub problem: &'a Problem,
@@ -28,18 +28,23 @@ impl Planner<'_> {
     /// The schedule that should be fastest, and why, Wavefront only where it may be. It may turn out impossible.
     pub fn preferred(&self, may_be_wavefront: bool) -> (Schedule, String) {
         let (h, l, t) = (self.sizes.hidden_size, self.sizes.num_layers, self.problem.seq_len);
-        // Up to here a workgroup gets through a step, 16·H² bytes of w_hh, in about the time of a launch. On a CPU
-        // a launch costs less, but so does everything that one workgroup's rows leave to another.
-        let small = match (self.caps.is_software, self.problem.batch * self.sizes.num_directions())
-        {
-            (true, 1) => 96,
-            _ => 256,
-        };
-        if t == 1 {
+        // A workgroup gets through such a step in about the time of a launch. On a CPU a launch costs less, but so does
+        // everything that one workgroup's rows leave to another.
+        let is_small =
+            match (self.caps.is_software, self.problem.batch * self.sizes.num_directions()) {
+                (true, 1) => h <= 96,
+                (true, _) => h <= 256,
+                (false, _) => self.w_hh_bytes() <= SMALL_W_HH_BYTES,
+            };
+        if self.options.resident == Some(true) {
+            (Schedule::SequenceFused, "its weights are to stay in registers".into())
+        } else if self.options.split.is_some_and(|split| split > 1) {
+            (Schedule::Stepwise, "the sums of a step are to be shared".into())
+        } else if t == 1 {
             (Schedule::Stepwise, "a single time step".into())
-        } else if h <= small {
+        } else if is_small {
             let reason =
-                format!("hidden_size {h} <= {small}: a launch would take longer than a step");
+                format!("hidden_size {h} is small: a launch would take longer than a step");
             (Schedule::SequenceFused, reason)
         } else if may_be_wavefront
             && l >= 2
@@ -51,11 +56,21 @@ impl Planner<'_> {
             let reason = format!("{l} layers take {} dispatches instead of {}", t + l - 1, t * l);
             (Schedule::Wavefront, reason)
         } else {
-            (Schedule::Stepwise, format!("hidden_size {h} > {small}: one step fills the device"))
+            (Schedule::Stepwise, format!("hidden_size {h}: one step fills the device"))
         }
     }
 
     pub fn make(&self, schedule: Schedule, reason: String) -> Result<Plan> {
+        let impossible = |reason: &str| Err(Error::Schedule { schedule, reason: reason.into() });
+        match (schedule, self.options.split, self.options.resident) {
+            (Schedule::SequenceFused, Some(2..), _) => {
+                return impossible("split is for the sums of single steps");
+            }
+            (Schedule::Stepwise | Schedule::Wavefront, _, Some(true)) => {
+                return impossible("no weights are resident between the dispatches of steps");
+            }
+            _ => {}
+        }
         let mut plan = match schedule {
             Schedule::Stepwise => self.stepwise(),
             Schedule::SequenceFused => self.sequence_fused(),
@@ -80,6 +95,11 @@ impl Planner<'_> {
         let dispatches = phases * self.problem.seq_len * self.sizes.num_layers;
         let reasons = vec![rows_reason, chunk_reason];
         Ok(self.plan(Schedule::Stepwise, Kernel::Step(step), chunk, dispatches, reasons))
+    }
+
+    fn w_hh_bytes(&self) -> u64 {
+        let layout = WeightLayout::of(*self.sizes, self.problem.weight_format);
+        self.sizes.recurrent_size() as u64 * layout.row_words() * layout.word_bytes()
     }
 
     /// Checks what a wavefront takes in either direction of time.
@@ -149,28 +169,6 @@ impl Planner<'_> {
         Ok(self.plan(Schedule::Wavefront, Kernel::Step(step), chunk, dispatches, reasons))
     }
 
-    /// Invocations, and units of each, of a workgroup that owns all units.
-    pub fn sequence_shape(&self) -> Result<(u32, u32)> {
-        let h = self.sizes.hidden_size as u64;
-        // A software adapter runs few invocations at once, so each may as well own more units per load.
-        let least_units_each = if self.caps.is_software { 4 } else { 1 };
-        let shape = Sequence::SHAPES
-            .into_iter()
-            .find(|(units, each)| *each >= least_units_each && u64::from(units * each) >= h)
-            .ok_or_else(|| {
-                let most = Sequence::MAX_HIDDEN;
-                let reason = format!("hidden_size is {h}, this crate has kernels for up to {most}");
-                Error::Schedule { schedule: Schedule::SequenceFused, reason }
-            })?;
-        check_limit(
-            "a workgroup that owns all units",
-            shape.0.into(),
-            "max_compute_invocations_per_workgroup",
-            self.caps.max_compute_invocations_per_workgroup.into(),
-        )?;
-        Ok(shape)
-    }
-
     /// The most time steps that a dispatch of a workgroup with all units may take, by drivers' patience and by loops.
     pub fn sequence_steps(&self, rows: u32, step_iterations: u64) -> Result<usize> {
         let h = self.sizes.hidden_size as u64;
@@ -182,21 +180,9 @@ impl Planner<'_> {
 
     pub fn sequence_fused(&self) -> Result<Plan> {
         let h = self.sizes.hidden_size as u64;
-        let (units, units_per_invocation) = self.sequence_shape()?;
-        let cell = CellKernel::of(self.problem);
-        let weights = self.problem.weight_format;
-        let kernel = |rows| Sequence { cell, weights, rows, units, units_per_invocation };
-        let memory = self.caps.max_compute_workgroup_storage_size;
-        let fits = |rows: u32| kernel(rows).workgroup_bytes() <= memory;
         let directions = self.sizes.num_directions() as u64;
-        let (rows, rows_reason) = self.rows(directions, fits);
-        let kernel = kernel(rows);
-        check_limit(
-            &format!("h of {rows} rows, twice,"),
-            kernel.workgroup_bytes().into(),
-            "max_compute_workgroup_storage_size",
-            memory.into(),
-        )?;
+        let (kernel, rows_reason) = self.sequence_kernel(directions)?;
+        let rows = kernel.rows;
         self.caps.check_grid(kernel.grid(self.problem.batch as u64, directions))?;
         let longest = self.sequence_steps(rows, kernel.step_iterations(h))?;
         let (chunk, chunk_reason) = self.chunk(longest, X_PROJ_BYTES, "x_proj")?;
@@ -219,46 +205,6 @@ impl Planner<'_> {
         Plan { problem, schedule, rows, chunk, dispatches, reasons, kernel, projection }
     }
 
-    /// Invocations of a workgroup of a single step, and units of each.
-    pub fn step_shape(&self) -> (u32, u32) {
-        match (self.sizes.hidden_size <= 32, self.caps.is_software) {
-            (true, _) => (32, 1),
-            (false, false) => (64, 1),
-            (false, true) => (32, 4),
-        }
-    }
-
-    pub fn step_kernel(&self, input: Input, slices: usize) -> Result<(Step, String)> {
-        let (h, batch, slices) =
-            (self.sizes.hidden_size as u64, self.problem.batch as u64, slices as u64);
-        let (units, units_per_invocation) = self.step_shape();
-        let memory = self.caps.max_compute_workgroup_storage_size;
-        let kernel = |rows| Step {
-            cell: CellKernel::of(self.problem),
-            weights: self.problem.weight_format,
-            phase: Phase::First,
-            input,
-            rows,
-            units,
-            units_per_invocation,
-        };
-        let inner = h + match input {
-            Input::Hoisted => 0,
-            Input::Fused => self.widest_input() as u64,
-        };
-        let fits = |rows| {
-            let kernel = kernel(rows);
-            kernel.workgroup_bytes() <= memory
-                && kernel.iterations(inner) <= self.caps.max_loop_iterations
-        };
-        let (rows, reason) =
-            self.rows(slices * h.div_ceil((units * units_per_invocation).into()), fits);
-        let kernel = kernel(rows);
-        self.caps.check_grid(kernel.grid(self.sizes, batch, slices))?;
-        self.caps.check_iterations("the loops of one time step", kernel.iterations(inner))?;
-        Ok((kernel, reason))
-    }
-
     /// The input size of the layer that has the largest.
     pub fn widest_input(&self) -> usize {
         let sizes = self.sizes;
@@ -270,23 +216,6 @@ impl Planner<'_> {
         let Problem { has_lengths, weight_format, .. } = *self.problem;
         let tile = Tile::of(self.caps);
         Matmul { store: Store::Gates, tile, weights: weight_format, has_lengths }
-    }
-
-    /// Batch rows that one load of weights serves: as many as leave the device enough workgroups.
-    pub fn rows(&self, workgroups_per_tile: u64, fits: impl Fn(u32) -> bool) -> (u32, String) {
-        if let Some(rows) = self.options.rows {
-            return (rows, format!("{rows} rows: forced"));
-        }
-        let batch = self.problem.batch as u64;
-        let (enough, most) = if self.caps.is_software { (2, 16) } else { (128, 8) };
-        let rows = ROWS
-            .into_iter()
-            .rev()
-            .filter(|rows| *rows <= most && u64::from(*rows) < 2 * batch && fits(*rows))
-            .find(|rows| batch.div_ceil((*rows).into()) * workgroups_per_tile >= enough)
-            .unwrap_or(1);
-        let workgroups = batch.div_ceil(rows.into()) * workgroups_per_tile;
-        (rows, format!("a load of weights serves {rows} of {batch} rows, {workgroups} workgroups"))
     }
 
     /// Time steps of a chunk, bounded by `longest` and by the memory of `what` it holds: x_proj, or the gates.

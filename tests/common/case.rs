@@ -201,9 +201,9 @@ impl Case {
 
     /// x · W_ihᵀ of the first layer, for all its directions.
     fn projected(&self, x: &Array3<f32>) -> Array3<f32> {
-        let directions = 0..self.weights.sizes().num_directions();
-        let w_ih: Vec<_> =
-            directions.map(|d| self.weights.layer(0, d).unwrap().w_ih.view()).collect();
+        let weights = self.weights.rounded(self.weight_format).unwrap();
+        let directions = 0..weights.sizes().num_directions();
+        let w_ih: Vec<_> = directions.map(|d| weights.layer(0, d).unwrap().w_ih.view()).collect();
         let w_ih = concatenate(Axis(0), &w_ih).expect("directions have one shape");
         let x_proj = reference::linear(w_ih.view(), None, &x.mapv(f64::from).into_dyn());
         let x_proj = x_proj.into_dimensionality::<Ix3>().expect("the rank of x");

@@ -29,6 +29,11 @@ impl Variant {
     pub fn plain(name: &'static str, cell: Cell) -> Self {
         Variant { name, cell, ..Default::default() }
     }
+
+    /// Whether a step is two products, one after the other.
+    pub fn has_two_phases(&self) -> bool {
+        self.is_projected || self.cell == Cell::Gru { reset_after: false }
+    }
 }
 
 /// One of each code path: the cells, and for the LSTM what has a kernel of its own.

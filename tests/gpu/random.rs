@@ -27,7 +27,7 @@ const NAMES: &str = "standard sigmoid tanh relu leaky_relu thresholded_relu scal
 /// The parts of a configuration and the values that each can have, the simplest first; sizes lie around tile edges.
 /// Where the cell has not got a part, its value means nothing; what has the most parts, or the most schedules, stands there
 /// more than once.
-const PARTS: [(&str, &str); 29] = [
+const PARTS: [(&str, &str); 31] = [
     ("cell", "rnn gru gru_reset_before lstm lstm lstm"),
     ("direction", "forward forward reverse bidirectional"),
     ("num_layers", "1 2 2 3"),
@@ -57,6 +57,8 @@ const PARTS: [(&str, &str); 29] = [
     ("reverse_h", NAMES),
     ("rows", "planned 1 2 4 8 16"),
     ("chunk", "planned 1 2 3 4"),
+    ("split", "planned planned 1 8 32"),
+    ("resident", "planned planned true false"),
     ("seed", "0 1 2 3 4 5 6 7 8 9"),
 ];
 
@@ -251,10 +253,24 @@ impl Configuration {
             && case.given == Given::Features
             && sizes.proj_size == 0
             && sizes.cell != Cell::Gru { reset_after: false };
+        let has_shape = sizes.hidden_size <= 64
+            && sizes.proj_size == 0
+            && sizes.cell != Cell::Gru { reset_after: false };
         for schedule in Schedule::ALL {
-            let rows = self.number("rows");
-            let chunk = self.number("chunk");
-            match case.run(gpu, Options { schedule: Some(schedule), rows, chunk }) {
+            let is_fused = schedule == Schedule::SequenceFused;
+            let rows: Option<u32> = self.number("rows");
+            let options = Options {
+                schedule: Some(schedule),
+                rows,
+                chunk: self.number("chunk"),
+                split: self
+                    .number("split")
+                    .filter(|_| !is_fused && rows.is_none_or(|rows| rows <= 8)),
+                resident: self.number("resident").filter(|resident: &bool| {
+                    is_fused && (!resident || (has_shape && rows.is_none_or(|rows| rows <= 4)))
+                }),
+            };
+            match case.run(gpu, options) {
                 Err(Error::Schedule { .. }) if schedule == Schedule::Wavefront && !is_wave => {}
                 Err(error) => return Err(format!("{schedule}: {error}")),
                 Ok((y, state)) => {

@@ -1,10 +1,11 @@
 //! Every schedule forced, at sizes around the edges of tiles and chunks, against the CPU reference.
 
 use wgpu_rnn::ndarray::Array3;
-use wgpu_rnn::{Error, Gpu, Options, Schedule};
+use wgpu_rnn::{Error, Gpu, Options, Schedule, WeightFormat};
 
 use crate::common::case::{Bias, Case, Shape};
 use crate::common::trials::{GpuTest, Outcome};
+use crate::common::variant::variants;
 
 const ROWS: [u32; 5] = [1, 2, 4, 8, 16];
 
@@ -27,6 +28,10 @@ pub fn tests() -> Vec<GpuTest> {
         let cases = saturating(schedule);
         let name = format!("saturating::{schedule}");
         tests.push(GpuTest::new(name, move |gpu| check_all(gpu, &cases)));
+        for (name, options) in shared(schedule) {
+            let name = format!("{name}::{schedule}");
+            tests.push(GpuTest::new(name, move |gpu| check_shared(gpu, options)));
+        }
         let case = long(schedule);
         let name = format!("long::{schedule}");
         tests.push(GpuTest::new(name, move |gpu| check_all(gpu, std::slice::from_ref(&case))));
@@ -70,7 +75,12 @@ fn batches_and_chunks(schedule: Schedule, rows: u32) -> impl Iterator<Item = Run
         let seed = 1000 * tile as u64 + n as u64;
         let case = Case::new(seed, shape).with_bias(bias).with_batch_first(n % 2 == 1);
         let case = if n / 3 % 2 == 0 { case.with_state(seed) } else { case };
-        let options = Options { schedule: Some(schedule), rows: Some(rows), chunk: Some(chunk) };
+        let options = Options {
+            schedule: Some(schedule),
+            rows: Some(rows),
+            chunk: Some(chunk),
+            ..Default::default()
+        };
         (format!("{shape:?} {bias:?} chunk {chunk}"), options, case)
     })
 }
@@ -87,7 +97,12 @@ fn hidden_case(schedule: Schedule, h: usize) -> Case {
 fn check_rows(gpu: &Gpu, schedule: Schedule, case: &Case) -> Outcome {
     let rows: &[u32] = if schedule == Schedule::SequenceFused { &[1, 4] } else { &[1, 2, 4, 8] };
     for rows in rows.iter().copied() {
-        let options = Options { schedule: Some(schedule), rows: Some(rows), chunk: None };
+        let options = Options {
+            schedule: Some(schedule),
+            rows: Some(rows),
+            chunk: None,
+            ..Default::default()
+        };
         let layer = case.lstm(gpu, options)?;
         let (t, b, _) = case.x.dim();
         match layer.plan(t, b) {
@@ -100,6 +115,56 @@ fn check_rows(gpu: &Gpu, schedule: Schedule, case: &Case) -> Outcome {
             _ => case.check_layer(&layer).map_err(|problem| format!("{rows} rows: {problem}"))?,
         }
     }
+    Ok(())
+}
+
+/// What makes several invocations share a sum.
+fn shared(schedule: Schedule) -> Vec<(&'static str, Options)> {
+    let options = Options { schedule: Some(schedule), ..Default::default() };
+    match schedule {
+        Schedule::SequenceFused => {
+            vec![("resident", Options { resident: Some(true), ..options })]
+        }
+        _ => vec![
+            ("split8", Options { split: Some(8), ..options }),
+            ("split32", Options { split: Some(32), ..options }),
+        ],
+    }
+}
+
+/// Every cell, at sizes that leave some invocations nothing of k, or only padding.
+fn check_shared(gpu: &Gpu, options: Options) -> Outcome {
+    let is_wave = options.schedule == Some(Schedule::Wavefront);
+    let mut ran = 0;
+    for variant in variants() {
+        for (n, h) in [3, 33, 64].into_iter().enumerate() {
+            // Formats are unpacked before anything is shared: two words' sizes are enough.
+            let has_formats = ["lstm", "rnn_tanh"].contains(&variant.name);
+            let formats = if has_formats { &WeightFormat::ALL[..] } else { &[WeightFormat::F32] };
+            for format in formats.iter().copied() {
+                let (t, l) = (if n == 1 { 1 } else { 6 }, 1 + usize::from(is_wave));
+                let shape = Shape { t, b: 1 + 2 * n, i: 7, h, l, bidirectional: !is_wave };
+                let case = Case::of(n as u64, &variant, shape).with_state(3);
+                let lengths = (0..shape.b).map(|row| t - row % 2).collect();
+                let case = case.but(|case| {
+                    case.weight_format = format;
+                    case.lengths = Some(lengths).filter(|_| n == 2);
+                });
+                let rows = Some([1, 4, 2][n]);
+                match case.run(gpu, Options { rows, chunk: Some(4), ..options }) {
+                    Err(Error::Schedule { .. }) if variant.has_two_phases() => {}
+                    Err(error) => return Err(error.into()),
+                    Ok((y, state)) => {
+                        ran += 1;
+                        case.verdict(&y, &state).map_err(|problem| {
+                            format!("{} {format} {shape:?}: {problem}", variant.name)
+                        })?;
+                    }
+                }
+            }
+        }
+    }
+    assert!(ran >= 27, "{ran} runs");
     Ok(())
 }
 

@@ -68,6 +68,7 @@ fn backward_programs_go_back_through_every_step_inside_their_buffers() {
                         schedule,
                         rows: pick(&mut random, &[None, None, Some(1), Some(2), Some(8), Some(16)]),
                         chunk: pick(&mut random, &[None, Some(1), Some(3), Some(16), Some(100)]),
+                        ..Default::default()
                     };
                     let plan = match plan_backward(&problem, &caps, &options) {
                         Ok(plan) => plan,
@@ -125,7 +126,7 @@ fn extreme_backward_programs_stay_inside_the_limits_too() {
             let forced = [Schedule::Stepwise, Schedule::SequenceFused]
                 .map(|schedule| [None, Some(16)].map(|rows| (Some(schedule), rows)));
             for (schedule, rows) in forced.into_iter().flatten() {
-                let options = Options { schedule, rows, chunk: None };
+                let options = Options { schedule, rows, chunk: None, ..Default::default() };
                 match plan_backward(&problem, &caps, &options) {
                     Ok(plan) => {
                         let tensors = tensors(&mut random, &problem);
@@ -248,7 +249,7 @@ fn a_backward_plan_tells_about_itself() {
         plan_backward(&problem, &DeviceCaps::webgpu_defaults(), &options).unwrap().to_string();
     let expected = "\
 backward of LSTM T=1000 B=1 I=8 H=64 L=1
-  schedule  sequence-fused: hidden_size 64 <= 256: a launch would take longer than a step
+  schedule  sequence-fused: hidden_size 64 is small: a launch would take longer than a step
   kernel    sequence_backward_lstm_r1_u64x1, 10 dispatches
             a load of weights serves 1 of 1 rows, 1 workgroups
             10 chunks of 100 steps, gates 100 KiB each

@@ -60,7 +60,20 @@ pub fn problem(random: &mut Random, kernel: CellKernel) -> Problem {
 
 pub fn options(random: &mut Random, schedule: Option<Schedule>) -> Options {
     let rows = pick(random, &[None, None, Some(1), Some(2), Some(4), Some(8), Some(16)]);
-    Options { schedule, rows, chunk: pick(random, &[None, None, Some(1), Some(100)]) }
+    let chunk = pick(random, &[None, None, Some(1), Some(100)]);
+    Options { schedule, rows, chunk, ..Default::default() }
+}
+
+/// The same with what only forward runs have.
+pub fn forward_options(random: &mut Random, schedule: Option<Schedule>) -> Options {
+    let split = pick(random, &[None, None, Some(1), Some(8), Some(32)]);
+    let resident = pick(random, &[None, None, Some(true), Some(false)]);
+    let options = options(random, schedule);
+    match schedule {
+        Some(Schedule::SequenceFused) => Options { resident, ..options },
+        Some(_) => Options { split, ..options },
+        None => options,
+    }
 }
 
 /// The same as a backward pass takes it.

@@ -35,7 +35,8 @@ fn legal_variants() -> impl Iterator<Item = Variant> {
 }
 
 fn forced(rows: Option<u32>) -> LayerConfig {
-    let backward = Options { schedule: Some(Schedule::Wavefront), rows, chunk: None };
+    let backward =
+        Options { schedule: Some(Schedule::Wavefront), rows, chunk: None, ..Default::default() };
     LayerConfig { backward, ..Default::default() }
 }
 

@@ -86,7 +86,7 @@ struct Matrix {
     uint columns;
     uint row_words;
 };
-typedef float type_5[1];
+typedef float type_6[1];
 struct type_7 {
     float inner[128];
 };
@@ -103,10 +103,13 @@ constant uint ROWS = 1u;
 constant uint UNITS = 64u;
 constant uint UNITS_PER_INVOCATION = 1u;
 constant uint COPIES = 2u;
+constant uint SPLIT = 1u;
 constant uint MAX_SLICES = 16u;
 constant uint HAS_C = 1u;
 constant uint IS_CHOSEN = 0u;
+constant uint TILE_SIZE = 1u;
 constant uint NONE = 4294967295u;
+constant uint INVOCATIONS = 64u;
 constant uint CAPACITY = 64u;
 constant uint COPY_SIZE = 64u;
 
@@ -240,6 +243,19 @@ Gates unpacked(
     return word;
 }
 
+bool is_first(
+    uint local_7
+) {
+    bool local_8 = {};
+    if (false) {
+        local_8 = local_7 < UNITS;
+    } else {
+        local_8 = true;
+    }
+    bool _e7 = local_8;
+    return _e7;
+}
+
 Matrix gates_matrix(
     uint first_1,
     device Params const& params
@@ -261,38 +277,42 @@ void input_part(
     thread Tile& acc,
     Place place,
     uint unit_2,
-    uint local_7,
+    uint local_9,
     device Params const& params,
     device type_3 const& x_proj,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     uint r_2 = 0u;
     uint u_4 = {};
-    uint _e7 = params.first_step;
-    uint step_2 = place.step - _e7;
-    Matrix _e10 = gates_matrix(0u, params);
+    bool _e4 = is_first(local_9);
+    if (!(_e4)) {
+        return;
+    }
+    uint _e9 = params.first_step;
+    uint step_2 = place.step - _e9;
+    Matrix _e12 = gates_matrix(0u, params);
     uint2 loop_bound = uint2(4294967295u);
     bool loop_init = true;
     while(true) {
         if (metal::all(loop_bound == uint2(0u))) { break; }
         loop_bound -= uint2(loop_bound.y == 0u, 1u);
         if (!loop_init) {
-            uint _e61 = r_2;
-            r_2 = _e61 + 1u;
+            uint _e63 = r_2;
+            r_2 = _e63 + 1u;
         }
         loop_init = false;
-        uint _e13 = r_2;
-        if (_e13 < ROWS) {
+        uint _e15 = r_2;
+        if (_e15 < ROWS) {
         } else {
             break;
         }
         {
-            uint _e17 = r_2;
-            uint _e21 = params.batch;
-            uint row_6 = metal::min(place.row + _e17, _e21 - 1u);
-            uint _e27 = params.batch;
-            uint _e32 = params.num_slices;
-            uint at = (((step_2 * _e27) + row_6) * _e32) + place.slice;
+            uint _e19 = r_2;
+            uint _e23 = params.batch;
+            uint row_6 = metal::min(place.row + _e19, _e23 - 1u);
+            uint _e29 = params.batch;
+            uint _e34 = params.num_slices;
+            uint at = (((step_2 * _e29) + row_6) * _e34) + place.slice;
             u_4 = 0u;
             uint2 loop_bound_1 = uint2(4294967295u);
             bool loop_init_1 = true;
@@ -300,23 +320,23 @@ void input_part(
                 if (metal::all(loop_bound_1 == uint2(0u))) { break; }
                 loop_bound_1 -= uint2(loop_bound_1.y == 0u, 1u);
                 if (!loop_init_1) {
-                    uint _e58 = u_4;
-                    u_4 = _e58 + 1u;
+                    uint _e60 = u_4;
+                    u_4 = _e60 + 1u;
                 }
                 loop_init_1 = false;
-                uint _e38 = u_4;
-                if (_e38 < UNITS_PER_INVOCATION) {
+                uint _e40 = u_4;
+                if (_e40 < UNITS_PER_INVOCATION) {
                 } else {
                     break;
                 }
                 {
-                    uint _e41 = u_4;
-                    uint _e44 = r_2;
-                    uint _e50 = params.row_words;
-                    uint _e52 = u_4;
-                    uint _e53 = column_2(_e10, unit_2, _e52);
-                    Gates _e56 = x_proj[(at * _e50) + _e53];
-                    acc.inner[(_e41 * ROWS) + _e44] = _e56;
+                    uint _e43 = u_4;
+                    uint _e46 = r_2;
+                    uint _e52 = params.row_words;
+                    uint _e54 = u_4;
+                    uint _e55 = column_2(_e12, unit_2, _e54);
+                    Gates _e58 = x_proj[(at * _e52) + _e55];
+                    acc.inner[(_e43 * ROWS) + _e46] = _e58;
                 }
             }
         }
@@ -327,7 +347,7 @@ void input_part(
 float operand_at(
     bool is_input,
     uint index_1,
-    device type_5 const& state,
+    device type_6 const& state,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     float _e4 = state[index_1];
@@ -349,11 +369,16 @@ metal::float4 operand_quad(
     return metal::float4(_e12, _e17, _e22, _e27);
 }
 
+uint naga_div(uint lhs, uint rhs) {
+    return lhs / metal::select(rhs, 1u, rhs == 0u);
+}
+
 void accumulate(
     thread Tile& acc_1,
     Matrix matrix_1,
     uint first_row,
     uint unit_3,
+    uint local_10,
     uint num_quads,
     device type_3 const& weights,
     thread uint& operand,
@@ -363,7 +388,7 @@ void accumulate(
     type_9 scales = {};
     uint u_5 = 0u;
     type_10 w = {};
-    uint q = 0u;
+    uint q = {};
     uint u_6 = {};
     uint r_3 = {};
     uint u_7 = {};
@@ -374,35 +399,36 @@ void accumulate(
         if (metal::all(loop_bound_2 == uint2(0u))) { break; }
         loop_bound_2 -= uint2(loop_bound_2.y == 0u, 1u);
         if (!loop_init_2) {
-            uint _e19 = u_5;
-            u_5 = _e19 + 1u;
+            uint _e20 = u_5;
+            u_5 = _e20 + 1u;
         }
         loop_init_2 = false;
-        uint _e9 = u_5;
-        if (_e9 < UNITS_PER_INVOCATION) {
+        uint _e10 = u_5;
+        if (_e10 < UNITS_PER_INVOCATION) {
         } else {
             break;
         }
         {
-            uint _e12 = u_5;
-            uint _e15 = u_5;
-            uint _e16 = column_2(matrix_1, unit_3, _e15);
-            Gates _e17 = load_scale(matrix_1.first, stride, _e16);
-            scales.inner[_e12] = _e17;
+            uint _e13 = u_5;
+            uint _e16 = u_5;
+            uint _e17 = column_2(matrix_1, unit_3, _e16);
+            Gates _e18 = load_scale(matrix_1.first, stride, _e17);
+            scales.inner[_e13] = _e18;
         }
     }
+    q = naga_div(local_10, UNITS);
     uint2 loop_bound_3 = uint2(4294967295u);
     bool loop_init_3 = true;
     while(true) {
         if (metal::all(loop_bound_3 == uint2(0u))) { break; }
         loop_bound_3 -= uint2(loop_bound_3.y == 0u, 1u);
         if (!loop_init_3) {
-            uint _e158 = q;
-            q = _e158 + 1u;
+            uint _e159 = q;
+            q = _e159 + SPLIT;
         }
         loop_init_3 = false;
-        uint _e24 = q;
-        if (_e24 < num_quads) {
+        uint _e26 = q;
+        if (_e26 < num_quads) {
         } else {
             break;
         }
@@ -414,44 +440,44 @@ void accumulate(
                 if (metal::all(loop_bound_4 == uint2(0u))) { break; }
                 loop_bound_4 -= uint2(loop_bound_4.y == 0u, 1u);
                 if (!loop_init_4) {
-                    uint _e91 = u_6;
-                    u_6 = _e91 + 1u;
+                    uint _e93 = u_6;
+                    u_6 = _e93 + 1u;
                 }
                 loop_init_4 = false;
-                uint _e28 = u_6;
-                if (_e28 < UNITS_PER_INVOCATION) {
+                uint _e30 = u_6;
+                if (_e30 < UNITS_PER_INVOCATION) {
                 } else {
                     break;
                 }
                 {
-                    uint _e33 = q;
-                    uint _e38 = u_6;
-                    uint _e39 = column_2(matrix_1, unit_3, _e38);
-                    uint at_2 = (matrix_1.first + ((first_row + (4u * _e33)) * stride)) + _e39;
-                    uint _e42 = u_6;
-                    Gates _e45 = load_packed(at_2, weights, _buffer_sizes);
-                    uint _e46 = u_6;
-                    Gates _e48 = scales.inner[_e46];
-                    Gates _e49 = unpacked(_e45, _e48);
-                    w.inner[4u * _e42] = _e49;
-                    uint _e51 = u_6;
-                    Gates _e57 = load_packed(at_2 + stride, weights, _buffer_sizes);
-                    uint _e58 = u_6;
-                    Gates _e60 = scales.inner[_e58];
-                    Gates _e61 = unpacked(_e57, _e60);
-                    w.inner[(4u * _e51) + 1u] = _e61;
-                    uint _e63 = u_6;
-                    Gates _e71 = load_packed(at_2 + (2u * stride), weights, _buffer_sizes);
-                    uint _e72 = u_6;
-                    Gates _e74 = scales.inner[_e72];
-                    Gates _e75 = unpacked(_e71, _e74);
-                    w.inner[(4u * _e63) + 2u] = _e75;
-                    uint _e77 = u_6;
-                    Gates _e85 = load_packed(at_2 + (3u * stride), weights, _buffer_sizes);
-                    uint _e86 = u_6;
-                    Gates _e88 = scales.inner[_e86];
-                    Gates _e89 = unpacked(_e85, _e88);
-                    w.inner[(4u * _e77) + 3u] = _e89;
+                    uint _e35 = q;
+                    uint _e40 = u_6;
+                    uint _e41 = column_2(matrix_1, unit_3, _e40);
+                    uint at_2 = (matrix_1.first + ((first_row + (4u * _e35)) * stride)) + _e41;
+                    uint _e44 = u_6;
+                    Gates _e47 = load_packed(at_2, weights, _buffer_sizes);
+                    uint _e48 = u_6;
+                    Gates _e50 = scales.inner[_e48];
+                    Gates _e51 = unpacked(_e47, _e50);
+                    w.inner[4u * _e44] = _e51;
+                    uint _e53 = u_6;
+                    Gates _e59 = load_packed(at_2 + stride, weights, _buffer_sizes);
+                    uint _e60 = u_6;
+                    Gates _e62 = scales.inner[_e60];
+                    Gates _e63 = unpacked(_e59, _e62);
+                    w.inner[(4u * _e53) + 1u] = _e63;
+                    uint _e65 = u_6;
+                    Gates _e73 = load_packed(at_2 + (2u * stride), weights, _buffer_sizes);
+                    uint _e74 = u_6;
+                    Gates _e76 = scales.inner[_e74];
+                    Gates _e77 = unpacked(_e73, _e76);
+                    w.inner[(4u * _e65) + 2u] = _e77;
+                    uint _e79 = u_6;
+                    Gates _e87 = load_packed(at_2 + (3u * stride), weights, _buffer_sizes);
+                    uint _e88 = u_6;
+                    Gates _e90 = scales.inner[_e88];
+                    Gates _e91 = unpacked(_e87, _e90);
+                    w.inner[(4u * _e79) + 3u] = _e91;
                 }
             }
             r_3 = 0u;
@@ -461,19 +487,19 @@ void accumulate(
                 if (metal::all(loop_bound_5 == uint2(0u))) { break; }
                 loop_bound_5 -= uint2(loop_bound_5.y == 0u, 1u);
                 if (!loop_init_5) {
-                    uint _e155 = r_3;
-                    r_3 = _e155 + 1u;
+                    uint _e157 = r_3;
+                    r_3 = _e157 + 1u;
                 }
                 loop_init_5 = false;
-                uint _e95 = r_3;
-                if (_e95 < ROWS) {
+                uint _e97 = r_3;
+                if (_e97 < ROWS) {
                 } else {
                     break;
                 }
                 {
-                    uint _e98 = r_3;
-                    uint _e99 = q;
-                    metal::float4 _e100 = operand_quad(_e98, _e99, operand, h_1);
+                    uint _e100 = r_3;
+                    uint _e101 = q;
+                    metal::float4 _e102 = operand_quad(_e100, _e101, operand, h_1);
                     u_7 = 0u;
                     uint2 loop_bound_6 = uint2(4294967295u);
                     bool loop_init_6 = true;
@@ -481,28 +507,28 @@ void accumulate(
                         if (metal::all(loop_bound_6 == uint2(0u))) { break; }
                         loop_bound_6 -= uint2(loop_bound_6.y == 0u, 1u);
                         if (!loop_init_6) {
-                            uint _e152 = u_7;
-                            u_7 = _e152 + 1u;
+                            uint _e154 = u_7;
+                            u_7 = _e154 + 1u;
                         }
                         loop_init_6 = false;
-                        uint _e103 = u_7;
-                        if (_e103 < UNITS_PER_INVOCATION) {
+                        uint _e105 = u_7;
+                        if (_e105 < UNITS_PER_INVOCATION) {
                         } else {
                             break;
                         }
                         {
-                            uint _e106 = u_7;
-                            uint _e109 = r_3;
-                            Gates _e112 = acc_1.inner[(_e106 * ROWS) + _e109];
-                            uint _e115 = u_7;
-                            Gates _e118 = w.inner[4u * _e115];
-                            uint _e122 = u_7;
-                            Gates _e127 = w.inner[(4u * _e122) + 1u];
-                            uint _e132 = u_7;
-                            Gates _e137 = w.inner[(4u * _e132) + 2u];
-                            uint _e142 = u_7;
-                            Gates _e147 = w.inner[(4u * _e142) + 3u];
-                            acc_1.inner[(_e106 * ROWS) + _e109] = _e112 + ((((_e100.x * _e118) + (_e100.y * _e127)) + (_e100.z * _e137)) + (_e100.w * _e147));
+                            uint _e108 = u_7;
+                            uint _e111 = r_3;
+                            Gates _e114 = acc_1.inner[(_e108 * ROWS) + _e111];
+                            uint _e117 = u_7;
+                            Gates _e120 = w.inner[4u * _e117];
+                            uint _e124 = u_7;
+                            Gates _e129 = w.inner[(4u * _e124) + 1u];
+                            uint _e134 = u_7;
+                            Gates _e139 = w.inner[(4u * _e134) + 2u];
+                            uint _e144 = u_7;
+                            Gates _e149 = w.inner[(4u * _e144) + 3u];
+                            acc_1.inner[(_e108 * ROWS) + _e111] = _e114 + ((((_e102.x * _e120) + (_e102.y * _e129)) + (_e102.z * _e139)) + (_e102.w * _e149));
                         }
                     }
                 }
@@ -541,10 +567,6 @@ void fill(
     return;
 }
 
-uint naga_div(uint lhs, uint rhs) {
-    return lhs / metal::select(rhs, 1u, rhs == 0u);
-}
-
 uint quads(
     uint size
 ) {
@@ -557,14 +579,14 @@ uint time_of(
     uint row_4,
     device Params const& params
 ) {
-    bool local_8 = {};
+    bool local_11 = {};
     uint _e3 = length_of(row_4, params);
     if (slice_4.reverse != 0u) {
-        local_8 = step < _e3;
+        local_11 = step < _e3;
     } else {
-        local_8 = false;
+        local_11 = false;
     }
-    bool _e14 = local_8;
+    bool _e14 = local_11;
     return _e14 ? ((_e3 - 1u) - step) : step;
 }
 
@@ -575,7 +597,7 @@ void write_output(
     uint unit_4,
     float h,
     device Params const& params,
-    device type_5& y,
+    device type_6& y,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     if (slice_5.output != NONE) {
@@ -621,77 +643,87 @@ uint longest_of(
     return _e16;
 }
 
-void write_h(
+void sum_parts(
+    thread Tile& acc_3,
+    uint local_12
+) {
+    return;
+}
+
+void prepare(
     Place place_1,
+    uint local_13
+) {
+    return;
+}
+
+void write_h(
+    Place place_2,
     uint r_6,
     uint unit_5,
     uint h_read,
     uint h_write,
     float value_1,
     device Params const& params,
-    device type_5& y,
+    device type_6& y,
     threadgroup type_7& h_1,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    uint row_7 = place_1.row + r_6;
+    uint row_7 = place_2.row + r_6;
     uint at_3 = (r_6 * CAPACITY) + unit_5;
     uint _e12 = length_of(row_7, params);
-    bool is_active = place_1.step < _e12;
+    bool is_active = place_2.step < _e12;
     float _e20 = h_1.inner[h_read + at_3];
     h_1.inner[h_write + at_3] = is_active ? value_1 : _e20;
     uint _e24 = params.batch;
     if (row_7 < _e24) {
-        Slice _e30 = params.slices.inner[place_1.slice];
-        write_output(_e30, place_1.step, row_7, unit_5, is_active ? value_1 : 0.0, params, y, _buffer_sizes);
+        Slice _e30 = params.slices.inner[place_2.slice];
+        write_output(_e30, place_2.step, row_7, unit_5, is_active ? value_1 : 0.0, params, y, _buffer_sizes);
         return;
     } else {
         return;
     }
 }
 
-void advance(
-    Place place_2,
-    uint local_9,
+void update(
+    thread Tile& acc_4,
+    Place place_3,
+    uint local_14,
     uint h_read_1,
     uint h_write_1,
     device Params const& params,
     device type_3 const& weights,
-    device type_3 const& x_proj,
-    device type_5& y,
-    thread uint& operand,
+    device type_6& y,
     threadgroup type_7& h_1,
     thread type_11& c,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    Tile acc_3 = {};
     uint u_9 = 0u;
     uint r_7 = {};
-    bool local_10 = {};
-    uint _e9 = params.slices.inner[place_2.slice].w_hh;
-    Matrix _e10 = gates_matrix(_e9, params);
-    input_part(acc_3, place_2, local_9, local_9, params, x_proj, _buffer_sizes);
-    operand = h_read_1;
-    uint _e16 = params.recurrent_size;
-    uint _e17 = quads(_e16);
-    accumulate(acc_3, _e10, 0u, local_9, _e17, weights, operand, h_1, _buffer_sizes);
+    bool local_15 = {};
+    bool _e5 = is_first(local_14);
+    if (!(_e5)) {
+        return;
+    }
+    Matrix _e8 = gates_matrix(0u, params);
     uint2 loop_bound_9 = uint2(4294967295u);
     bool loop_init_9 = true;
     while(true) {
         if (metal::all(loop_bound_9 == uint2(0u))) { break; }
         loop_bound_9 -= uint2(loop_bound_9.y == 0u, 1u);
         if (!loop_init_9) {
-            uint _e79 = u_9;
-            u_9 = _e79 + 1u;
+            uint _e70 = u_9;
+            u_9 = _e70 + 1u;
         }
         loop_init_9 = false;
-        uint _e20 = u_9;
-        if (_e20 < UNITS_PER_INVOCATION) {
+        uint _e11 = u_9;
+        if (_e11 < UNITS_PER_INVOCATION) {
         } else {
             break;
         }
         {
-            uint _e23 = u_9;
-            uint unit_6 = local_9 + (_e23 * UNITS);
+            uint _e14 = u_9;
+            uint unit_6 = local_14 + (_e14 * UNITS);
             r_7 = 0u;
             uint2 loop_bound_10 = uint2(4294967295u);
             bool loop_init_10 = true;
@@ -699,47 +731,73 @@ void advance(
                 if (metal::all(loop_bound_10 == uint2(0u))) { break; }
                 loop_bound_10 -= uint2(loop_bound_10.y == 0u, 1u);
                 if (!loop_init_10) {
-                    uint _e76 = r_7;
-                    r_7 = _e76 + 1u;
+                    uint _e67 = r_7;
+                    r_7 = _e67 + 1u;
                 }
                 loop_init_10 = false;
-                uint _e29 = r_7;
-                if (_e29 < ROWS) {
+                uint _e20 = r_7;
+                if (_e20 < ROWS) {
                 } else {
                     break;
                 }
                 {
-                    uint _e32 = u_9;
-                    uint _e35 = r_7;
-                    uint i = (_e32 * ROWS) + _e35;
-                    uint _e38 = r_7;
-                    float _e44 = h_1.inner[(h_read_1 + (_e38 * CAPACITY)) + unit_6];
-                    float _e47 = c.inner[i];
-                    CellState prev_1 = CellState {_e44, _e47};
-                    Gates _e50 = acc_3.inner[i];
-                    uint _e52 = u_9;
-                    uint _e53 = column_2(_e10, local_9, _e52);
-                    CellState _e54 = cell_update(_e50, prev_1, place_2.slice, _e53, params, weights, _buffer_sizes);
-                    uint _e57 = params.hidden_size;
-                    if (unit_6 < _e57) {
+                    uint _e23 = u_9;
+                    uint _e26 = r_7;
+                    uint i = (_e23 * ROWS) + _e26;
+                    uint _e29 = r_7;
+                    float _e35 = h_1.inner[(h_read_1 + (_e29 * CAPACITY)) + unit_6];
+                    float _e38 = c.inner[i];
+                    CellState prev_1 = CellState {_e35, _e38};
+                    Gates _e41 = acc_4.inner[i];
+                    uint _e43 = u_9;
+                    uint _e44 = column_2(_e8, local_14, _e43);
+                    CellState _e45 = cell_update(_e41, prev_1, place_3.slice, _e44, params, weights, _buffer_sizes);
+                    uint _e48 = params.hidden_size;
+                    if (unit_6 < _e48) {
                         if (true) {
-                            uint _e64 = r_7;
-                            uint _e66 = length_of(place_2.row + _e64, params);
-                            local_10 = place_2.step < _e66;
+                            uint _e55 = r_7;
+                            uint _e57 = length_of(place_3.row + _e55, params);
+                            local_15 = place_3.step < _e57;
                         } else {
-                            local_10 = false;
+                            local_15 = false;
                         }
-                        bool _e69 = local_10;
-                        if (_e69) {
-                            c.inner[i] = _e54.c;
+                        bool _e60 = local_15;
+                        if (_e60) {
+                            c.inner[i] = _e45.c;
                         }
-                        uint _e73 = r_7;
-                        write_h(place_2, _e73, unit_6, h_read_1, h_write_1, _e54.h, params, y, h_1, _buffer_sizes);
+                        uint _e64 = r_7;
+                        write_h(place_3, _e64, unit_6, h_read_1, h_write_1, _e45.h, params, y, h_1, _buffer_sizes);
                     }
                 }
             }
         }
     }
+    return;
+}
+
+void advance(
+    Place place_4,
+    uint local_16,
+    uint h_read_2,
+    uint h_write_2,
+    device Params const& params,
+    device type_3 const& weights,
+    device type_3 const& x_proj,
+    device type_6& y,
+    thread uint& operand,
+    threadgroup type_7& h_1,
+    thread type_11& c,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    Tile acc_5 = {};
+    uint _e9 = params.slices.inner[place_4.slice].w_hh;
+    Matrix _e10 = gates_matrix(_e9, params);
+    input_part(acc_5, place_4, local_16, local_16, params, x_proj, _buffer_sizes);
+    operand = h_read_2;
+    uint _e16 = params.recurrent_size;
+    uint _e17 = quads(_e16);
+    accumulate(acc_5, _e10, 0u, local_16, local_16, _e17, weights, operand, h_1, _buffer_sizes);
+    update(acc_5, place_4, local_16, h_read_2, h_write_2, params, weights, y, h_1, c, _buffer_sizes);
     return;
 }
 uint naga_mod(uint lhs, uint rhs) {
@@ -755,8 +813,8 @@ kernel void main_(
 , device Params const& params [[user(fake0)]]
 , device type_3 const& weights [[user(fake0)]]
 , device type_3 const& x_proj [[user(fake0)]]
-, device type_5& state [[user(fake0)]]
-, device type_5& y [[user(fake0)]]
+, device type_6& state [[user(fake0)]]
+, device type_6& y [[user(fake0)]]
 , threadgroup type_7& h_1
 , constant _mslBufferSizes& _buffer_sizes [[user(fake0)]]
 ) {
@@ -786,24 +844,26 @@ kernel void main_(
     uint _e12 = params.phase;
     uint _e15 = params.state_size;
     uint h_at = (_e12 * _e15) + slice_6.h;
+    bool _e21 = is_first(local);
+    uint own_units = _e21 ? UNITS_PER_INVOCATION : 0u;
     uint2 loop_bound_11 = uint2(4294967295u);
     bool loop_init_11 = true;
     while(true) {
         if (metal::all(loop_bound_11 == uint2(0u))) { break; }
         loop_bound_11 -= uint2(loop_bound_11.y == 0u, 1u);
         if (!loop_init_11) {
-            uint _e119 = u;
-            u = _e119 + 1u;
+            uint _e122 = u;
+            u = _e122 + 1u;
         }
         loop_init_11 = false;
-        uint _e21 = u;
-        if (_e21 < UNITS_PER_INVOCATION) {
+        uint _e25 = u;
+        if (_e25 < own_units) {
         } else {
             break;
         }
         {
-            uint _e24 = u;
-            uint unit_7 = local + (_e24 * UNITS);
+            uint _e27 = u;
+            uint unit_7 = local + (_e27 * UNITS);
             r = 0u;
             uint2 loop_bound_12 = uint2(4294967295u);
             bool loop_init_12 = true;
@@ -811,18 +871,18 @@ kernel void main_(
                 if (metal::all(loop_bound_12 == uint2(0u))) { break; }
                 loop_bound_12 -= uint2(loop_bound_12.y == 0u, 1u);
                 if (!loop_init_12) {
-                    uint _e116 = r;
-                    r = _e116 + 1u;
+                    uint _e119 = r;
+                    r = _e119 + 1u;
                 }
                 loop_init_12 = false;
-                uint _e30 = r;
-                if (_e30 < ROWS) {
+                uint _e33 = r;
+                if (_e33 < ROWS) {
                 } else {
                     break;
                 }
                 {
-                    uint _e33 = r;
-                    uint row_8 = first_row_2 + _e33;
+                    uint _e36 = r;
+                    uint row_8 = first_row_2 + _e36;
                     copy = 0u;
                     uint2 loop_bound_13 = uint2(4294967295u);
                     bool loop_init_13 = true;
@@ -830,87 +890,89 @@ kernel void main_(
                         if (metal::all(loop_bound_13 == uint2(0u))) { break; }
                         loop_bound_13 -= uint2(loop_bound_13.y == 0u, 1u);
                         if (!loop_init_13) {
-                            uint _e52 = copy;
-                            copy = _e52 + 1u;
+                            uint _e55 = copy;
+                            copy = _e55 + 1u;
                         }
                         loop_init_13 = false;
-                        uint _e37 = copy;
-                        if (_e37 < COPIES) {
+                        uint _e40 = copy;
+                        if (_e40 < COPIES) {
                         } else {
                             break;
                         }
                         {
-                            uint _e41 = copy;
-                            uint _e44 = r;
-                            h_1.inner[((_e41 * COPY_SIZE) + (_e44 * CAPACITY)) + unit_7] = 0.0;
+                            uint _e44 = copy;
+                            uint _e47 = r;
+                            h_1.inner[((_e44 * COPY_SIZE) + (_e47 * CAPACITY)) + unit_7] = 0.0;
                         }
                     }
-                    uint _e56 = params.batch;
-                    if (row_8 < _e56) {
-                        uint _e62 = params.recurrent_size;
-                        local_1 = unit_7 < _e62;
+                    uint _e59 = params.batch;
+                    if (row_8 < _e59) {
+                        uint _e65 = params.recurrent_size;
+                        local_1 = unit_7 < _e65;
                     } else {
                         local_1 = false;
                     }
-                    bool _e65 = local_1;
-                    if (_e65) {
-                        uint _e67 = r;
-                        uint _e75 = params.recurrent_size;
-                        float _e80 = state[(h_at + (row_8 * _e75)) + unit_7];
-                        h_1.inner[(_e67 * CAPACITY) + unit_7] = _e80;
+                    bool _e68 = local_1;
+                    if (_e68) {
+                        uint _e70 = r;
+                        uint _e78 = params.recurrent_size;
+                        float _e83 = state[(h_at + (row_8 * _e78)) + unit_7];
+                        h_1.inner[(_e70 * CAPACITY) + unit_7] = _e83;
                     }
                     if (true) {
-                        uint _e86 = params.batch;
-                        local_2 = row_8 < _e86;
+                        uint _e89 = params.batch;
+                        local_2 = row_8 < _e89;
                     } else {
                         local_2 = false;
                     }
-                    bool _e89 = local_2;
-                    if (_e89) {
-                        uint _e94 = params.hidden_size;
-                        local_3 = unit_7 < _e94;
+                    bool _e92 = local_2;
+                    if (_e92) {
+                        uint _e97 = params.hidden_size;
+                        local_3 = unit_7 < _e97;
                     } else {
                         local_3 = false;
                     }
-                    bool _e97 = local_3;
-                    if (_e97) {
-                        uint _e99 = u;
-                        uint _e102 = r;
-                        uint _e109 = params.hidden_size;
-                        float _e114 = state[(slice_6.c + (row_8 * _e109)) + unit_7];
-                        c.inner[(_e99 * ROWS) + _e102] = _e114;
+                    bool _e100 = local_3;
+                    if (_e100) {
+                        uint _e102 = u;
+                        uint _e105 = r;
+                        uint _e112 = params.hidden_size;
+                        float _e117 = state[(slice_6.c + (row_8 * _e112)) + unit_7];
+                        c.inner[(_e102 * ROWS) + _e105] = _e117;
                     }
                 }
             }
         }
     }
     metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
-    uint _e121 = longest_of(first_row_2, params);
-    uint _e124 = params.first_step;
-    uint _e128 = params.first_step;
-    uint _e132 = params.num_steps;
-    uint active_steps = metal::min(metal::max(_e121, _e124) - _e128, _e132);
+    uint _e124 = longest_of(first_row_2, params);
+    uint _e127 = params.first_step;
+    uint _e131 = params.first_step;
+    uint _e135 = params.num_steps;
+    uint active_steps = metal::min(metal::max(_e124, _e127) - _e131, _e135);
+    uint _e140 = params.first_step;
+    prepare(Place {group.y, _e140, first_row_2, h_at}, local);
     uint2 loop_bound_14 = uint2(4294967295u);
     bool loop_init_14 = true;
     while(true) {
         if (metal::all(loop_bound_14 == uint2(0u))) { break; }
         loop_bound_14 -= uint2(loop_bound_14.y == 0u, 1u);
         if (!loop_init_14) {
-            uint _e153 = s;
-            s = _e153 + 1u;
+            uint _e161 = s;
+            s = _e161 + 1u;
         }
         loop_init_14 = false;
-        uint _e136 = s;
-        if (_e136 < active_steps) {
+        uint _e144 = s;
+        if (_e144 < active_steps) {
         } else {
             break;
         }
         {
-            uint _e138 = s;
-            uint h_read_2 = naga_mod(_e138, 2u) * COPY_SIZE;
-            uint _e146 = params.first_step;
-            uint _e147 = s;
-            advance(Place {group.y, _e146 + _e147, first_row_2, h_at}, local, h_read_2, COPY_SIZE - h_read_2, params, weights, x_proj, y, operand, h_1, c, _buffer_sizes);
+            uint _e146 = s;
+            uint h_read_3 = naga_mod(_e146, 2u) * COPY_SIZE;
+            uint _e154 = params.first_step;
+            uint _e155 = s;
+            advance(Place {group.y, _e154 + _e155, first_row_2, h_at}, local, h_read_3, COPY_SIZE - h_read_3, params, weights, x_proj, y, operand, h_1, c, _buffer_sizes);
             metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
         }
     }
@@ -921,13 +983,13 @@ kernel void main_(
         if (metal::all(loop_bound_15 == uint2(0u))) { break; }
         loop_bound_15 -= uint2(loop_bound_15.y == 0u, 1u);
         if (!loop_init_15) {
-            uint _e197 = s_1;
-            s_1 = _e197 + 1u;
+            uint _e204 = s_1;
+            s_1 = _e204 + 1u;
         }
         loop_init_15 = false;
-        uint _e156 = s_1;
-        uint _e159 = params.num_steps;
-        if (_e156 < _e159) {
+        uint _e164 = s_1;
+        uint _e167 = params.num_steps;
+        if (_e164 < _e167) {
         } else {
             break;
         }
@@ -939,18 +1001,18 @@ kernel void main_(
                 if (metal::all(loop_bound_16 == uint2(0u))) { break; }
                 loop_bound_16 -= uint2(loop_bound_16.y == 0u, 1u);
                 if (!loop_init_16) {
-                    uint _e194 = u_1;
-                    u_1 = _e194 + 1u;
+                    uint _e201 = u_1;
+                    u_1 = _e201 + 1u;
                 }
                 loop_init_16 = false;
-                uint _e163 = u_1;
-                if (_e163 < UNITS_PER_INVOCATION) {
+                uint _e171 = u_1;
+                if (_e171 < own_units) {
                 } else {
                     break;
                 }
                 {
-                    uint _e166 = u_1;
-                    uint unit_8 = local + (_e166 * UNITS);
+                    uint _e173 = u_1;
+                    uint unit_8 = local + (_e173 * UNITS);
                     row = first_row_2;
                     uint2 loop_bound_17 = uint2(4294967295u);
                     bool loop_init_17 = true;
@@ -958,23 +1020,23 @@ kernel void main_(
                         if (metal::all(loop_bound_17 == uint2(0u))) { break; }
                         loop_bound_17 -= uint2(loop_bound_17.y == 0u, 1u);
                         if (!loop_init_17) {
-                            uint _e191 = row;
-                            row = _e191 + 1u;
+                            uint _e198 = row;
+                            row = _e198 + 1u;
                         }
                         loop_init_17 = false;
-                        uint _e171 = row;
-                        uint _e176 = params.batch;
-                        if (_e171 < metal::min(first_row_2 + ROWS, _e176)) {
+                        uint _e178 = row;
+                        uint _e183 = params.batch;
+                        if (_e178 < metal::min(first_row_2 + ROWS, _e183)) {
                         } else {
                             break;
                         }
                         {
-                            uint _e181 = params.recurrent_size;
-                            if (unit_8 < _e181) {
-                                uint _e185 = params.first_step;
-                                uint _e186 = s_1;
-                                uint _e188 = row;
-                                write_output(slice_6, _e185 + _e186, _e188, unit_8, 0.0, params, y, _buffer_sizes);
+                            uint _e188 = params.recurrent_size;
+                            if (unit_8 < _e188) {
+                                uint _e192 = params.first_step;
+                                uint _e193 = s_1;
+                                uint _e195 = row;
+                                write_output(slice_6, _e192 + _e193, _e195, unit_8, 0.0, params, y, _buffer_sizes);
                             }
                         }
                     }
@@ -989,18 +1051,18 @@ kernel void main_(
         if (metal::all(loop_bound_18 == uint2(0u))) { break; }
         loop_bound_18 -= uint2(loop_bound_18.y == 0u, 1u);
         if (!loop_init_18) {
-            uint _e285 = u_2;
-            u_2 = _e285 + 1u;
+            uint _e291 = u_2;
+            u_2 = _e291 + 1u;
         }
         loop_init_18 = false;
-        uint _e205 = u_2;
-        if (_e205 < UNITS_PER_INVOCATION) {
+        uint _e212 = u_2;
+        if (_e212 < own_units) {
         } else {
             break;
         }
         {
-            uint _e208 = u_2;
-            uint unit_9 = local + (_e208 * UNITS);
+            uint _e214 = u_2;
+            uint unit_9 = local + (_e214 * UNITS);
             r_1 = 0u;
             uint2 loop_bound_19 = uint2(4294967295u);
             bool loop_init_19 = true;
@@ -1008,52 +1070,52 @@ kernel void main_(
                 if (metal::all(loop_bound_19 == uint2(0u))) { break; }
                 loop_bound_19 -= uint2(loop_bound_19.y == 0u, 1u);
                 if (!loop_init_19) {
-                    uint _e282 = r_1;
-                    r_1 = _e282 + 1u;
+                    uint _e288 = r_1;
+                    r_1 = _e288 + 1u;
                 }
                 loop_init_19 = false;
-                uint _e214 = r_1;
-                if (_e214 < ROWS) {
+                uint _e220 = r_1;
+                if (_e220 < ROWS) {
                 } else {
                     break;
                 }
                 {
-                    uint _e217 = r_1;
-                    uint row_9 = first_row_2 + _e217;
-                    uint _e221 = params.batch;
-                    if (row_9 < _e221) {
-                        uint _e227 = params.recurrent_size;
-                        local_4 = unit_9 < _e227;
+                    uint _e223 = r_1;
+                    uint row_9 = first_row_2 + _e223;
+                    uint _e227 = params.batch;
+                    if (row_9 < _e227) {
+                        uint _e233 = params.recurrent_size;
+                        local_4 = unit_9 < _e233;
                     } else {
                         local_4 = false;
                     }
-                    bool _e230 = local_4;
-                    if (_e230) {
-                        uint _e234 = params.recurrent_size;
-                        uint _e240 = r_1;
-                        float _e246 = h_1.inner[(h_last + (_e240 * CAPACITY)) + unit_9];
-                        state[(h_at + (row_9 * _e234)) + unit_9] = _e246;
+                    bool _e236 = local_4;
+                    if (_e236) {
+                        uint _e240 = params.recurrent_size;
+                        uint _e246 = r_1;
+                        float _e252 = h_1.inner[(h_last + (_e246 * CAPACITY)) + unit_9];
+                        state[(h_at + (row_9 * _e240)) + unit_9] = _e252;
                     }
                     if (true) {
-                        uint _e252 = params.batch;
-                        local_5 = row_9 < _e252;
+                        uint _e258 = params.batch;
+                        local_5 = row_9 < _e258;
                     } else {
                         local_5 = false;
                     }
-                    bool _e255 = local_5;
-                    if (_e255) {
-                        uint _e260 = params.hidden_size;
-                        local_6 = unit_9 < _e260;
+                    bool _e261 = local_5;
+                    if (_e261) {
+                        uint _e266 = params.hidden_size;
+                        local_6 = unit_9 < _e266;
                     } else {
                         local_6 = false;
                     }
-                    bool _e263 = local_6;
-                    if (_e263) {
-                        uint _e268 = params.hidden_size;
-                        uint _e274 = u_2;
-                        uint _e277 = r_1;
-                        float _e280 = c.inner[(_e274 * ROWS) + _e277];
-                        state[(slice_6.c + (row_9 * _e268)) + unit_9] = _e280;
+                    bool _e269 = local_6;
+                    if (_e269) {
+                        uint _e274 = params.hidden_size;
+                        uint _e280 = u_2;
+                        uint _e283 = r_1;
+                        float _e286 = c.inner[(_e280 * ROWS) + _e283];
+                        state[(slice_6.c + (row_9 * _e274)) + unit_9] = _e286;
                     }
                 }
             }

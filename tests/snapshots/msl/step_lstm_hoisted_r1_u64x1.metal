@@ -86,7 +86,7 @@ struct Matrix {
     uint columns;
     uint row_words;
 };
-typedef float type_5[1];
+typedef float type_6[1];
 struct type_8 {
     metal::float4 inner[64];
 };
@@ -110,10 +110,13 @@ constant uint ROWS = 1u;
 constant uint UNITS = 64u;
 constant uint UNITS_PER_INVOCATION = 1u;
 constant uint TILE_QUADS = 64u;
+constant uint SPLIT = 1u;
 constant uint MAX_SLICES = 16u;
 constant uint HAS_C = 1u;
 constant uint IS_CHOSEN = 0u;
+constant uint TILE_SIZE = 1u;
 constant uint NONE = 4294967295u;
+constant uint INVOCATIONS = 64u;
 
 float clip(
     float x,
@@ -245,6 +248,19 @@ Gates unpacked(
     return word;
 }
 
+bool is_first(
+    uint local_5
+) {
+    bool local_6 = {};
+    if (false) {
+        local_6 = local_5 < UNITS;
+    } else {
+        local_6 = true;
+    }
+    bool _e7 = local_6;
+    return _e7;
+}
+
 Matrix gates_matrix(
     uint first_1,
     device Params const& params
@@ -266,38 +282,42 @@ void input_part(
     thread Tile& acc_1,
     Place place,
     uint unit_2,
-    uint local_5,
+    uint local_7,
     device Params const& params,
     device type_3 const& x_proj,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     uint r_1 = 0u;
     uint u_2 = {};
-    uint _e7 = params.first_step;
-    uint step_2 = place.step - _e7;
-    Matrix _e10 = gates_matrix(0u, params);
+    bool _e4 = is_first(local_7);
+    if (!(_e4)) {
+        return;
+    }
+    uint _e9 = params.first_step;
+    uint step_2 = place.step - _e9;
+    Matrix _e12 = gates_matrix(0u, params);
     uint2 loop_bound = uint2(4294967295u);
     bool loop_init = true;
     while(true) {
         if (metal::all(loop_bound == uint2(0u))) { break; }
         loop_bound -= uint2(loop_bound.y == 0u, 1u);
         if (!loop_init) {
-            uint _e61 = r_1;
-            r_1 = _e61 + 1u;
+            uint _e63 = r_1;
+            r_1 = _e63 + 1u;
         }
         loop_init = false;
-        uint _e13 = r_1;
-        if (_e13 < ROWS) {
+        uint _e15 = r_1;
+        if (_e15 < ROWS) {
         } else {
             break;
         }
         {
-            uint _e17 = r_1;
-            uint _e21 = params.batch;
-            uint row_8 = metal::min(place.row + _e17, _e21 - 1u);
-            uint _e27 = params.batch;
-            uint _e32 = params.num_slices;
-            uint at = (((step_2 * _e27) + row_8) * _e32) + place.slice;
+            uint _e19 = r_1;
+            uint _e23 = params.batch;
+            uint row_8 = metal::min(place.row + _e19, _e23 - 1u);
+            uint _e29 = params.batch;
+            uint _e34 = params.num_slices;
+            uint at = (((step_2 * _e29) + row_8) * _e34) + place.slice;
             u_2 = 0u;
             uint2 loop_bound_1 = uint2(4294967295u);
             bool loop_init_1 = true;
@@ -305,23 +325,23 @@ void input_part(
                 if (metal::all(loop_bound_1 == uint2(0u))) { break; }
                 loop_bound_1 -= uint2(loop_bound_1.y == 0u, 1u);
                 if (!loop_init_1) {
-                    uint _e58 = u_2;
-                    u_2 = _e58 + 1u;
+                    uint _e60 = u_2;
+                    u_2 = _e60 + 1u;
                 }
                 loop_init_1 = false;
-                uint _e38 = u_2;
-                if (_e38 < UNITS_PER_INVOCATION) {
+                uint _e40 = u_2;
+                if (_e40 < UNITS_PER_INVOCATION) {
                 } else {
                     break;
                 }
                 {
-                    uint _e41 = u_2;
-                    uint _e44 = r_1;
-                    uint _e50 = params.row_words;
-                    uint _e52 = u_2;
-                    uint _e53 = column_2(_e10, unit_2, _e52);
-                    Gates _e56 = x_proj[(at * _e50) + _e53];
-                    acc_1.inner[(_e41 * ROWS) + _e44] = _e56;
+                    uint _e43 = u_2;
+                    uint _e46 = r_1;
+                    uint _e52 = params.row_words;
+                    uint _e54 = u_2;
+                    uint _e55 = column_2(_e12, unit_2, _e54);
+                    Gates _e58 = x_proj[(at * _e52) + _e55];
+                    acc_1.inner[(_e43 * ROWS) + _e46] = _e58;
                 }
             }
         }
@@ -332,7 +352,7 @@ void input_part(
 float operand_at(
     bool is_input,
     uint index_1,
-    device type_5 const& state,
+    device type_6 const& state,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     float _e4 = state[index_1];
@@ -348,11 +368,16 @@ metal::float4 operand_quad(
     return _e7;
 }
 
+uint naga_div(uint lhs, uint rhs) {
+    return lhs / metal::select(rhs, 1u, rhs == 0u);
+}
+
 void accumulate(
     thread Tile& acc_2,
     Matrix matrix_1,
     uint first_row,
     uint unit_3,
+    uint local_8,
     uint num_quads,
     device type_3 const& weights,
     threadgroup type_8& tile,
@@ -361,7 +386,7 @@ void accumulate(
     type_9 scales = {};
     uint u_3 = 0u;
     type_10 w = {};
-    uint q = 0u;
+    uint q = {};
     uint u_4 = {};
     uint r_2 = {};
     uint u_5 = {};
@@ -372,35 +397,36 @@ void accumulate(
         if (metal::all(loop_bound_2 == uint2(0u))) { break; }
         loop_bound_2 -= uint2(loop_bound_2.y == 0u, 1u);
         if (!loop_init_2) {
-            uint _e19 = u_3;
-            u_3 = _e19 + 1u;
+            uint _e20 = u_3;
+            u_3 = _e20 + 1u;
         }
         loop_init_2 = false;
-        uint _e9 = u_3;
-        if (_e9 < UNITS_PER_INVOCATION) {
+        uint _e10 = u_3;
+        if (_e10 < UNITS_PER_INVOCATION) {
         } else {
             break;
         }
         {
-            uint _e12 = u_3;
-            uint _e15 = u_3;
-            uint _e16 = column_2(matrix_1, unit_3, _e15);
-            Gates _e17 = load_scale(matrix_1.first, stride, _e16);
-            scales.inner[_e12] = _e17;
+            uint _e13 = u_3;
+            uint _e16 = u_3;
+            uint _e17 = column_2(matrix_1, unit_3, _e16);
+            Gates _e18 = load_scale(matrix_1.first, stride, _e17);
+            scales.inner[_e13] = _e18;
         }
     }
+    q = naga_div(local_8, UNITS);
     uint2 loop_bound_3 = uint2(4294967295u);
     bool loop_init_3 = true;
     while(true) {
         if (metal::all(loop_bound_3 == uint2(0u))) { break; }
         loop_bound_3 -= uint2(loop_bound_3.y == 0u, 1u);
         if (!loop_init_3) {
-            uint _e158 = q;
-            q = _e158 + 1u;
+            uint _e159 = q;
+            q = _e159 + SPLIT;
         }
         loop_init_3 = false;
-        uint _e24 = q;
-        if (_e24 < num_quads) {
+        uint _e26 = q;
+        if (_e26 < num_quads) {
         } else {
             break;
         }
@@ -412,44 +438,44 @@ void accumulate(
                 if (metal::all(loop_bound_4 == uint2(0u))) { break; }
                 loop_bound_4 -= uint2(loop_bound_4.y == 0u, 1u);
                 if (!loop_init_4) {
-                    uint _e91 = u_4;
-                    u_4 = _e91 + 1u;
+                    uint _e93 = u_4;
+                    u_4 = _e93 + 1u;
                 }
                 loop_init_4 = false;
-                uint _e28 = u_4;
-                if (_e28 < UNITS_PER_INVOCATION) {
+                uint _e30 = u_4;
+                if (_e30 < UNITS_PER_INVOCATION) {
                 } else {
                     break;
                 }
                 {
-                    uint _e33 = q;
-                    uint _e38 = u_4;
-                    uint _e39 = column_2(matrix_1, unit_3, _e38);
-                    uint at_1 = (matrix_1.first + ((first_row + (4u * _e33)) * stride)) + _e39;
-                    uint _e42 = u_4;
-                    Gates _e45 = load_packed(at_1, weights, _buffer_sizes);
-                    uint _e46 = u_4;
-                    Gates _e48 = scales.inner[_e46];
-                    Gates _e49 = unpacked(_e45, _e48);
-                    w.inner[4u * _e42] = _e49;
-                    uint _e51 = u_4;
-                    Gates _e57 = load_packed(at_1 + stride, weights, _buffer_sizes);
-                    uint _e58 = u_4;
-                    Gates _e60 = scales.inner[_e58];
-                    Gates _e61 = unpacked(_e57, _e60);
-                    w.inner[(4u * _e51) + 1u] = _e61;
-                    uint _e63 = u_4;
-                    Gates _e71 = load_packed(at_1 + (2u * stride), weights, _buffer_sizes);
-                    uint _e72 = u_4;
-                    Gates _e74 = scales.inner[_e72];
-                    Gates _e75 = unpacked(_e71, _e74);
-                    w.inner[(4u * _e63) + 2u] = _e75;
-                    uint _e77 = u_4;
-                    Gates _e85 = load_packed(at_1 + (3u * stride), weights, _buffer_sizes);
-                    uint _e86 = u_4;
-                    Gates _e88 = scales.inner[_e86];
-                    Gates _e89 = unpacked(_e85, _e88);
-                    w.inner[(4u * _e77) + 3u] = _e89;
+                    uint _e35 = q;
+                    uint _e40 = u_4;
+                    uint _e41 = column_2(matrix_1, unit_3, _e40);
+                    uint at_1 = (matrix_1.first + ((first_row + (4u * _e35)) * stride)) + _e41;
+                    uint _e44 = u_4;
+                    Gates _e47 = load_packed(at_1, weights, _buffer_sizes);
+                    uint _e48 = u_4;
+                    Gates _e50 = scales.inner[_e48];
+                    Gates _e51 = unpacked(_e47, _e50);
+                    w.inner[4u * _e44] = _e51;
+                    uint _e53 = u_4;
+                    Gates _e59 = load_packed(at_1 + stride, weights, _buffer_sizes);
+                    uint _e60 = u_4;
+                    Gates _e62 = scales.inner[_e60];
+                    Gates _e63 = unpacked(_e59, _e62);
+                    w.inner[(4u * _e53) + 1u] = _e63;
+                    uint _e65 = u_4;
+                    Gates _e73 = load_packed(at_1 + (2u * stride), weights, _buffer_sizes);
+                    uint _e74 = u_4;
+                    Gates _e76 = scales.inner[_e74];
+                    Gates _e77 = unpacked(_e73, _e76);
+                    w.inner[(4u * _e65) + 2u] = _e77;
+                    uint _e79 = u_4;
+                    Gates _e87 = load_packed(at_1 + (3u * stride), weights, _buffer_sizes);
+                    uint _e88 = u_4;
+                    Gates _e90 = scales.inner[_e88];
+                    Gates _e91 = unpacked(_e87, _e90);
+                    w.inner[(4u * _e79) + 3u] = _e91;
                 }
             }
             r_2 = 0u;
@@ -459,19 +485,19 @@ void accumulate(
                 if (metal::all(loop_bound_5 == uint2(0u))) { break; }
                 loop_bound_5 -= uint2(loop_bound_5.y == 0u, 1u);
                 if (!loop_init_5) {
-                    uint _e155 = r_2;
-                    r_2 = _e155 + 1u;
+                    uint _e157 = r_2;
+                    r_2 = _e157 + 1u;
                 }
                 loop_init_5 = false;
-                uint _e95 = r_2;
-                if (_e95 < ROWS) {
+                uint _e97 = r_2;
+                if (_e97 < ROWS) {
                 } else {
                     break;
                 }
                 {
-                    uint _e98 = r_2;
-                    uint _e99 = q;
-                    metal::float4 _e100 = operand_quad(_e98, _e99, tile);
+                    uint _e100 = r_2;
+                    uint _e101 = q;
+                    metal::float4 _e102 = operand_quad(_e100, _e101, tile);
                     u_5 = 0u;
                     uint2 loop_bound_6 = uint2(4294967295u);
                     bool loop_init_6 = true;
@@ -479,28 +505,28 @@ void accumulate(
                         if (metal::all(loop_bound_6 == uint2(0u))) { break; }
                         loop_bound_6 -= uint2(loop_bound_6.y == 0u, 1u);
                         if (!loop_init_6) {
-                            uint _e152 = u_5;
-                            u_5 = _e152 + 1u;
+                            uint _e154 = u_5;
+                            u_5 = _e154 + 1u;
                         }
                         loop_init_6 = false;
-                        uint _e103 = u_5;
-                        if (_e103 < UNITS_PER_INVOCATION) {
+                        uint _e105 = u_5;
+                        if (_e105 < UNITS_PER_INVOCATION) {
                         } else {
                             break;
                         }
                         {
-                            uint _e106 = u_5;
-                            uint _e109 = r_2;
-                            Gates _e112 = acc_2.inner[(_e106 * ROWS) + _e109];
-                            uint _e115 = u_5;
-                            Gates _e118 = w.inner[4u * _e115];
-                            uint _e122 = u_5;
-                            Gates _e127 = w.inner[(4u * _e122) + 1u];
-                            uint _e132 = u_5;
-                            Gates _e137 = w.inner[(4u * _e132) + 2u];
-                            uint _e142 = u_5;
-                            Gates _e147 = w.inner[(4u * _e142) + 3u];
-                            acc_2.inner[(_e106 * ROWS) + _e109] = _e112 + ((((_e100.x * _e118) + (_e100.y * _e127)) + (_e100.z * _e137)) + (_e100.w * _e147));
+                            uint _e108 = u_5;
+                            uint _e111 = r_2;
+                            Gates _e114 = acc_2.inner[(_e108 * ROWS) + _e111];
+                            uint _e117 = u_5;
+                            Gates _e120 = w.inner[4u * _e117];
+                            uint _e124 = u_5;
+                            Gates _e129 = w.inner[(4u * _e124) + 1u];
+                            uint _e134 = u_5;
+                            Gates _e139 = w.inner[(4u * _e134) + 2u];
+                            uint _e144 = u_5;
+                            Gates _e149 = w.inner[(4u * _e144) + 3u];
+                            acc_2.inner[(_e108 * ROWS) + _e111] = _e114 + ((((_e102.x * _e120) + (_e102.y * _e129)) + (_e102.z * _e139)) + (_e102.w * _e149));
                         }
                     }
                 }
@@ -539,10 +565,6 @@ void fill(
     return;
 }
 
-uint naga_div(uint lhs, uint rhs) {
-    return lhs / metal::select(rhs, 1u, rhs == 0u);
-}
-
 uint quads(
     uint size
 ) {
@@ -555,14 +577,14 @@ uint time_of(
     uint row_3,
     device Params const& params
 ) {
-    bool local_6 = {};
+    bool local_9 = {};
     uint _e3 = length_of(row_3, params);
     if (slice_4.reverse != 0u) {
-        local_6 = step < _e3;
+        local_9 = step < _e3;
     } else {
-        local_6 = false;
+        local_9 = false;
     }
-    bool _e14 = local_6;
+    bool _e14 = local_9;
     return _e14 ? ((_e3 - 1u) - step) : step;
 }
 
@@ -573,7 +595,7 @@ void write_output(
     uint unit_4,
     float h,
     device Params const& params,
-    device type_5& y,
+    device type_6& y,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     if (slice_5.output != NONE) {
@@ -619,6 +641,13 @@ uint longest_of(
     return _e16;
 }
 
+void sum_parts(
+    thread Tile& acc_4,
+    uint local_10
+) {
+    return;
+}
+
 Matrix phase_matrix(
     Slice slice_6,
     device Params const& params
@@ -638,15 +667,15 @@ Source phase_operand(
 }
 
 void begin(
-    thread Tile& acc_4,
+    thread Tile& acc_5,
     Place place_2,
     uint unit_5,
-    uint local_7,
+    uint local_11,
     device Params const& params,
     device type_3 const& x_proj,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    input_part(acc_4, place_2, unit_5, local_7, params, x_proj, _buffer_sizes);
+    input_part(acc_5, place_2, unit_5, local_11, params, x_proj, _buffer_sizes);
     return;
 }
 
@@ -658,8 +687,8 @@ void write_h(
     bool is_active,
     float h_1,
     device Params const& params,
-    device type_5& state,
-    device type_5& y,
+    device type_6& state,
+    device type_6& y,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     Slice slice_8 = params.slices.inner[place_3.slice];
@@ -686,8 +715,8 @@ void finish(
     bool is_active_1,
     device Params const& params,
     device type_3 const& weights,
-    device type_5& state,
-    device type_5& y,
+    device type_6& state,
+    device type_6& y,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     CellState next = {};
@@ -739,15 +768,15 @@ void stage(
     Source source_1,
     uint k0_,
     uint num_quads_1,
-    uint local_8,
+    uint local_12,
     device Params const& params,
-    device type_5 const& state,
+    device type_6 const& state,
     threadgroup type_8& tile,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     uint i = {};
     metal::float4 quad_1 = {};
-    i = local_8;
+    i = local_12;
     uint2 loop_bound_9 = uint2(4294967295u);
     bool loop_init_9 = true;
     while(true) {
@@ -755,7 +784,7 @@ void stage(
         loop_bound_9 -= uint2(loop_bound_9.y == 0u, 1u);
         if (!loop_init_9) {
             uint _e66 = i;
-            i = _e66 + UNITS;
+            i = _e66 + INVOCATIONS;
         }
         loop_init_9 = false;
         uint _e6 = i;
@@ -794,15 +823,15 @@ void stage(
 }
 
 void multiply(
-    thread Tile& acc_5,
+    thread Tile& acc_6,
     Place place_7,
     Source source_2,
     Matrix matrix_2,
     uint unit_8,
-    uint local_9,
+    uint local_13,
     device Params const& params,
     device type_3 const& weights,
-    device type_5 const& state,
+    device type_6 const& state,
     threadgroup type_8& tile,
     constant _mslBufferSizes& _buffer_sizes
 ) {
@@ -827,10 +856,10 @@ void multiply(
             uint _e16 = quads(metal::min(source_2.size - _e12, 256u));
             metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
             uint _e17 = k0_1;
-            stage(place_7, source_2, _e17, _e16, local_9, params, state, tile, _buffer_sizes);
+            stage(place_7, source_2, _e17, _e16, local_13, params, state, tile, _buffer_sizes);
             metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
             uint _e18 = k0_1;
-            accumulate(acc_5, matrix_2, _e18, unit_8, _e16, weights, tile, _buffer_sizes);
+            accumulate(acc_6, matrix_2, _e18, unit_8, local_13, _e16, weights, tile, _buffer_sizes);
         }
     }
     return;
@@ -844,8 +873,8 @@ kernel void main_(
 , device Params const& params [[user(fake0)]]
 , device type_3 const& weights [[user(fake0)]]
 , device type_3 const& x_proj [[user(fake0)]]
-, device type_5& state [[user(fake0)]]
-, device type_5& y [[user(fake0)]]
+, device type_6& state [[user(fake0)]]
+, device type_6& y [[user(fake0)]]
 , threadgroup type_8& tile
 , device Clock const& clock [[user(fake0)]]
 , constant _mslBufferSizes& _buffer_sizes [[user(fake0)]]
@@ -865,31 +894,36 @@ kernel void main_(
     uint _e9 = params.first_step;
     uint _e12 = clock.step;
     uint step_3 = _e9 + _e12;
-    uint first_unit = ((group.x * UNITS) * UNITS_PER_INVOCATION) + local;
+    uint first_unit = ((group.x * UNITS) * UNITS_PER_INVOCATION) + naga_mod(local, UNITS);
     uint first_row_2 = group.y * ROWS;
-    uint _e25 = params.phase;
-    uint _e31 = params.state_size;
-    uint h_prev = naga_mod(step_3 + _e25, 2u) * _e31;
+    uint _e27 = params.phase;
+    uint _e33 = params.state_size;
+    uint h_prev = naga_mod(step_3 + _e27, 2u) * _e33;
     if (step_3 >= slice_10.delay) {
-        uint _e41 = params.seq_len;
-        local_1 = (step_3 - slice_10.delay) < _e41;
+        uint _e43 = params.seq_len;
+        local_1 = (step_3 - slice_10.delay) < _e43;
     } else {
         local_1 = false;
     }
     bool is_running_2 = local_1;
     Place place_8 = Place {group.z, step_3 - slice_10.delay, first_row_2, h_prev};
-    Matrix _e49 = phase_matrix(slice_10, params);
+    Matrix _e51 = phase_matrix(slice_10, params);
     if (is_running_2) {
-        uint _e54 = longest_of(first_row_2, params);
-        local_2 = place_8.step < _e54;
+        uint _e56 = longest_of(first_row_2, params);
+        local_2 = place_8.step < _e56;
     } else {
         local_2 = false;
     }
-    bool _e57 = local_2;
-    if (_e57) {
+    bool _e59 = local_2;
+    if (_e59) {
         begin(acc, place_8, first_unit, local, params, x_proj, _buffer_sizes);
-        Source _e58 = phase_operand(slice_10, place_8, params);
-        multiply(acc, place_8, _e58, _e49, first_unit, local, params, weights, state, tile, _buffer_sizes);
+        Source _e60 = phase_operand(slice_10, place_8, params);
+        multiply(acc, place_8, _e60, _e51, first_unit, local, params, weights, state, tile, _buffer_sizes);
+        sum_parts(acc, local);
+    }
+    bool _e61 = is_first(local);
+    if (!(_e61)) {
+        return;
     }
     uint2 loop_bound_11 = uint2(4294967295u);
     bool loop_init_11 = true;
@@ -897,18 +931,18 @@ kernel void main_(
         if (metal::all(loop_bound_11 == uint2(0u))) { break; }
         loop_bound_11 -= uint2(loop_bound_11.y == 0u, 1u);
         if (!loop_init_11) {
-            uint _e103 = u;
-            u = _e103 + 1u;
+            uint _e107 = u;
+            u = _e107 + 1u;
         }
         loop_init_11 = false;
-        uint _e61 = u;
-        if (_e61 < UNITS_PER_INVOCATION) {
+        uint _e65 = u;
+        if (_e65 < UNITS_PER_INVOCATION) {
         } else {
             break;
         }
         {
-            uint _e64 = u;
-            uint unit_9 = first_unit + (_e64 * UNITS);
+            uint _e68 = u;
+            uint unit_9 = first_unit + (_e68 * UNITS);
             r = 0u;
             uint2 loop_bound_12 = uint2(4294967295u);
             bool loop_init_12 = true;
@@ -916,37 +950,37 @@ kernel void main_(
                 if (metal::all(loop_bound_12 == uint2(0u))) { break; }
                 loop_bound_12 -= uint2(loop_bound_12.y == 0u, 1u);
                 if (!loop_init_12) {
-                    uint _e100 = r;
-                    r = _e100 + 1u;
+                    uint _e104 = r;
+                    r = _e104 + 1u;
                 }
                 loop_init_12 = false;
-                uint _e70 = r;
-                if (_e70 < ROWS) {
+                uint _e74 = r;
+                if (_e74 < ROWS) {
                 } else {
                     break;
                 }
                 {
-                    uint _e73 = r;
-                    uint row_9 = first_row_2 + _e73;
-                    uint _e77 = params.batch;
-                    if (row_9 < _e77) {
-                        local_3 = unit_9 < _e49.columns;
+                    uint _e77 = r;
+                    uint row_9 = first_row_2 + _e77;
+                    uint _e81 = params.batch;
+                    if (row_9 < _e81) {
+                        local_3 = unit_9 < _e51.columns;
                     } else {
                         local_3 = false;
                     }
-                    bool _e84 = local_3;
-                    if (_e84) {
+                    bool _e88 = local_3;
+                    if (_e88) {
                         if (is_running_2) {
-                            uint _e88 = length_of(row_9, params);
-                            local_4 = place_8.step < _e88;
+                            uint _e92 = length_of(row_9, params);
+                            local_4 = place_8.step < _e92;
                         } else {
                             local_4 = false;
                         }
                         bool is_active_2 = local_4;
-                        uint _e92 = u;
-                        uint _e95 = r;
-                        Gates _e98 = acc.inner[(_e92 * ROWS) + _e95];
-                        finish(_e98, place_8, row_9, unit_9, is_running_2, is_active_2, params, weights, state, y, _buffer_sizes);
+                        uint _e96 = u;
+                        uint _e99 = r;
+                        Gates _e102 = acc.inner[(_e96 * ROWS) + _e99];
+                        finish(_e102, place_8, row_9, unit_9, is_running_2, is_active_2, params, weights, state, y, _buffer_sizes);
                     }
                 }
             }

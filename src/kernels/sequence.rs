@@ -1,0 +1,177 @@
+//! Beside `shaders/sequence.wgsl`: a chunk of time steps in one dispatch.
+
+use super::format_suffix;
+use super::recurrence::{
+    CellKernel, Input, Phases, ROWS, accumulate_iterations, compose_recurrence, split_bytes,
+    split_iterations,
+};
+use crate::cell::Cell;
+use crate::format::WeightFormat;
+
+/// `sequence.wgsl`: a chunk of time steps in one dispatch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Sequence {
+    pub cell: CellKernel,
+    pub weights: WeightFormat,
+    /// Batch rows of a workgroup.
+    pub rows: u32,
+    /// Units of a workgroup, each with `split` invocations; `units_per_invocation` times as many.
+    pub units: u32,
+    /// Hidden units of one invocation.
+    pub units_per_invocation: u32,
+    /// Invocations that share a unit's sums, and keep their parts of its weights for the whole chunk; 1: nothing is
+    /// shared, and nothing kept.
+    pub split: u32,
+}
+
+impl Sequence {
+    /// Workgroup sizes and units per invocation, by their product: the largest hidden size.
+    pub const SHAPES: [(u32, u32); 10] = [
+        (32, 1),
+        (64, 1),
+        (16, 4),
+        (128, 1),
+        (32, 4),
+        (256, 1),
+        (64, 4),
+        (256, 2),
+        (128, 4),
+        (256, 4),
+    ];
+    /// The largest hidden sizes of the kernels that keep their weights, and by how many they can be shared.
+    const RESIDENT_UNITS: [u32; 4] = [32, 64, 128, 256];
+    const RESIDENT_SPLITS: [u32; 3] = [2, 4, 8];
+    /// The most registers that an invocation's part of the weights may take, and the most rows beside it.
+    const MAX_KEPT_BYTES: u64 = 4 * 64;
+    pub const MAX_RESIDENT_ROWS: u32 = 4;
+    /// The largest hidden size of any shape.
+    pub const MAX_HIDDEN: u32 = 1024;
+    /// The most workgroup memory that any kernel here asks for.
+    const MAX_WORKGROUP_BYTES: u32 = 32768;
+
+    pub fn all() -> impl Iterator<Item = Self> {
+        CellKernel::in_all_formats()
+            .flat_map(|(cell, weights)| {
+                let streamed = Self::SHAPES.into_iter().flat_map(move |shape| {
+                    let (units, units_per_invocation) = shape;
+                    let split = 1;
+                    ROWS.map(|rows| Sequence {
+                        cell,
+                        weights,
+                        rows,
+                        units,
+                        units_per_invocation,
+                        split,
+                    })
+                });
+                let resident = Self::resident_shapes(cell, weights).flat_map(move |shape| {
+                    ROWS.map(|rows| Self::resident(cell, weights, rows, shape))
+                });
+                let resident = resident.filter(|kernel| kernel.rows <= Self::MAX_RESIDENT_ROWS);
+                streamed.chain(resident)
+            })
+            .filter(|kernel| kernel.workgroup_bytes() <= Self::MAX_WORKGROUP_BYTES)
+    }
+
+    /// A kernel that keeps its weights.
+    pub fn resident(
+        cell: CellKernel,
+        weights: WeightFormat,
+        rows: u32,
+        (units, split): (u32, u32),
+    ) -> Self {
+        Sequence { cell, weights, rows, units, units_per_invocation: 1, split }
+    }
+
+    /// Units of the kernels that keep their weights, each with the fewest invocations to a unit whose registers hold
+    /// them. A step in two phases would have two matrices to keep; there are no such kernels.
+    pub fn resident_shapes(
+        cell: CellKernel,
+        weights: WeightFormat,
+    ) -> impl Iterator<Item = (u32, u32)> {
+        let packed_bytes = match cell.cell {
+            Cell::Rnn => 4,
+            _ => 4 * weights.element_bytes(),
+        };
+        let units = Self::RESIDENT_UNITS.into_iter();
+        units.filter(move |_| cell.phases == Phases::Whole).filter_map(move |units| {
+            let holds =
+                |split: &u32| u64::from(units / split) * packed_bytes <= Self::MAX_KEPT_BYTES;
+            Some((units, Self::RESIDENT_SPLITS.into_iter().find(holds)?))
+        })
+    }
+
+    /// Whether it keeps its weights.
+    pub fn is_resident(&self) -> bool {
+        self.split > 1
+    }
+
+    /// Invocations of a workgroup.
+    pub fn invocations(&self) -> u32 {
+        self.units * self.split
+    }
+
+    /// The largest hidden size.
+    pub fn capacity(&self) -> u32 {
+        self.units * self.units_per_invocation
+    }
+
+    pub fn grid(&self, batch: u64, slices: u64) -> [u64; 3] {
+        [batch.div_ceil(self.rows.into()), slices, 1]
+    }
+
+    /// Copies of h in workgroup memory.
+    fn copies(&self) -> u32 {
+        if self.cell.phases == Phases::Whole { 2 } else { 3 }
+    }
+
+    pub fn workgroup_bytes(&self) -> u32 {
+        let sums = self.rows * self.units_per_invocation;
+        4 * self.copies() * self.rows * self.capacity()
+            + split_bytes(self.cell.cell, self.split, self.units, sums)
+    }
+
+    /// Loop iterations of one invocation for a time step, where nothing is unrolled.
+    pub fn step_iterations(&self, hidden_size: u64) -> u64 {
+        let update = 10 * u64::from((1 + self.rows) * (1 + self.units_per_invocation));
+        let quads = match self.is_resident() {
+            true => u64::from(self.capacity() / (4 * self.split)),
+            false => hidden_size.div_ceil(4),
+        };
+        let parts = split_iterations(self.split, (self.rows * self.units_per_invocation).into());
+        let product = accumulate_iterations(quads, self.rows, self.units_per_invocation);
+        let products = u64::from(self.copies() - 1);
+        1 + products * product + parts + update
+    }
+
+    pub fn name(&self) -> String {
+        let cell = format!("{}{}", self.cell.name(), format_suffix(self.weights));
+        let Sequence { rows, units, units_per_invocation, split, .. } = self;
+        let resident = if *split == 1 { String::new() } else { format!("s{split}") };
+        format!("sequence_{cell}_r{rows}_u{units}x{units_per_invocation}{resident}")
+    }
+
+    pub fn source(&self) -> String {
+        let constants = [
+            ("ROWS", self.rows),
+            ("UNITS", self.units),
+            ("UNITS_PER_INVOCATION", self.units_per_invocation),
+            ("COPIES", self.copies()),
+        ];
+        let streamed = include_str!("../../shaders/advance/streamed.wgsl");
+        let update = include_str!("../../shaders/advance/update.wgsl");
+        let advance: &[_] = match self.cell.phases {
+            Phases::Whole if self.is_resident() => {
+                &[update, include_str!("../../shaders/advance/resident.wgsl")]
+            }
+            Phases::Whole => &[streamed, update, include_str!("../../shaders/advance/whole.wgsl")],
+            Phases::Reset => &[streamed, include_str!("../../shaders/advance/reset.wgsl")],
+            Phases::Projection => {
+                &[streamed, include_str!("../../shaders/advance/projection.wgsl")]
+            }
+        };
+        let skeleton = include_str!("../../shaders/sequence.wgsl");
+        let kind = (self.weights, Input::Hoisted, self.split);
+        compose_recurrence(&self.cell, kind, &constants, advance, skeleton)
+    }
+}
