@@ -152,6 +152,9 @@ pub struct Problem {
     pub input: InputKind,
     /// Whether the run keeps the output of every layer, as a backward pass needs it.
     pub is_training: bool,
+    /// Whether the run is a tick of a [`StreamPool`](crate::StreamPool), whose `batch` slots need not all take part: one
+    /// time step from x.
+    pub is_pooled: bool,
 }
 
 impl Problem {
@@ -173,6 +176,7 @@ impl Problem {
             flavour: Flavour::Standard,
             input: InputKind::Features,
             is_training: false,
+            is_pooled: false,
         };
         // The largest products of each kind; every other size of a run is a part of one of these.
         let [t, b, i, h] = [seq_len, batch, sizes.input_size, sizes.hidden_size].map(|n| n as u64);

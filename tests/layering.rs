@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// Each module and those that it may use. `error` and the module itself are free; `crate::Schedule` and the like are
 /// the public face.
-const TABLE: [(&str, &[&str]); 22] = [
+const TABLE: [(&str, &[&str]); 23] = [
     ("error", &[]),
     ("cell", &[]),
     ("problem", &["cell"]),
@@ -17,7 +17,7 @@ const TABLE: [(&str, &[&str]); 22] = [
     ("plan", &["caps", "kernels", "pack", "problem"]),
     ("gpu", &["caps", "kernels", "pack"]),
     ("run", &["caps", "cell", "gpu", "kernels", "pack", "plan", "problem", "tensors", "weights"]),
-    ("layer", &["cell", "gpu", "plan", "problem", "run", "stream", "tensors", "weights"]),
+    ("layer", &["cell", "gpu", "plan", "pool", "problem", "run", "stream", "tensors", "weights"]),
     ("tape", &["gpu", "layer", "problem", "run", "tensors", "weights"]),
     ("lstm", &["cell", "gpu", "io", "layer", "stream"]),
     ("gru", &["cell", "gpu", "io", "layer", "stream"]),
@@ -25,6 +25,7 @@ const TABLE: [(&str, &[&str]); 22] = [
     ("any", &["cell", "gru", "layer", "lstm", "rnn", "stream"]),
     ("model", &["any", "gpu", "layer", "linear", "plan", "problem", "run", "stream"]),
     ("stream", &["gpu", "layer", "problem", "run"]),
+    ("pool", &["gpu", "layer", "problem", "run", "stream"]),
     ("linear", &["gpu", "io", "kernels", "pack", "run", "weights"]),
     ("io", &["cell", "problem", "weights"]),
     ("reference", &["cell", "weights"]),

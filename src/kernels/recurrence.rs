@@ -279,6 +279,8 @@ pub struct Step {
     pub units: u32,
     /// Hidden units of one invocation.
     pub units_per_invocation: u32,
+    /// Whether each batch row is any slot of a pool.
+    pub is_pooled: bool,
 }
 
 /// Loop iterations of `accumulate` over `quads` quads where nothing is unrolled.
@@ -304,6 +306,7 @@ impl Step {
             rows,
             units,
             units_per_invocation,
+            is_pooled: false,
         };
         CellKernel::all().flat_map(move |cell| {
             let hoisted = tiles().map(move |tile| step(cell, Phase::First, Input::Hoisted, tile));
@@ -311,7 +314,10 @@ impl Step {
             // The second phase has no input; it is composed with the hoisted one, which costs nothing unused.
             let second = tiles().map(move |tile| step(cell, Phase::Second, Input::Hoisted, tile));
             let second = second.filter(move |_| cell.phases != Phases::Whole);
-            hoisted.chain(fused).chain(second)
+            // A tick of a pool is one step of rows that are there, from x.
+            let pooled = fused.clone().chain(second.clone()).filter(move |_| !cell.has_lengths);
+            let pooled = pooled.map(|step| Step { is_pooled: true, ..step });
+            hoisted.chain(fused).chain(second).chain(pooled)
         })
     }
 
@@ -352,8 +358,10 @@ impl Step {
             Phase::First => input,
             Phase::Second => "second",
         };
+        let pooled = if self.is_pooled { "_pooled" } else { "" };
         let Step { rows, units, units_per_invocation, .. } = self;
-        format!("step_{}_{phase}_r{rows}_u{units}x{units_per_invocation}", self.cell.name())
+        let cell = self.cell.name();
+        format!("step_{cell}_{phase}{pooled}_r{rows}_u{units}x{units_per_invocation}")
     }
 
     pub fn source(&self) -> String {
@@ -378,7 +386,11 @@ impl Step {
             Phase::First => include_str!("../../shaders/phase/gates.wgsl"),
             Phase::Second => "",
         };
-        let parts = [gates, phase];
+        let slots = match self.is_pooled {
+            false => include_str!("../../shaders/slots/own.wgsl"),
+            true => include_str!("../../shaders/slots/given.wgsl"),
+        };
+        let parts = [slots, gates, phase];
         let skeleton = include_str!("../../shaders/step.wgsl");
         compose_recurrence(&self.cell, self.input, &constants, &parts, skeleton)
     }

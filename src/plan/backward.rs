@@ -99,6 +99,12 @@ pub fn plan_backward(
             reason: "the gradient of a projection belongs to whoever made it".into(),
         });
     }
+    if problem.is_pooled {
+        return Err(Error::Unsupported {
+            what: "the backward pass of a pool".into(),
+            reason: "a tick keeps no outputs".into(),
+        });
+    }
     let planner = Planner { problem, caps, options, sizes: &problem.sizes };
     planner.check_buffers()?;
     let make = |schedule, reason| planner.make_backward(schedule, reason);

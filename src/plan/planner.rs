@@ -239,6 +239,7 @@ impl Planner<'_> {
             rows,
             units,
             units_per_invocation,
+            is_pooled: self.problem.is_pooled,
         };
         let inner = h + match input {
             Input::Hoisted => 0,

@@ -95,7 +95,8 @@ struct type_9 {
 };
 struct Source {
     bool is_input;
-    char _pad1[3];
+    bool is_h;
+    char _pad2[2];
     uint base;
     uint stride;
     uint size;
@@ -266,10 +267,10 @@ void input_part(
         {
             uint _e17 = r_1;
             uint _e21 = params.batch;
-            uint row_7 = metal::min(place.row + _e17, _e21 - 1u);
+            uint row_9 = metal::min(place.row + _e17, _e21 - 1u);
             uint _e27 = params.batch;
             uint _e32 = params.num_slices;
-            uint at = (((step_2 * _e27) + row_7) * _e32) + place.slice;
+            uint at = (((step_2 * _e27) + row_9) * _e32) + place.slice;
             u_2 = 0u;
             uint2 loop_bound_1 = uint2(4294967295u);
             bool loop_init_1 = true;
@@ -553,6 +554,26 @@ uint longest_of(
     return _e16;
 }
 
+uint num_rows(
+    device Params const& params
+) {
+    uint _e2 = params.batch;
+    return _e2;
+}
+
+uint slot_of(
+    uint row_4
+) {
+    return row_4;
+}
+
+uint h_prev_of(
+    Place place_1,
+    uint row_5
+) {
+    return place_1.h_prev;
+}
+
 Matrix phase_matrix(
     Slice slice_6,
     device Params const& params
@@ -563,30 +584,30 @@ Matrix phase_matrix(
 
 Source phase_operand(
     Slice slice_7,
-    Place place_1,
+    Place place_2,
     device Params const& params
 ) {
-    uint _e8 = params.recurrent_size;
-    uint _e11 = params.recurrent_size;
-    return Source {false, {}, place_1.h_prev + slice_7.h, _e8, _e11};
+    uint _e7 = params.recurrent_size;
+    uint _e10 = params.recurrent_size;
+    return Source {false, true, {}, slice_7.h, _e7, _e10};
 }
 
 void begin(
     thread Tile& acc_4,
-    Place place_2,
+    Place place_3,
     uint unit_5,
     uint local_7,
     device Params const& params,
     device type_3 const& x_proj,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    input_part(acc_4, place_2, unit_5, local_7, params, x_proj, _buffer_sizes);
+    input_part(acc_4, place_3, unit_5, local_7, params, x_proj, _buffer_sizes);
     return;
 }
 
 void write_h(
-    Place place_3,
-    uint row_4,
+    Place place_4,
+    uint row_6,
     uint unit_6,
     bool is_running,
     bool is_active,
@@ -596,15 +617,17 @@ void write_h(
     device type_5& y,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    Slice slice_8 = params.slices.inner[place_3.slice];
-    uint _e14 = params.recurrent_size;
-    uint at_2 = (slice_8.h + (row_4 * _e14)) + unit_6;
-    uint _e20 = params.state_size;
-    uint h_next = _e20 - place_3.h_prev;
-    float _e30 = state[place_3.h_prev + at_2];
+    Slice slice_8 = params.slices.inner[place_4.slice];
+    uint _e12 = slot_of(row_6);
+    uint _e15 = params.recurrent_size;
+    uint at_2 = (slice_8.h + (_e12 * _e15)) + unit_6;
+    uint _e19 = h_prev_of(place_4, row_6);
+    uint _e22 = params.state_size;
+    uint h_next = _e22 - _e19;
+    float _e30 = state[_e19 + at_2];
     state[h_next + at_2] = is_active ? h_1 : _e30;
     if (is_running) {
-        write_output(slice_8, place_3.step, row_4, unit_6, is_active ? h_1 : 0.0, params, y, _buffer_sizes);
+        write_output(slice_8, place_4.step, row_6, unit_6, is_active ? h_1 : 0.0, params, y, _buffer_sizes);
         return;
     } else {
         return;
@@ -613,8 +636,8 @@ void write_h(
 
 void finish(
     Gates pre_1,
-    Place place_4,
-    uint row_5,
+    Place place_5,
+    uint row_7,
     uint unit_7,
     bool is_running_1,
     bool is_active_1,
@@ -625,43 +648,48 @@ void finish(
     constant _mslBufferSizes& _buffer_sizes
 ) {
     CellState next = {};
-    Slice slice_9 = params.slices.inner[place_4.slice];
-    uint _e13 = params.hidden_size;
-    uint at_3 = (row_5 * _e13) + unit_7;
-    float _e22 = state[(place_4.h_prev + slice_9.h) + at_3];
-    next = CellState {_e22, 0.0};
+    Slice slice_9 = params.slices.inner[place_5.slice];
+    uint _e11 = slot_of(row_7);
+    uint _e14 = params.hidden_size;
+    uint at_3 = (_e11 * _e14) + unit_7;
+    uint _e18 = h_prev_of(place_5, row_7);
+    float _e23 = state[(_e18 + slice_9.h) + at_3];
+    next = CellState {_e23, 0.0};
     if (is_active_1) {
         if (true) {
-            float _e32 = state[slice_9.c + at_3];
-            next.c = _e32;
+            float _e33 = state[slice_9.c + at_3];
+            next.c = _e33;
         }
-        CellState _e33 = next;
-        CellState _e35 = cell_update(pre_1, _e33, place_4.slice, unit_7, params, weights, _buffer_sizes);
-        next = _e35;
+        CellState _e34 = next;
+        CellState _e36 = cell_update(pre_1, _e34, place_5.slice, unit_7, params, weights, _buffer_sizes);
+        next = _e36;
         if (true) {
-            float _e42 = next.c;
-            state[slice_9.c + at_3] = _e42;
+            float _e43 = next.c;
+            state[slice_9.c + at_3] = _e43;
         }
     }
-    float _e44 = next.h;
-    write_h(place_4, row_5, unit_7, is_running_1, is_active_1, _e44, params, state, y, _buffer_sizes);
+    float _e45 = next.h;
+    write_h(place_5, row_7, unit_7, is_running_1, is_active_1, _e45, params, state, y, _buffer_sizes);
     return;
 }
 
 uint row_start(
-    Place place_5,
+    Place place_6,
     Source source,
-    uint row_6,
+    uint row_8,
     device Params const& params
 ) {
     if (source.is_input) {
-        Slice _e8 = params.slices.inner[place_5.slice];
-        uint _e10 = time_of(_e8, place_5.step, row_6, params);
+        Slice _e8 = params.slices.inner[place_6.slice];
+        uint _e10 = time_of(_e8, place_6.step, row_8, params);
         uint _e13 = params.input_stride_t;
         uint _e17 = params.input_stride_b;
-        return (_e10 * _e13) + (row_6 * _e17);
+        return (_e10 * _e13) + (row_8 * _e17);
     }
-    return source.base + (row_6 * source.stride);
+    uint _e21 = h_prev_of(place_6, row_8);
+    uint half_ = source.is_h ? _e21 : 0u;
+    uint _e26 = slot_of(row_8);
+    return (half_ + source.base) + (_e26 * source.stride);
 }
 
 uint naga_mod(uint lhs, uint rhs) {
@@ -669,7 +697,7 @@ uint naga_mod(uint lhs, uint rhs) {
 }
 
 void stage(
-    Place place_6,
+    Place place_7,
     Source source_1,
     uint k0_,
     uint num_quads_1,
@@ -688,8 +716,8 @@ void stage(
         if (metal::all(loop_bound_8 == uint2(0u))) { break; }
         loop_bound_8 -= uint2(loop_bound_8.y == 0u, 1u);
         if (!loop_init_8) {
-            uint _e66 = i;
-            i = _e66 + UNITS;
+            uint _e64 = i;
+            i = _e64 + UNITS;
         }
         loop_init_8 = false;
         uint _e6 = i;
@@ -702,26 +730,26 @@ void stage(
             uint r_6 = naga_div(_e10, num_quads_1);
             uint _e13 = i;
             uint k = k0_ + (4u * naga_mod(_e13, num_quads_1));
-            uint _e21 = params.batch;
-            uint _e25 = row_start(place_6, source_1, metal::min(place_6.row + r_6, _e21 - 1u), params);
-            uint at_4 = _e25 + k;
+            uint _e19 = num_rows(params);
+            uint _e23 = row_start(place_7, source_1, metal::min(place_7.row + r_6, _e19 - 1u), params);
+            uint at_4 = _e23 + k;
             uint left = source_1.size - k;
-            float _e30 = operand_at(source_1.is_input, at_4, state, _buffer_sizes);
-            quad_1 = metal::float4(_e30, 0.0, 0.0, 0.0);
+            float _e28 = operand_at(source_1.is_input, at_4, state, _buffer_sizes);
+            quad_1 = metal::float4(_e28, 0.0, 0.0, 0.0);
             if (left > 1u) {
-                float _e42 = operand_at(source_1.is_input, at_4 + 1u, state, _buffer_sizes);
-                quad_1.y = _e42;
+                float _e40 = operand_at(source_1.is_input, at_4 + 1u, state, _buffer_sizes);
+                quad_1.y = _e40;
             }
             if (left > 2u) {
-                float _e49 = operand_at(source_1.is_input, at_4 + 2u, state, _buffer_sizes);
-                quad_1.z = _e49;
+                float _e47 = operand_at(source_1.is_input, at_4 + 2u, state, _buffer_sizes);
+                quad_1.z = _e47;
             }
             if (left > 3u) {
-                float _e56 = operand_at(source_1.is_input, at_4 + 3u, state, _buffer_sizes);
-                quad_1.w = _e56;
+                float _e54 = operand_at(source_1.is_input, at_4 + 3u, state, _buffer_sizes);
+                quad_1.w = _e54;
             }
-            metal::float4 _e65 = quad_1;
-            tile.inner[(r_6 * TILE_QUADS) + naga_div(k - k0_, 4u)] = _e65;
+            metal::float4 _e63 = quad_1;
+            tile.inner[(r_6 * TILE_QUADS) + naga_div(k - k0_, 4u)] = _e63;
         }
     }
     return;
@@ -729,7 +757,7 @@ void stage(
 
 void multiply(
     thread Tile& acc_5,
-    Place place_7,
+    Place place_8,
     Source source_2,
     Matrix matrix_2,
     uint unit_8,
@@ -761,7 +789,7 @@ void multiply(
             uint _e16 = quads(metal::min(source_2.size - _e12, 256u));
             metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
             uint _e17 = k0_1;
-            stage(place_7, source_2, _e17, _e16, local_9, params, state, tile, _buffer_sizes);
+            stage(place_8, source_2, _e17, _e16, local_9, params, state, tile, _buffer_sizes);
             metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
             uint _e19 = k0_1;
             uint first_1 = matrix_2.first + (_e19 * matrix_2.row_words);
@@ -812,19 +840,19 @@ kernel void main_(
         local_1 = false;
     }
     bool is_running_2 = local_1;
-    Place place_8 = Place {group.z, step_3 - slice_10.delay, first_row_1, h_prev};
+    Place place_9 = Place {group.z, step_3 - slice_10.delay, first_row_1, h_prev};
     Matrix _e49 = phase_matrix(slice_10, params);
     if (is_running_2) {
         uint _e54 = longest_of(first_row_1, params);
-        local_2 = place_8.step < _e54;
+        local_2 = place_9.step < _e54;
     } else {
         local_2 = false;
     }
     bool _e57 = local_2;
     if (_e57) {
-        begin(acc, place_8, first_unit, local, params, x_proj, _buffer_sizes);
-        Source _e58 = phase_operand(slice_10, place_8, params);
-        multiply(acc, place_8, _e58, _e49, first_unit, local, params, weights, state, tile, _buffer_sizes);
+        begin(acc, place_9, first_unit, local, params, x_proj, _buffer_sizes);
+        Source _e58 = phase_operand(slice_10, place_9, params);
+        multiply(acc, place_9, _e58, _e49, first_unit, local, params, weights, state, tile, _buffer_sizes);
     }
     uint2 loop_bound_10 = uint2(4294967295u);
     bool loop_init_10 = true;
@@ -832,8 +860,8 @@ kernel void main_(
         if (metal::all(loop_bound_10 == uint2(0u))) { break; }
         loop_bound_10 -= uint2(loop_bound_10.y == 0u, 1u);
         if (!loop_init_10) {
-            uint _e103 = u;
-            u = _e103 + 1u;
+            uint _e101 = u;
+            u = _e101 + 1u;
         }
         loop_init_10 = false;
         uint _e61 = u;
@@ -851,8 +879,8 @@ kernel void main_(
                 if (metal::all(loop_bound_11 == uint2(0u))) { break; }
                 loop_bound_11 -= uint2(loop_bound_11.y == 0u, 1u);
                 if (!loop_init_11) {
-                    uint _e100 = r;
-                    r = _e100 + 1u;
+                    uint _e98 = r;
+                    r = _e98 + 1u;
                 }
                 loop_init_11 = false;
                 uint _e70 = r;
@@ -862,26 +890,26 @@ kernel void main_(
                 }
                 {
                     uint _e73 = r;
-                    uint row_8 = first_row_1 + _e73;
-                    uint _e77 = params.batch;
-                    if (row_8 < _e77) {
+                    uint row_10 = first_row_1 + _e73;
+                    uint _e75 = num_rows(params);
+                    if (row_10 < _e75) {
                         local_3 = unit_9 < _e49.columns;
                     } else {
                         local_3 = false;
                     }
-                    bool _e84 = local_3;
-                    if (_e84) {
+                    bool _e82 = local_3;
+                    if (_e82) {
                         if (is_running_2) {
-                            uint _e88 = length_of(row_8, params);
-                            local_4 = place_8.step < _e88;
+                            uint _e86 = length_of(row_10, params);
+                            local_4 = place_9.step < _e86;
                         } else {
                             local_4 = false;
                         }
                         bool is_active_2 = local_4;
-                        uint _e92 = u;
-                        uint _e95 = r;
-                        Gates _e98 = acc.inner[(_e92 * ROWS) + _e95];
-                        finish(_e98, place_8, row_8, unit_9, is_running_2, is_active_2, params, weights, state, y, _buffer_sizes);
+                        uint _e90 = u;
+                        uint _e93 = r;
+                        Gates _e96 = acc.inner[(_e90 * ROWS) + _e93];
+                        finish(_e96, place_9, row_10, unit_9, is_running_2, is_active_2, params, weights, state, y, _buffer_sizes);
                     }
                 }
             }
