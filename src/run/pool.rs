@@ -55,6 +55,7 @@ struct Arrays {
 }
 
 impl Arrays {
+    /// Binds x, y and the mask, of which a program over a list of slots takes no notice.
     fn bind(
         &self,
         engine: &Engine,
