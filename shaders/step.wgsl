@@ -3,7 +3,7 @@
 //        (h, c) = cell_update(pre, c)                 in one phase or two (phase/*.wgsl)
 // Grid:  x: hidden units / (UNITS * UNITS_PER_INVOCATION), y: batch rows / ROWS, z: slices
 //        one invocation owns ROWS rows of UNITS_PER_INVOCATION units, or a part of their sums (split/*.wgsl)
-// Binds: recurrence.wgsl; group 1: 0 clock
+// Binds: recurrence.wgsl; 6 slots (slots/*.wgsl); group 1: 0 clock
 // Consts: recurrence.wgsl; TILE_QUADS (kernels/recurrence.rs)     Needs: WebGPU defaults
 // Floor: reads w_hh once per ROWS rows: 16·H² bytes per step and row tile
 // Why this shape:
@@ -13,7 +13,7 @@
 //      whatever the alignment of the caller's rows.
 //   3. Few rows make few sums. Where those would leave a device idle, SPLIT invocations share each.
 //   4. A slice that has not begun, or has ended, carries its h over, and so does a row that has ended: after the last
-//      dispatch all final states lie in the same half.
+//      dispatch all final states lie in the same half. But in a pool each slot has a half of its own.
 
 struct Clock {
     step: u32, // counted from the chunk's first
@@ -24,6 +24,7 @@ struct Clock {
 // Rows of an operand: x, or in the state buffer rows of `size` from `base`, `stride` apart.
 struct Source {
     is_input: bool,
+    is_h: bool, // `base` counts from the half of the h ring that is read
     base: u32,
     stride: u32,
     size: u32,
@@ -40,14 +41,15 @@ fn row_start(place: Place, source: Source, row: u32) -> u32 {
         let t = time_of(params.slices[place.slice], place.step, row);
         return t * params.input_stride_t + row * params.input_stride_b;
     }
-    return source.base + row * source.stride;
+    let half = select(0u, h_prev_of(place, row), source.is_h);
+    return half + source.base + slot_of(row) * source.stride;
 }
 
 fn stage(place: Place, source: Source, k0: u32, num_quads: u32, local: u32) {
     for (var i = local; i < ROWS * num_quads; i += INVOCATIONS) {
         let r = i / num_quads;
         let k = k0 + 4u * (i % num_quads);
-        let at = row_start(place, source, min(place.row + r, params.batch - 1u)) + k;
+        let at = row_start(place, source, min(place.row + r, num_rows() - 1u)) + k;
         let left = source.size - k;
         var quad = vec4<f32>(operand_at(source.is_input, at), 0.0, 0.0, 0.0);
         if (left > 1u) { quad.y = operand_at(source.is_input, at + 1u); }
@@ -93,7 +95,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         let unit = first_unit + u * UNITS;
         for (var r = 0u; r < ROWS; r++) {
             let row = first_row + r;
-            if (row < params.batch && unit < matrix.columns) {
+            if (row < num_rows() && unit < matrix.columns) {
                 let is_active = is_running && place.step < length_of(row);
                 finish(acc[u * ROWS + r], place, row, unit, is_running, is_active);
             }
@@ -104,9 +106,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
 // The new h of a unit; it stays where the slice, or the row, has not begun or has ended.
 fn write_h(place: Place, row: u32, unit: u32, is_running: bool, is_active: bool, h: f32) {
     let slice = params.slices[place.slice];
-    let at = slice.h + row * params.recurrent_size + unit;
-    let h_next = params.state_size - place.h_prev;
-    state[h_next + at] = select(state[place.h_prev + at], h, is_active);
+    let at = slice.h + slot_of(row) * params.recurrent_size + unit;
+    let h_prev = h_prev_of(place, row);
+    let h_next = params.state_size - h_prev;
+    state[h_next + at] = select(state[h_prev + at], h, is_active);
     if (is_running) {
         write_output(slice, place.step, row, unit, select(0.0, h, is_active));
     }

@@ -69,6 +69,20 @@ pub enum Error {
         reason: String,
     },
 
+    /// A pool of streams has no slot left: one has to leave before another can join.
+    #[error("the pool is full: all of its {capacity} slots are taken")]
+    PoolFull {
+        /// Slots of the pool.
+        capacity: usize,
+    },
+
+    /// A slot whose stream has left the pool, or is in another one.
+    #[error("`{argument}` is no stream of this pool: it has left, or is in another pool")]
+    StaleSlot {
+        /// The argument at fault.
+        argument: String,
+    },
+
     /// A file has no tensor of this name.
     #[error("no tensor `{name}`; the file has: {available}")]
     MissingTensor {

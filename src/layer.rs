@@ -11,6 +11,7 @@ use crate::cell::Cell;
 use crate::error::{Error, Result};
 use crate::gpu::{DeviceArray, Gpu};
 use crate::plan::{BackwardPlan, Plan};
+use crate::pool::StreamPool;
 use crate::problem::{InputKind, LayerSizes, Problem};
 use crate::run::{
     BackwardIo, Batching, Buffers, Engine, Job, LayerInput, LayerIo, Reserve, States, check_shape,
@@ -392,6 +393,15 @@ impl<K: Kind> Layer<K> {
     /// Those of [`Layer::plan`] for one time step.
     pub fn stream(&self, batch: usize) -> Result<Stream<K>> {
         Stream::new(Arc::clone(&self.engine), batch, InputKind::Features, None)
+    }
+
+    /// A pool of up to `capacity` streams that come and go and advance together, see [`StreamPool`]. It begins empty.
+    ///
+    /// # Errors
+    /// [`Error::Schedule`] where another schedule than Stepwise is forced, those of [`Layer::plan`] for one time step
+    /// of `capacity` sequences.
+    pub fn stream_pool(&self, capacity: usize) -> Result<StreamPool<K>> {
+        StreamPool::new(Arc::clone(&self.engine), capacity)
     }
 
     /// As [`Layer::stream`], of steps whose input is projected already, see [`LayerInput::Projected`].

@@ -1,8 +1,8 @@
 //! LSTM, GRU and RNN layers as fused GPU kernels on every graphics API that wgpu reaches.
 //!
 //! Begin with [`Gpu`] (a device), then [`Lstm`], [`Gru`] or [`Rnn`] (a stack of layers on it): [`Lstm::forward`] from host arrays,
-//! [`Lstm::stream`] for single time steps, [`Lstm::encode`] on the caller's own buffers. A [`Model`] is a chain of
-//! such layers. [`io`] reads weights, [`plan`] says how a problem will run without a device, and [`mod@reference`] is
+//! [`Lstm::stream`] for single time steps, [`Lstm::stream_pool`] for many streams that come and go, [`Lstm::encode`] on the
+//! caller's own buffers. A [`Model`] is a chain of such layers. [`io`] reads weights, [`plan`] says how a problem will run without a device, and [`mod@reference`] is
 //! the CPU truth that everything is checked against.
 //!
 //! ```no_run
@@ -38,6 +38,7 @@ mod model;
 #[allow(missing_docs, reason = "for this crate's tests")]
 pub mod pack;
 mod plan;
+mod pool;
 mod problem;
 pub mod reference;
 mod rnn;
@@ -65,6 +66,7 @@ pub use model::{Model, ModelIo, ModelStream, Stage};
 pub use plan::{
     BackwardMemory, BackwardPlan, Memory, Options, Plan, Schedule, plan, plan_backward,
 };
+pub use pool::{Slot, StreamPool};
 pub use problem::{Direction, InputKind, LayerSizes, Problem};
 pub use rnn::{Rnn, RnnKind, RnnStream};
 pub use run::{BackwardIo, DeviceInput, LayerInput, LayerIo, Reserve, StageState};

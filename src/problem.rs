@@ -155,6 +155,9 @@ pub struct Problem {
     pub weight_format: WeightFormat,
     /// Whether the run keeps the output of every layer, as a backward pass needs it.
     pub is_training: bool,
+    /// Whether the run is a tick of a [`StreamPool`](crate::StreamPool), whose `batch` slots need not all take part: one
+    /// time step from x.
+    pub is_pooled: bool,
 }
 
 impl Problem {
@@ -177,6 +180,7 @@ impl Problem {
             input: InputKind::Features,
             weight_format: WeightFormat::F32,
             is_training: false,
+            is_pooled: false,
         };
         // The largest products of each kind; every other size of a run is a part of one of these.
         let [t, b, i, h] = [seq_len, batch, sizes.input_size, sizes.hidden_size].map(|n| n as u64);

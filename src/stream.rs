@@ -209,14 +209,7 @@ impl<K: Kind> Stream<K> {
     }
 
     pub(crate) fn to_states(&self, state: &K::State) -> Result<States> {
-        let (h, c) = K::parts(state);
-        let problem = self.workspace.problem();
-        check_states(("h", h.shape()), ("c", c.map(ArrayD::shape)), problem)?;
-        let part = |array: &ArrayD<f32>| {
-            let misfit = Error::shape("state", "three axes", array.shape());
-            array.clone().into_dimensionality::<Ix3>().map_err(|_| misfit)
-        };
-        Ok(States { h: part(h)?, c: c.map(part).transpose()? })
+        to_states::<K>(state, self.workspace.problem())
     }
 
     pub(crate) fn write(&mut self, states: &States) -> Result<()> {
@@ -291,6 +284,17 @@ impl<K: Kind> Stream<K> {
             Ok(readback.map(gpu, bytes))
         })
     }
+}
+
+/// A state that fits the problem, `[L*D, B, H]` each.
+pub(crate) fn to_states<K: Kind>(state: &K::State, problem: &Problem) -> Result<States> {
+    let (h, c) = K::parts(state);
+    check_states(("h", h.shape()), ("c", c.map(ArrayD::shape)), problem)?;
+    let part = |array: &ArrayD<f32>| {
+        let misfit = Error::shape("state", "three axes", array.shape());
+        array.clone().into_dimensionality::<Ix3>().map_err(|_| misfit)
+    };
+    Ok(States { h: part(h)?, c: c.map(part).transpose()? })
 }
 
 pub(crate) fn check_row(row: usize, batch: usize) -> Result<()> {

@@ -8,6 +8,7 @@ use std::cell::Cell;
 
 use common::case::{Case, Shape};
 use common::trials::{self, GpuTest, Outcome};
+use wgpu_rnn::ndarray::{Array2, s};
 use wgpu_rnn::{BackwardIo, Gpu, LayerConfig, LayerIo, Lstm, Options, Schedule, wgpu};
 
 /// Counts the allocations of each thread apart: drivers and other trials have threads of their own.
@@ -53,6 +54,7 @@ fn main() {
         GpuTest::new("allocations::encode", encode),
         GpuTest::new("allocations::encode_backward", encode_backward),
         GpuTest::new("allocations::step", step),
+        GpuTest::new("allocations::tick", tick),
     ])
 }
 
@@ -166,6 +168,28 @@ fn step(gpu: &Gpu) -> Outcome {
     most(10)?;
     let (early, _, late) = (most(10)?, most(500)?, most(10)?);
     assert!(late <= early + GROWTH, "{early} at first, {late} later");
+    Ok(())
+}
+
+/// And so does a pool's tick, however many streams take part.
+fn tick(gpu: &Gpu) -> Outcome {
+    let case = Case::new(1, Shape::default());
+    let mut pool = case.lstm(gpu, Options::default())?.stream_pool(500)?;
+    let slots = (0..400).map(|_| pool.join()).collect::<wgpu_rnn::Result<Vec<_>>>()?;
+    let x = Array2::ones((400, 4));
+    let mut most = |ticks: usize, streams: usize| -> wgpu_rnn::Result<u64> {
+        let counts = (0..ticks).map(|_| {
+            let x = x.slice(s![..streams, ..]);
+            let (count, result) = allocations(|| pool.tick(&slots[..streams], x));
+            result.map(|_| count)
+        });
+        counts
+            .collect::<wgpu_rnn::Result<Vec<_>>>()
+            .map(|counts| counts.into_iter().max().unwrap_or(0))
+    };
+    most(10, 400)?;
+    let (early, _, late) = (most(10, 3)?, most(300, 50)?, most(10, 400)?);
+    assert!(late <= early + GROWTH, "{early} for 3 at first, {late} for 400 later");
     Ok(())
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// Each module and those that it may use. `error` and the module itself are free; `crate::Schedule` and the like are
 /// the public face.
-const TABLE: [(&str, &[&str]); 23] = [
+const TABLE: [(&str, &[&str]); 24] = [
     ("error", &[]),
     ("cell", &[]),
     ("format", &[]),
@@ -24,7 +24,7 @@ const TABLE: [(&str, &[&str]); 23] = [
             "weights",
         ],
     ),
-    ("layer", &["cell", "gpu", "plan", "problem", "run", "stream", "tensors", "weights"]),
+    ("layer", &["cell", "gpu", "plan", "pool", "problem", "run", "stream", "tensors", "weights"]),
     ("tape", &["gpu", "layer", "problem", "run", "tensors", "weights"]),
     ("lstm", &["cell", "gpu", "io", "layer", "stream"]),
     ("gru", &["cell", "gpu", "io", "layer", "stream"]),
@@ -32,6 +32,7 @@ const TABLE: [(&str, &[&str]); 23] = [
     ("any", &["cell", "gru", "layer", "lstm", "rnn", "stream"]),
     ("model", &["any", "gpu", "layer", "linear", "plan", "problem", "run", "stream"]),
     ("stream", &["gpu", "layer", "problem", "run"]),
+    ("pool", &["gpu", "layer", "problem", "run", "stream"]),
     ("linear", &["format", "gpu", "io", "kernels", "pack", "run", "weights"]),
     ("io", &["cell", "problem", "weights"]),
     ("reference", &["cell", "weights"]),

@@ -12,7 +12,7 @@ fn input_part(acc: ptr<function, Tile>, place: Place, unit: u32, local: u32) {
         }
     }
     let is_input = slice.below == NONE;
-    let source = Source(is_input, place.h_prev + slice.below, params.recurrent_size, slice.input_size);
+    let source = Source(is_input, true, slice.below, params.recurrent_size, slice.input_size);
     multiply(acc, place, source, w_ih, unit, local);
 }
 

@@ -5,7 +5,7 @@ fn phase_matrix(slice: Slice) -> Matrix {
 }
 
 fn phase_operand(slice: Slice, place: Place) -> Source {
-    return Source(false, place.h_prev + slice.h, params.recurrent_size, params.recurrent_size);
+    return Source(false, true, slice.h, params.recurrent_size, params.recurrent_size);
 }
 
 fn begin(acc: ptr<function, Tile>, place: Place, unit: u32, local: u32) {

@@ -6,7 +6,7 @@ fn phase_matrix(slice: Slice) -> Matrix {
 }
 
 fn phase_operand(slice: Slice, place: Place) -> Source {
-    return Source(false, slice.exchange, params.hidden_size, params.hidden_size);
+    return Source(false, false, slice.exchange, params.hidden_size, params.hidden_size);
 }
 
 fn begin(acc: ptr<function, Tile>, place: Place, unit: u32, local: u32) {

@@ -2,8 +2,8 @@
 
 fn finish(pre: Gates, place: Place, row: u32, unit: u32, is_running: bool, is_active: bool) {
     let slice = params.slices[place.slice];
-    let at = row * params.hidden_size + unit;
-    var next = CellState(state[place.h_prev + slice.h + at], 0.0);
+    let at = slot_of(row) * params.hidden_size + unit;
+    var next = CellState(state[h_prev_of(place, row) + slice.h + at], 0.0);
     if (is_active) {
         if (HAS_C == 1u) { next.c = state[slice.c + at]; }
         next = cell_update(pre, next, place.slice, unit);

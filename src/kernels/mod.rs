@@ -45,6 +45,8 @@ pub enum Kernel {
 pub(crate) const MAX_CHUNK: usize = 4096;
 /// The binding of lengths/given.wgsl.
 const LENGTHS_BINDING: u32 = 5;
+/// The binding of slots/given.wgsl.
+const SLOTS_BINDING: u32 = 6;
 
 /// How a kernel uses a storage binding. Binding 0 is always its parameters, which it reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -124,7 +126,9 @@ impl Kernel {
             }
         };
         let lengths = has_lengths.then_some((LENGTHS_BINDING, Read));
-        let mut bindings: Vec<_> = own.iter().copied().chain(lengths).collect();
+        let is_pooled = matches!(self, Kernel::Step(Step { is_pooled: true, .. }));
+        let slots = is_pooled.then_some((SLOTS_BINDING, Read));
+        let mut bindings: Vec<_> = own.iter().copied().chain(lengths).chain(slots).collect();
         bindings.sort_by_key(|(number, _)| *number);
         bindings
     }

@@ -31,6 +31,8 @@ pub struct Step {
     pub units_per_invocation: u32,
     /// Invocations that share a unit's sums.
     pub split: u32,
+    /// Whether each batch row is any slot of a pool.
+    pub is_pooled: bool,
 }
 
 impl Step {
@@ -55,7 +57,17 @@ impl Step {
         };
         let step = |(cell, weights), phase, input, (rows, shape)| {
             let (units, units_per_invocation, split) = shape;
-            Step { cell, weights, phase, input, rows, units, units_per_invocation, split }
+            Step {
+                cell,
+                weights,
+                phase,
+                input,
+                rows,
+                units,
+                units_per_invocation,
+                split,
+                is_pooled: false,
+            }
         };
         CellKernel::in_all_formats().flat_map(move |cell| {
             let hoisted = tiles().map(move |tile| step(cell, Phase::First, Input::Hoisted, tile));
@@ -63,7 +75,11 @@ impl Step {
             // The second phase has no input; it is composed with the hoisted one, which costs nothing unused.
             let second = tiles().map(move |tile| step(cell, Phase::Second, Input::Hoisted, tile));
             let second = second.filter(move |_| cell.0.phases != Phases::Whole);
-            hoisted.chain(fused).chain(second)
+            // A tick of a pool is one step of rows that are there, from x.
+            let pooled = fused.clone().chain(second.clone());
+            let pooled = pooled.filter(move |_| !cell.0.has_lengths);
+            let pooled = pooled.map(|step| Step { is_pooled: true, ..step });
+            hoisted.chain(fused).chain(second).chain(pooled)
         })
     }
 
@@ -120,7 +136,8 @@ impl Step {
         let Step { rows, units, units_per_invocation, split, .. } = self;
         let split = if *split == 1 { String::new() } else { format!("s{split}") };
         let cell = format!("{}{}", self.cell.name(), format_suffix(self.weights));
-        format!("step_{cell}_{phase}_r{rows}_u{units}x{units_per_invocation}{split}")
+        let pooled = if self.is_pooled { "_pooled" } else { "" };
+        format!("step_{cell}_{phase}{pooled}_r{rows}_u{units}x{units_per_invocation}{split}")
     }
 
     pub fn source(&self) -> String {
@@ -145,7 +162,11 @@ impl Step {
             Phase::First => include_str!("../../shaders/phase/gates.wgsl"),
             Phase::Second => "",
         };
-        let parts = [gates, phase];
+        let slots = match self.is_pooled {
+            false => include_str!("../../shaders/slots/own.wgsl"),
+            true => include_str!("../../shaders/slots/given.wgsl"),
+        };
+        let parts = [slots, gates, phase];
         let skeleton = include_str!("../../shaders/step.wgsl");
         let kind = (self.weights, self.input, self.split);
         compose_recurrence(&self.cell, kind, &constants, &parts, skeleton)

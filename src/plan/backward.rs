@@ -106,6 +106,12 @@ pub fn plan_backward(
             reason: "the gradient of a projection belongs to whoever made it".into(),
         });
     }
+    if problem.is_pooled {
+        return Err(Error::Unsupported {
+            what: "the backward pass of a pool".into(),
+            reason: "a tick keeps no outputs".into(),
+        });
+    }
     let planner = Planner { problem, caps, options, sizes: &problem.sizes };
     planner.check_buffers()?;
     let make = |schedule, reason| planner.make_backward(schedule, reason);
@@ -248,7 +254,9 @@ impl Planner<'_> {
         };
         let slices = slices as u64;
         let each = u64::from(units * units_per_invocation);
-        let (rows, reason) = self.rows(slices * h.div_ceil(each), fits);
+        let workgroups = slices * h.div_ceil(each);
+        let rows = self.rows(|rows| fits(rows).then_some(workgroups));
+        let reason = self.rows_reason(rows, workgroups);
         let kernel = kernel(rows);
         for phase in [kernel, kernel.second()] {
             self.caps.check_grid(phase.grid(self.sizes, self.problem.batch as u64, slices))?;
@@ -265,7 +273,8 @@ impl Planner<'_> {
         let memory = self.caps.max_compute_workgroup_storage_size;
         let fits = |rows: u32| kernel(rows).workgroup_bytes() <= memory;
         let directions = self.sizes.num_directions() as u64;
-        let (rows, reason) = self.rows(directions, fits);
+        let rows = self.rows(|rows| fits(rows).then_some(directions));
+        let reason = self.rows_reason(rows, directions);
         let kernel = kernel(rows);
         check_limit(
             &format!("the gates of {rows} rows"),

@@ -100,6 +100,17 @@ pub struct Plan {
     pub(crate) projection: Matmul,
 }
 
+impl Plan {
+    /// The same with another tile of batch rows, where a dispatch is a step.
+    pub(crate) fn with_rows(&self, rows: u32) -> Self {
+        let kernel = match self.kernel {
+            Kernel::Step(step) => Kernel::Step(Step { rows, ..step }),
+            other => other,
+        };
+        Plan { rows, kernel, ..self.clone() }
+    }
+}
+
 /// Makes the plan for a problem on a device.
 ///
 /// ```
@@ -118,6 +129,7 @@ pub struct Plan {
 /// [`Error::Argument`] where an option makes no sense.
 pub fn plan(problem: &Problem, caps: &DeviceCaps, options: &Options) -> Result<Plan> {
     check_request(problem, options)?;
+    check_pool(problem, options)?;
     let planner = Planner { problem, caps, options, sizes: &problem.sizes };
     planner.check_buffers()?;
     let make = |schedule, reason| planner.make(schedule, reason);
@@ -166,6 +178,30 @@ fn check_request(problem: &Problem, options: &Options) -> Result<()> {
         return Err(Error::argument("vocabulary", "at least 1", 0));
     }
     Ok(())
+}
+
+/// Checks that a tick of a pool is what one can be.
+fn check_pool(problem: &Problem, options: &Options) -> Result<()> {
+    if !problem.is_pooled {
+        return Ok(());
+    }
+    let is_tick = problem.seq_len == 1
+        && problem.input == InputKind::Features
+        && !problem.has_lengths
+        && !problem.is_training;
+    if !is_tick {
+        return Err(Error::Unsupported {
+            what: "a pool of anything but single time steps from x".into(),
+            reason: "its kernel takes one step of the streams that take part".into(),
+        });
+    }
+    match options.schedule.filter(|schedule| *schedule != Schedule::Stepwise) {
+        None => Ok(()),
+        Some(schedule) => {
+            let reason = "a tick of a pool is one time step of any of its streams".into();
+            Err(Error::Schedule { schedule, reason })
+        }
+    }
 }
 
 /// Checks that a device can hold the packed weights of a stack.

@@ -12,21 +12,25 @@ impl Planner<'_> {
         if self.caps.is_software { (2, 16) } else { (128, 8) }
     }
 
-    /// Batch rows that one load of weights serves: as many as leave the device enough workgroups.
-    pub fn rows(&self, workgroups_per_tile: u64, fits: impl Fn(u32) -> bool) -> (u32, String) {
-        if let Some(rows) = self.options.rows {
-            return (rows, format!("{rows} rows: forced"));
-        }
+    /// Batch rows that one load of weights serves: as many as leave the device enough workgroups. `workgroups`: those of a
+    /// tile of so many rows; none where it does not fit.
+    pub fn rows(&self, workgroups: impl Fn(u32) -> Option<u64>) -> u32 {
         let batch = self.problem.batch as u64;
         let (enough, most) = self.enough();
-        let rows = ROWS
-            .into_iter()
-            .rev()
-            .filter(|rows| *rows <= most && u64::from(*rows) < 2 * batch && fits(*rows))
-            .find(|rows| batch.div_ceil((*rows).into()) * workgroups_per_tile >= enough)
-            .unwrap_or(1);
+        let all = |rows: u32| Some(batch.div_ceil(rows.into()) * workgroups(rows)?);
+        let fit =
+            ROWS.into_iter().rev().filter(|rows| *rows <= most && u64::from(*rows) < 2 * batch);
+        let planned = || fit.clone().find(|rows| all(*rows).is_some_and(|all| all >= enough));
+        self.options.rows.or_else(planned).unwrap_or(1)
+    }
+
+    pub fn rows_reason(&self, rows: u32, workgroups_per_tile: u64) -> String {
+        if self.options.rows.is_some() {
+            return format!("{rows} rows: forced");
+        }
+        let batch = self.problem.batch as u64;
         let workgroups = batch.div_ceil(rows.into()) * workgroups_per_tile;
-        (rows, format!("a load of weights serves {rows} of {batch} rows, {workgroups} workgroups"))
+        format!("a load of weights serves {rows} of {batch} rows, {workgroups} workgroups")
     }
 
     /// Invocations of a workgroup of a single step, and units of each, where each has the whole sums of its units.
@@ -67,6 +71,7 @@ impl Planner<'_> {
             units,
             units_per_invocation,
             split,
+            is_pooled: self.problem.is_pooled,
         };
         let inner = h + match input {
             Input::Hoisted => 0,
@@ -77,18 +82,18 @@ impl Planner<'_> {
                 && kernel.iterations(inner) <= self.caps.max_loop_iterations
                 && (kernel.split == 1 || kernel.rows <= Step::MAX_SPLIT_ROWS)
         };
-        let shapes = self.step_shapes();
         let workgroups =
             |(units, each, _): (u32, u32, u32)| slices as u64 * h.div_ceil((units * each).into());
+        let shapes = self.step_shapes();
+        let fitting = |rows| shapes.iter().copied().filter(move |shape| fits(kernel(rows, *shape)));
         // Rows first, since each tile of them reads all weights; then as few parts as keep the device busy.
-        let most = shapes.last().copied().unwrap_or_default();
-        let (rows, reason) = self.rows(workgroups(most), |rows| fits(kernel(rows, most)));
+        let rows = self.rows(|rows| fitting(rows).map(workgroups).max());
         let tiles = batch.div_ceil(rows.into());
-        let is_enough = |shape: &&(u32, u32, u32)| tiles * workgroups(**shape) >= self.enough().0;
-        let fitting: Vec<_> = shapes.iter().filter(|shape| fits(kernel(rows, **shape))).collect();
-        let shape = fitting.iter().copied().find(is_enough).or(fitting.last().copied());
-        let kernel = kernel(rows, shape.copied().unwrap_or(most));
-        self.check_invocations("a workgroup that shares sums", kernel.invocations())?;
+        let is_enough = |shape: &(u32, u32, u32)| tiles * workgroups(*shape) >= self.enough().0;
+        let shape = fitting(rows).find(is_enough).or(fitting(rows).last());
+        let shape = shape.or(shapes.first().copied()).unwrap_or_default();
+        let kernel = kernel(rows, shape);
+        self.check_invocations("a workgroup of a step", kernel.invocations())?;
         if kernel.split > 1 && rows > Step::MAX_SPLIT_ROWS {
             let reason = format!("split is for up to {} rows", Step::MAX_SPLIT_ROWS);
             return Err(Error::Schedule { schedule: Schedule::Stepwise, reason });
@@ -100,7 +105,7 @@ impl Planner<'_> {
             1 => String::new(),
             split => format!(", {split} invocations share a unit's sum"),
         };
-        Ok((kernel, format!("{reason}{parts}")))
+        Ok((kernel, format!("{}{parts}", self.rows_reason(rows, workgroups(shape)))))
     }
 
     /// Units and split of a workgroup that owns all units and keeps their weights; none where that cannot be, or should
@@ -159,9 +164,10 @@ impl Planner<'_> {
         let (cell, weights) = (CellKernel::of(self.problem), self.problem.weight_format);
         let kernel = |rows| Sequence::resident(cell, weights, rows, shape);
         let memory = self.caps.max_compute_workgroup_storage_size;
-        let (rows, reason) = self.rows(directions, |rows| {
-            rows <= Sequence::MAX_RESIDENT_ROWS && kernel(rows).workgroup_bytes() <= memory
-        });
+        let fits =
+            |rows| rows <= Sequence::MAX_RESIDENT_ROWS && kernel(rows).workgroup_bytes() <= memory;
+        let rows = self.rows(|rows| fits(rows).then_some(directions));
+        let reason = self.rows_reason(rows, directions);
         (kernel(rows), format!("{reason}, w_hh stays in registers"))
     }
 
@@ -170,10 +176,11 @@ impl Planner<'_> {
         let (units, units_per_invocation) = self.sequence_shape()?;
         let kernel = |rows| Sequence { cell, weights, rows, units, units_per_invocation, split: 1 };
         let memory = self.caps.max_compute_workgroup_storage_size;
-        let (rows, reason) = self.rows(directions, |rows| kernel(rows).workgroup_bytes() <= memory);
+        let fits = |rows| kernel(rows).workgroup_bytes() <= memory;
+        let rows = self.rows(|rows| fits(rows).then_some(directions));
         let what = format!("h of {rows} rows, twice,");
         self.check_workgroup_bytes(&what, kernel(rows).workgroup_bytes())?;
-        Ok((kernel(rows), reason))
+        Ok((kernel(rows), self.rows_reason(rows, directions)))
     }
 
     fn check_workgroup_bytes(&self, what: &str, bytes: u32) -> Result<()> {

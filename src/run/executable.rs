@@ -6,6 +6,7 @@ use std::hash::Hash;
 use super::forward::Role;
 use super::program::Program;
 use crate::gpu::{Gpu, Pipeline};
+use crate::kernels::Kernel;
 
 #[derive(Debug)]
 pub(crate) struct Executable<R = Role> {
@@ -58,11 +59,34 @@ impl<R: Copy + Eq + Hash> Executable<R> {
 
     /// Records all dispatches in one compute pass. Allocates nothing.
     pub fn record(&self, gpu: &Gpu, encoder: &mut wgpu::CommandEncoder, bound: &Bound) {
+        self.record_grids(gpu, encoder, bound, |_, grid| grid);
+    }
+
+    /// As [`Executable::record`], where all dispatches are single steps, over the first `rows` batch rows.
+    pub fn record_rows(
+        &self,
+        gpu: &Gpu,
+        encoder: &mut wgpu::CommandEncoder,
+        bound: &Bound,
+        rows: u32,
+    ) {
+        self.record_grids(gpu, encoder, bound, |kernel, [x, _, z]| {
+            [x, rows.div_ceil(kernel.rows()), z]
+        });
+    }
+
+    fn record_grids(
+        &self,
+        gpu: &Gpu,
+        encoder: &mut wgpu::CommandEncoder,
+        bound: &Bound,
+        grid: impl Fn(Kernel, [u32; 3]) -> [u32; 3],
+    ) {
         let (clock, tick) = gpu.clock();
         let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
         let dispatches = self.program.dispatches.iter().zip(&self.pipelines).zip(&bound.groups);
         for ((dispatch, (first, second)), group) in dispatches {
-            let [x, y, z] = dispatch.grid;
+            let [x, y, z] = grid(dispatch.kernel, dispatch.grid);
             pass.set_pipeline(&first.pipeline);
             pass.set_bind_group(0, group, &[dispatch.params_offset]);
             for step in 0..dispatch.repeat {
@@ -70,7 +94,8 @@ impl<R: Copy + Eq + Hash> Executable<R> {
                     pass.set_bind_group(1, clock, &[step * tick]);
                 }
                 pass.dispatch_workgroups(x, y, z);
-                if let (Some(second), Some((_, [x, y, z]))) = (second, dispatch.second) {
+                if let (Some(second), Some((kernel, own))) = (second, dispatch.second) {
+                    let [x, y, z] = grid(kernel, own);
                     pass.set_pipeline(&second.pipeline);
                     pass.dispatch_workgroups(x, y, z);
                     pass.set_pipeline(&first.pipeline);

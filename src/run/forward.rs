@@ -27,6 +27,8 @@ pub enum Role {
     State,
     /// The length of each batch row.
     Lengths,
+    /// Which slot of a pool each batch row is.
+    Slots,
 }
 
 struct Builder<'a> {
@@ -253,10 +255,11 @@ impl Builder<'_> {
         }
     }
 
-    /// The roles of a kernel's bindings, and the lengths where there are any.
+    /// The roles of a kernel's bindings, and the lengths or the slots where there are any.
     fn roles<const N: usize>(&self, roles: [Role; N]) -> Vec<Role> {
         let lengths = self.plan.problem.has_lengths.then_some(Role::Lengths);
-        roles.into_iter().chain(lengths).collect()
+        let slots = self.plan.problem.is_pooled.then_some(Role::Slots);
+        roles.into_iter().chain(lengths).chain(slots).collect()
     }
 
     fn recurrence_grid(&self, kernel: Kernel, slices: u32) -> [u64; 3] {

@@ -7,8 +7,10 @@ mod executable;
 mod forward;
 mod host;
 mod io;
+mod pool;
 mod program;
 mod recent;
+mod state;
 mod training;
 mod workspace;
 
@@ -25,6 +27,7 @@ pub(crate) use io::{
     HostInput, States, check_apart, check_ids, check_shape, check_states, check_table, run_sizes,
     to_array, tokens_of,
 };
+pub(crate) use pool::{Place, PoolWorkspace};
 pub use program::{Dispatch, Program};
 pub(crate) use recent::Recent;
 pub(crate) use training::Buffers;

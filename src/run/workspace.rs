@@ -11,6 +11,7 @@ use super::host::HostSide;
 use super::io::{States, to_array};
 use super::program::Program;
 use super::recent::Recent;
+use super::state;
 use crate::cell::CellOptions;
 use crate::error::Result;
 use crate::gpu::{DeviceArray, Gpu, Readback};
@@ -50,11 +51,6 @@ impl Workspace {
         let alignment = gpu.caps().min_storage_buffer_offset_alignment;
         let make = |phase| Executable::new(gpu, Program::new(plan, options, alignment, phase));
         let phases: Vec<_> = (0..phases).map(make).collect();
-        let between = |at: u64| {
-            let num_between = if plan.problem.is_training { 0 } else { plan.num_between() };
-            let bytes = if at < num_between { memory.between_bytes / num_between } else { 0 };
-            gpu.create_buffer("between", bytes, Usage::STORAGE)
-        };
         Workspace {
             problem: plan.problem,
             state: gpu.create_buffer(
@@ -63,7 +59,7 @@ impl Workspace {
                 Usage::STORAGE | Usage::COPY_SRC | Usage::COPY_DST,
             ),
             x_proj: gpu.create_buffer("x_proj", memory.x_proj_bytes, Usage::STORAGE),
-            between: [0, 1].map(between),
+            between: between(gpu, plan),
             lengths: gpu.create_buffer(
                 "lengths",
                 if plan.problem.has_lengths { 4 * plan.problem.batch as u64 } else { 0 },
@@ -98,7 +94,8 @@ impl Workspace {
                     None => (&self.between[at], 0, y_bytes),
                 },
                 Role::State => (&self.state, 0, self.state.size()),
-                Role::Lengths => (&self.lengths, 0, self.lengths.size()),
+                // Slots are a pool's, which is no workspace.
+                Role::Lengths | Role::Slots => (&self.lengths, 0, self.lengths.size()),
             };
             // A binding lives only in this call, a buffer longer.
             wgpu::BufferBinding { buffer, offset, size: wgpu::BufferSize::new(size) }
@@ -140,15 +137,12 @@ impl Workspace {
         self.problem.table_shape().map_or(0, |[rows, columns]| 4 * rows as u64 * columns as u64)
     }
 
-    /// Bytes of h: `[L*D, B, R]`.
     fn h_bytes(&self) -> u64 {
-        bytes(self.problem.h_shape())
+        state::h_bytes(&self.problem)
     }
 
-    /// Where c begins, behind the two halves of the h ring; and its bytes: `[L*D, B, H]`, 0 where the cell has none.
     fn c_part(&self) -> (u64, u64) {
-        let has_c = self.problem.sizes.cell.has_c();
-        (2 * self.h_bytes(), if has_c { bytes(self.problem.c_shape()) } else { 0 })
+        state::c_part(&self.problem)
     }
 
     /// Bytes of h and c together.
@@ -172,15 +166,9 @@ impl Workspace {
 
     /// Sets one batch row of h and c to zero, in all layers and directions.
     pub fn clear_row(&self, encoder: &mut wgpu::CommandEncoder, row: usize) {
-        let (c_start, c_bytes) = self.c_part();
-        let parts = [(0, self.h_bytes()), (self.h_bytes(), self.h_bytes()), (c_start, c_bytes)];
-        let [states, batch] = [self.problem.sizes.num_states(), self.problem.batch];
-        for (start, bytes) in parts.into_iter().filter(|(_, bytes)| *bytes > 0) {
-            let row_bytes = bytes / (states * batch) as u64;
-            for state in 0..states {
-                let offset = start + (state * batch + row) as u64 * row_bytes;
-                encoder.clear_buffer(&self.state, offset, Some(row_bytes));
-            }
+        let h = [0, 1].into_iter().flat_map(|half| state::h_of_row(&self.problem, half, row));
+        for (offset, bytes) in h.chain(state::c_of_row(&self.problem, row)) {
+            encoder.clear_buffer(&self.state, offset, Some(bytes));
         }
     }
 
@@ -313,6 +301,16 @@ impl Workspace {
             host.give_back(readback);
         }
     }
+}
+
+/// Buffers for the outputs of layers on their way to the next.
+pub(super) fn between(gpu: &Gpu, plan: &Plan) -> [wgpu::Buffer; 2] {
+    [0, 1].map(|at: u64| {
+        let num_between = if plan.problem.is_training { 0 } else { plan.num_between() };
+        let all_bytes = plan.memory().between_bytes;
+        let bytes = if at < num_between { all_bytes / num_between } else { 0 };
+        gpu.create_buffer("between", bytes, wgpu::BufferUsages::STORAGE)
+    })
 }
 
 /// Copies an array to a part of a buffer, from an offset so many bytes; none is zero.

@@ -13,6 +13,7 @@ mod inputs;
 mod linear;
 mod lost;
 mod model;
+mod pool;
 mod pytorch;
 mod random;
 mod reuse;
@@ -37,6 +38,7 @@ fn main() {
         inputs::tests(),
         linear::tests(),
         model::tests(),
+        pool::tests(),
         threads::tests(),
         reuse::tests(),
         errors::tests(),

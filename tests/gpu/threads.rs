@@ -9,7 +9,7 @@ use wgpu_rnn::{
     BackwardPlan, Ceilings, DeviceArray, DeviceCaps, Error, Gpu, GpuBuilder, GpuStats, GpuTimer,
     Gradients, Gru, GruKind, GruStream, LayerConfig, LayerIo, Linear, Lstm, LstmKind, LstmState,
     LstmStream, Model as Chain, ModelIo, ModelStream, Options, Plan, Problem, Reserve, Rnn,
-    RnnKind, RnnStream, Schedule, Stage, StageState, Tape, WeightTensor, Weights,
+    RnnKind, RnnStream, Schedule, Slot, Stage, StageState, StreamPool, Tape, WeightTensor, Weights,
 };
 
 use crate::backward::arrays::Arrays;
@@ -35,6 +35,7 @@ const _: () = {
         Stage,
         StageState<'_>,
     )>();
+    is_send_and_sync::<(Slot, StreamPool<LstmKind>, StreamPool<GruKind>, StreamPool<AnyKind>)>();
     is_send_and_sync::<(Weights, Problem, Options, Plan, Model, FoundLayers, Error)>();
     is_send_and_sync::<(Tape<LstmKind>, Tape<GruKind>, Tape<RnnKind>, Tape<AnyKind>)>();
     is_send_and_sync::<(Gradients<LstmKind>, Gradients<GruKind>)>();

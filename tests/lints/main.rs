@@ -231,7 +231,7 @@ fn forward_element(kernel: Kernel, role: &Role, word: u64, format: WeightFormat)
 fn full_element(role: &Role, word: u64) -> Element {
     match role {
         Role::Weights { .. } | Role::XProj => (word, ScalarKind::Float),
-        Role::Lengths => (4, ScalarKind::Uint),
+        Role::Lengths | Role::Slots => (4, ScalarKind::Uint),
         _ => (4, ScalarKind::Float),
     }
 }
@@ -269,7 +269,7 @@ fn weights(problem: &Problem) -> Weights {
     Weights::new(sizes.cell, (0..sizes.num_layers).map(layer).collect()).unwrap()
 }
 
-/// All cells, flavours, phases, lengths and formats, with one step and with several.
+/// All cells, flavours, phases, lengths and formats, with one step, also of a pool, and with several.
 fn problems() -> Vec<(Problem, CellOptions)> {
     let (after, before) = (Cell::Gru { reset_after: true }, Cell::Gru { reset_after: false });
     let cells = [(Cell::Lstm, 0), (Cell::Lstm, 3), (after, 0), (before, 0), (Cell::Rnn, 0)];
@@ -277,13 +277,14 @@ fn problems() -> Vec<(Problem, CellOptions)> {
     for (cell, proj_size) in cells {
         for (seq_len, layers) in [(1, 1), (5, 2)] {
             for direction in [Direction::Forward, Direction::Bidirectional] {
-                for has_lengths in [false, true] {
+                for (has_lengths, is_pooled) in [(false, false), (true, false), (false, true)] {
                     let sizes = LayerSizes::new(cell, 3, 5)
                         .with_proj_size(proj_size)
                         .with_layers(layers)
                         .with_direction(direction);
                     let mut problem = Problem::new(sizes, seq_len, 2, false).unwrap();
                     problem.has_lengths = has_lengths;
+                    problem.is_pooled = seq_len == 1 && !has_lengths && is_pooled;
                     problems.push((problem, CellOptions::default()));
                     if cell == Cell::Rnn {
                         let relu = Problem { flavour: Flavour::Relu, ..problem };

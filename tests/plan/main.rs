@@ -51,6 +51,50 @@ fn plans_stay_inside_the_limits_and_programs_are_complete() {
     assert!(planned.iter().all(|n| *n > 30), "plans of each schedule: {planned:?}");
 }
 
+/// A tick of a pool: one step of any of its slots, from x.
+#[test]
+fn a_pool_takes_single_steps_from_x() {
+    let mut random = Random::new(4);
+    let no_options = Options::default();
+    for caps in all_caps() {
+        for kernel in CellKernel::all().filter(|kernel| !kernel.has_lengths) {
+            let drawn = problem(&mut random, kernel);
+            let (input, is_training) = (InputKind::Features, false);
+            let tick = Problem {
+                seq_len: 1,
+                input,
+                is_training,
+                is_pooled: true,
+                has_lengths: false,
+                ..drawn
+            };
+            match plan(&tick, &caps, &no_options) {
+                Ok(plan) => Check::new(&plan, &caps, 0).all(),
+                Err(error) => assert!(matches!(error, Error::Limit { .. }), "{error}"),
+            }
+            let others = [
+                Problem { seq_len: 2, ..tick },
+                Problem { has_lengths: true, ..tick },
+                Problem { is_training: true, ..tick },
+                Problem { input: InputKind::Projected, ..tick },
+            ];
+            for other in others {
+                let refused = plan(&other, &caps, &no_options);
+                assert!(matches!(refused, Err(Error::Unsupported { .. })), "{refused:?}");
+            }
+            for schedule in [Schedule::SequenceFused, Schedule::Wavefront] {
+                let options = Options { schedule: Some(schedule), ..no_options };
+                let refused = plan(&tick, &caps, &options);
+                let is_named =
+                    matches!(refused, Err(Error::Schedule { schedule: s, .. }) if s == schedule);
+                assert!(is_named, "{refused:?}");
+            }
+            let backward = plan_backward(&tick, &caps, &no_options);
+            assert!(matches!(backward, Err(Error::Unsupported { .. })), "{backward:?}");
+        }
+    }
+}
+
 fn lstm(hidden_size: usize, layers: usize) -> LayerSizes {
     LayerSizes::new(Cell::Lstm, 8, hidden_size).with_layers(layers)
 }

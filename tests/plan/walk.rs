@@ -4,7 +4,7 @@ use wgpu_rnn::kernels::recurrence::NONE;
 use wgpu_rnn::kernels::{GatherParams, Kernel, MatmulParams, Phases, RecurrenceParams};
 use wgpu_rnn::pack::WeightLayout;
 use wgpu_rnn::run::{Dispatch, Program, Role};
-use wgpu_rnn::{CellOptions, DeviceCaps, Plan, Schedule};
+use wgpu_rnn::{CellOptions, DeviceCaps, Plan, Problem, Schedule};
 
 use crate::work::{check_launch, check_params, params_of};
 
@@ -68,7 +68,9 @@ impl<'a> Check<'a> {
         check_launch(&self.program, dispatch, self.caps, &self.plan.problem.sizes, 1);
         let caps = self.caps;
         assert_eq!(roles.len(), kernel.bindings().len());
-        assert_eq!(roles.last() == Some(&Role::Lengths), self.plan.problem.has_lengths);
+        let Problem { has_lengths, is_pooled, .. } = self.plan.problem;
+        assert_eq!(roles.last() == Some(&Role::Lengths), has_lengths);
+        assert_eq!(roles.last() == Some(&Role::Slots), is_pooled);
         for role in roles {
             let bytes = self.bytes(*role);
             assert!(bytes <= caps.max_storage_buffer_binding_size, "{role:?}: {bytes} bytes");
@@ -100,6 +102,7 @@ impl<'a> Check<'a> {
                 4 * (rows * columns) as u64
             }
             Role::Lengths => 4 * problem.batch as u64,
+            Role::Slots => 4 * (1 + problem.batch as u64),
         }
     }
 

@@ -98,7 +98,8 @@ struct type_10 {
 };
 struct Source {
     bool is_input;
-    char _pad1[3];
+    bool is_h;
+    char _pad2[2];
     uint base;
     uint stride;
     uint size;
@@ -321,10 +322,10 @@ void input_part(
         {
             uint _e19 = r_1;
             uint _e23 = params.batch;
-            uint row_8 = metal::min(place.row + _e19, _e23 - 1u);
+            uint row_10 = metal::min(place.row + _e19, _e23 - 1u);
             uint _e29 = params.batch;
             uint _e34 = params.num_slices;
-            uint at = (((step_2 * _e29) + row_8) * _e34) + place.slice;
+            uint at = (((step_2 * _e29) + row_10) * _e34) + place.slice;
             u_2 = 0u;
             uint2 loop_bound_1 = uint2(4294967295u);
             bool loop_init_1 = true;
@@ -655,6 +656,26 @@ void sum_parts(
     return;
 }
 
+uint num_rows(
+    device Params const& params
+) {
+    uint _e2 = params.batch;
+    return _e2;
+}
+
+uint slot_of(
+    uint row_5
+) {
+    return row_5;
+}
+
+uint h_prev_of(
+    Place place_1,
+    uint row_6
+) {
+    return place_1.h_prev;
+}
+
 Matrix phase_matrix(
     Slice slice_9,
     device Params const& params
@@ -665,30 +686,30 @@ Matrix phase_matrix(
 
 Source phase_operand(
     Slice slice_10,
-    Place place_1,
+    Place place_2,
     device Params const& params
 ) {
-    uint _e8 = params.recurrent_size;
-    uint _e11 = params.recurrent_size;
-    return Source {false, {}, place_1.h_prev + slice_10.h, _e8, _e11};
+    uint _e7 = params.recurrent_size;
+    uint _e10 = params.recurrent_size;
+    return Source {false, true, {}, slice_10.h, _e7, _e10};
 }
 
 void begin(
     thread Tile& acc_5,
-    Place place_2,
+    Place place_3,
     uint unit_5,
     uint local_11,
     device Params const& params,
     device type_3 const& x_proj,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    input_part(acc_5, place_2, unit_5, local_11, params, x_proj, _buffer_sizes);
+    input_part(acc_5, place_3, unit_5, local_11, params, x_proj, _buffer_sizes);
     return;
 }
 
 void write_h(
-    Place place_3,
-    uint row_5,
+    Place place_4,
+    uint row_7,
     uint unit_6,
     bool is_running,
     bool is_active,
@@ -698,15 +719,17 @@ void write_h(
     device type_6& y,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    Slice slice_11 = params.slices.inner[place_3.slice];
-    uint _e14 = params.recurrent_size;
-    uint at_2 = (slice_11.h + (row_5 * _e14)) + unit_6;
-    uint _e20 = params.state_size;
-    uint h_next = _e20 - place_3.h_prev;
-    float _e30 = state[place_3.h_prev + at_2];
+    Slice slice_11 = params.slices.inner[place_4.slice];
+    uint _e12 = slot_of(row_7);
+    uint _e15 = params.recurrent_size;
+    uint at_2 = (slice_11.h + (_e12 * _e15)) + unit_6;
+    uint _e19 = h_prev_of(place_4, row_7);
+    uint _e22 = params.state_size;
+    uint h_next = _e22 - _e19;
+    float _e30 = state[_e19 + at_2];
     state[h_next + at_2] = is_active ? h_1 : _e30;
     if (is_running) {
-        write_output(slice_11, place_3.step, row_5, unit_6, is_active ? h_1 : 0.0, params, y, _buffer_sizes);
+        write_output(slice_11, place_4.step, row_7, unit_6, is_active ? h_1 : 0.0, params, y, _buffer_sizes);
         return;
     } else {
         return;
@@ -715,8 +738,8 @@ void write_h(
 
 void finish(
     Gates pre_4,
-    Place place_4,
-    uint row_6,
+    Place place_5,
+    uint row_8,
     uint unit_7,
     bool is_running_1,
     bool is_active_1,
@@ -726,43 +749,48 @@ void finish(
     constant _mslBufferSizes& _buffer_sizes
 ) {
     CellState next = {};
-    Slice slice_12 = params.slices.inner[place_4.slice];
-    uint _e13 = params.hidden_size;
-    uint at_3 = (row_6 * _e13) + unit_7;
-    float _e22 = state[(place_4.h_prev + slice_12.h) + at_3];
-    next = CellState {_e22, 0.0};
+    Slice slice_12 = params.slices.inner[place_5.slice];
+    uint _e11 = slot_of(row_8);
+    uint _e14 = params.hidden_size;
+    uint at_3 = (_e11 * _e14) + unit_7;
+    uint _e18 = h_prev_of(place_5, row_8);
+    float _e23 = state[(_e18 + slice_12.h) + at_3];
+    next = CellState {_e23, 0.0};
     if (is_active_1) {
         if (false) {
-            float _e32 = state[slice_12.c + at_3];
-            next.c = _e32;
+            float _e33 = state[slice_12.c + at_3];
+            next.c = _e33;
         }
-        CellState _e33 = next;
-        CellState _e35 = cell_update(pre_4, _e33, place_4.slice, unit_7, params);
-        next = _e35;
+        CellState _e34 = next;
+        CellState _e36 = cell_update(pre_4, _e34, place_5.slice, unit_7, params);
+        next = _e36;
         if (false) {
-            float _e42 = next.c;
-            state[slice_12.c + at_3] = _e42;
+            float _e43 = next.c;
+            state[slice_12.c + at_3] = _e43;
         }
     }
-    float _e44 = next.h;
-    write_h(place_4, row_6, unit_7, is_running_1, is_active_1, _e44, params, state, y, _buffer_sizes);
+    float _e45 = next.h;
+    write_h(place_5, row_8, unit_7, is_running_1, is_active_1, _e45, params, state, y, _buffer_sizes);
     return;
 }
 
 uint row_start(
-    Place place_5,
+    Place place_6,
     Source source,
-    uint row_7,
+    uint row_9,
     device Params const& params
 ) {
     if (source.is_input) {
-        Slice _e8 = params.slices.inner[place_5.slice];
-        uint _e10 = time_of(_e8, place_5.step, row_7, params);
+        Slice _e8 = params.slices.inner[place_6.slice];
+        uint _e10 = time_of(_e8, place_6.step, row_9, params);
         uint _e13 = params.input_stride_t;
         uint _e17 = params.input_stride_b;
-        return (_e10 * _e13) + (row_7 * _e17);
+        return (_e10 * _e13) + (row_9 * _e17);
     }
-    return source.base + (row_7 * source.stride);
+    uint _e21 = h_prev_of(place_6, row_9);
+    uint half_ = source.is_h ? _e21 : 0u;
+    uint _e26 = slot_of(row_9);
+    return (half_ + source.base) + (_e26 * source.stride);
 }
 
 uint naga_mod(uint lhs, uint rhs) {
@@ -770,7 +798,7 @@ uint naga_mod(uint lhs, uint rhs) {
 }
 
 void stage(
-    Place place_6,
+    Place place_7,
     Source source_1,
     uint k0_,
     uint num_quads_1,
@@ -789,8 +817,8 @@ void stage(
         if (metal::all(loop_bound_9 == uint2(0u))) { break; }
         loop_bound_9 -= uint2(loop_bound_9.y == 0u, 1u);
         if (!loop_init_9) {
-            uint _e66 = i;
-            i = _e66 + INVOCATIONS;
+            uint _e64 = i;
+            i = _e64 + INVOCATIONS;
         }
         loop_init_9 = false;
         uint _e6 = i;
@@ -803,26 +831,26 @@ void stage(
             uint r_6 = naga_div(_e10, num_quads_1);
             uint _e13 = i;
             uint k = k0_ + (4u * naga_mod(_e13, num_quads_1));
-            uint _e21 = params.batch;
-            uint _e25 = row_start(place_6, source_1, metal::min(place_6.row + r_6, _e21 - 1u), params);
-            uint at_4 = _e25 + k;
+            uint _e19 = num_rows(params);
+            uint _e23 = row_start(place_7, source_1, metal::min(place_7.row + r_6, _e19 - 1u), params);
+            uint at_4 = _e23 + k;
             uint left = source_1.size - k;
-            float _e30 = operand_at(source_1.is_input, at_4, state, _buffer_sizes);
-            quad_1 = metal::float4(_e30, 0.0, 0.0, 0.0);
+            float _e28 = operand_at(source_1.is_input, at_4, state, _buffer_sizes);
+            quad_1 = metal::float4(_e28, 0.0, 0.0, 0.0);
             if (left > 1u) {
-                float _e42 = operand_at(source_1.is_input, at_4 + 1u, state, _buffer_sizes);
-                quad_1.y = _e42;
+                float _e40 = operand_at(source_1.is_input, at_4 + 1u, state, _buffer_sizes);
+                quad_1.y = _e40;
             }
             if (left > 2u) {
-                float _e49 = operand_at(source_1.is_input, at_4 + 2u, state, _buffer_sizes);
-                quad_1.z = _e49;
+                float _e47 = operand_at(source_1.is_input, at_4 + 2u, state, _buffer_sizes);
+                quad_1.z = _e47;
             }
             if (left > 3u) {
-                float _e56 = operand_at(source_1.is_input, at_4 + 3u, state, _buffer_sizes);
-                quad_1.w = _e56;
+                float _e54 = operand_at(source_1.is_input, at_4 + 3u, state, _buffer_sizes);
+                quad_1.w = _e54;
             }
-            metal::float4 _e65 = quad_1;
-            tile.inner[(r_6 * TILE_QUADS) + naga_div(k - k0_, 4u)] = _e65;
+            metal::float4 _e63 = quad_1;
+            tile.inner[(r_6 * TILE_QUADS) + naga_div(k - k0_, 4u)] = _e63;
         }
     }
     return;
@@ -830,7 +858,7 @@ void stage(
 
 void multiply(
     thread Tile& acc_6,
-    Place place_7,
+    Place place_8,
     Source source_2,
     Matrix matrix_2,
     uint unit_8,
@@ -862,7 +890,7 @@ void multiply(
             uint _e16 = quads(metal::min(source_2.size - _e12, 256u));
             metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
             uint _e17 = k0_1;
-            stage(place_7, source_2, _e17, _e16, local_13, params, state, tile, _buffer_sizes);
+            stage(place_8, source_2, _e17, _e16, local_13, params, state, tile, _buffer_sizes);
             metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
             uint _e18 = k0_1;
             accumulate(acc_6, matrix_2, _e18, unit_8, local_13, _e16, weights, tile, _buffer_sizes);
@@ -912,19 +940,19 @@ kernel void main_(
         local_1 = false;
     }
     bool is_running_2 = local_1;
-    Place place_8 = Place {group.z, step_3 - slice_13.delay, first_row_2, h_prev};
+    Place place_9 = Place {group.z, step_3 - slice_13.delay, first_row_2, h_prev};
     Matrix _e51 = phase_matrix(slice_13, params);
     if (is_running_2) {
         uint _e56 = longest_of(first_row_2, params);
-        local_2 = place_8.step < _e56;
+        local_2 = place_9.step < _e56;
     } else {
         local_2 = false;
     }
     bool _e59 = local_2;
     if (_e59) {
-        begin(acc, place_8, first_unit, local, params, x_proj, _buffer_sizes);
-        Source _e60 = phase_operand(slice_13, place_8, params);
-        multiply(acc, place_8, _e60, _e51, first_unit, local, params, weights, state, tile, _buffer_sizes);
+        begin(acc, place_9, first_unit, local, params, x_proj, _buffer_sizes);
+        Source _e60 = phase_operand(slice_13, place_9, params);
+        multiply(acc, place_9, _e60, _e51, first_unit, local, params, weights, state, tile, _buffer_sizes);
         sum_parts(acc, local);
     }
     bool _e61 = is_first(local);
@@ -937,8 +965,8 @@ kernel void main_(
         if (metal::all(loop_bound_11 == uint2(0u))) { break; }
         loop_bound_11 -= uint2(loop_bound_11.y == 0u, 1u);
         if (!loop_init_11) {
-            uint _e107 = u;
-            u = _e107 + 1u;
+            uint _e105 = u;
+            u = _e105 + 1u;
         }
         loop_init_11 = false;
         uint _e65 = u;
@@ -956,8 +984,8 @@ kernel void main_(
                 if (metal::all(loop_bound_12 == uint2(0u))) { break; }
                 loop_bound_12 -= uint2(loop_bound_12.y == 0u, 1u);
                 if (!loop_init_12) {
-                    uint _e104 = r;
-                    r = _e104 + 1u;
+                    uint _e102 = r;
+                    r = _e102 + 1u;
                 }
                 loop_init_12 = false;
                 uint _e74 = r;
@@ -967,26 +995,26 @@ kernel void main_(
                 }
                 {
                     uint _e77 = r;
-                    uint row_9 = first_row_2 + _e77;
-                    uint _e81 = params.batch;
-                    if (row_9 < _e81) {
+                    uint row_11 = first_row_2 + _e77;
+                    uint _e79 = num_rows(params);
+                    if (row_11 < _e79) {
                         local_3 = unit_9 < _e51.columns;
                     } else {
                         local_3 = false;
                     }
-                    bool _e88 = local_3;
-                    if (_e88) {
+                    bool _e86 = local_3;
+                    if (_e86) {
                         if (is_running_2) {
-                            uint _e92 = length_of(row_9, params);
-                            local_4 = place_8.step < _e92;
+                            uint _e90 = length_of(row_11, params);
+                            local_4 = place_9.step < _e90;
                         } else {
                             local_4 = false;
                         }
                         bool is_active_2 = local_4;
-                        uint _e96 = u;
-                        uint _e99 = r;
-                        Gates _e102 = acc.inner[(_e96 * ROWS) + _e99];
-                        finish(_e102, place_8, row_9, unit_9, is_running_2, is_active_2, params, state, y, _buffer_sizes);
+                        uint _e94 = u;
+                        uint _e97 = r;
+                        Gates _e100 = acc.inner[(_e94 * ROWS) + _e97];
+                        finish(_e100, place_9, row_11, unit_9, is_running_2, is_active_2, params, state, y, _buffer_sizes);
                     }
                 }
             }
