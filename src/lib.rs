@@ -21,6 +21,7 @@
 
 mod any;
 mod caps;
+mod ceilings;
 mod cell;
 mod error;
 mod gpu;
@@ -50,10 +51,9 @@ mod weights;
 
 pub use any::{AnyKind, AnyLayer, AnyState, AnyStream};
 pub use caps::DeviceCaps;
+pub use ceilings::{Ceilings, WordSeconds};
 pub use cell::{Activation, Activations, Cell, CellOptions, Flavour};
 pub use error::{Error, Result};
-#[cfg(not(target_arch = "wasm32"))]
-pub use gpu::Ceilings;
 pub use gpu::{AdapterReport, DeviceArray, Element, Gpu, GpuBuilder, GpuStats, GpuTimer};
 pub use gru::{Gru, GruKind, GruStream};
 pub use layer::{Kind, Layer, LayerConfig};
@@ -61,7 +61,8 @@ pub use linear::Linear;
 pub use lstm::{Lstm, LstmKind, LstmState, LstmStream};
 pub use model::{Model, ModelIo, ModelStream, Stage};
 pub use plan::{
-    BackwardMemory, BackwardPlan, Memory, Options, Plan, Schedule, plan, plan_backward,
+    BackwardMemory, BackwardPlan, Estimate, Floor, Memory, Options, Plan, Schedule, plan,
+    plan_backward,
 };
 pub use problem::{Direction, InputKind, LayerSizes, Problem};
 pub use rnn::{Rnn, RnnKind, RnnStream};

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// Each module and those that it may use. `error` and the module itself are free; `crate::Schedule` and the like are
 /// the public face.
-const TABLE: [(&str, &[&str]); 22] = [
+const TABLE: [(&str, &[&str]); 23] = [
     ("error", &[]),
     ("cell", &[]),
     ("problem", &["cell"]),
@@ -13,9 +13,10 @@ const TABLE: [(&str, &[&str]); 22] = [
     ("tensors", &["cell", "problem", "weights"]),
     ("pack", &["cell", "problem", "tensors", "weights"]),
     ("caps", &[]),
+    ("ceilings", &[]),
     ("kernels", &["caps", "cell", "problem"]),
-    ("plan", &["caps", "kernels", "pack", "problem"]),
-    ("gpu", &["caps", "kernels", "pack"]),
+    ("plan", &["caps", "ceilings", "kernels", "pack", "problem"]),
+    ("gpu", &["caps", "ceilings", "kernels", "pack"]),
     ("run", &["caps", "cell", "gpu", "kernels", "pack", "plan", "problem", "tensors", "weights"]),
     ("layer", &["cell", "gpu", "plan", "problem", "run", "stream", "tensors", "weights"]),
     ("tape", &["gpu", "layer", "problem", "run", "tensors", "weights"]),

@@ -10,8 +10,6 @@ mod timer;
 
 pub use array::{DeviceArray, Element};
 pub use builder::{AdapterReport, GpuBuilder};
-#[cfg(not(target_arch = "wasm32"))]
-pub use ceilings::Ceilings;
 pub(crate) use readback::{Pending, Readback};
 pub use timer::GpuTimer;
 

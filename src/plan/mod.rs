@@ -3,10 +3,12 @@
 mod backward;
 mod carry;
 mod describe;
+mod estimate;
 mod planner;
 
 pub use backward::{BackwardMemory, BackwardPlan, plan_backward};
 pub use describe::Memory;
+pub use estimate::{Estimate, Floor};
 
 use std::fmt;
 use std::str::FromStr;

@@ -102,7 +102,8 @@ fn inspect_unusable() {
 }
 
 fn plan_webgpu() {
-    call("plan --shape small --caps webgpu").expect(0).says("T=1000").says("sequence-fused");
+    let small = call("plan --shape small --caps webgpu").expect(0);
+    small.says("T=1000").says("sequence-fused").says("predicted nothing");
     let plan = "plan --shape 10,4,3,5,2 --bidirectional --schedule stepwise --caps webgpu --json";
     let value = call(plan).expect(0).json();
     assert_eq!((&value["schedule"], &value["dispatches"]), (&"stepwise".into(), &20.into()));
@@ -153,7 +154,13 @@ fn plan_backward() {
 }
 
 fn plan_adapter() {
-    call("plan --shape 7,3,5,300,2").expect(0).says("T=7 B=3 I=5 H=300 L=2");
+    let call = call("plan --shape 7,3,5,300,2").expect(0).says("T=7 B=3 I=5 H=300 L=2");
+    call.says("% launches").says("at least");
+    let value = crate::tool::call("plan --shape 7,3,5,300,2 --json").expect(0).json();
+    let seconds = |part: &str| value["estimate"][part].as_f64().unwrap();
+    let parts = ["projection", "recurrence", "launches", "exchanges"].map(seconds);
+    assert!(seconds("floor_memory") > 0.0 && seconds("predicted") >= seconds("floor"));
+    assert!((parts.iter().sum::<f64>() / seconds("predicted") - 1.0).abs() < 1e-6, "{value:#}");
 }
 
 fn plan_impossible() {
@@ -196,12 +203,24 @@ fn bench_json() {
     for ceiling in ["bytes_per_second", "flops_per_second"] {
         assert!(value["ceilings"][ceiling].as_f64().unwrap() > 1e7, "{value:#}");
     }
+    let [dispatch, exchange] = ["dispatch_seconds", "exchange_seconds"]
+        .map(|ceiling| value["ceilings"][ceiling].as_f64().unwrap());
+    assert!(exchange > 0.0 && exchange < dispatch && dispatch < 1e-2, "{value:#}");
+    for word in
+        [&value["ceilings"]["workgroup_word_seconds"][0], &value["ceilings"]["device_word_seconds"]]
+    {
+        let word = word["load"].as_f64().unwrap() + word["row"].as_f64().unwrap();
+        assert!(word > 0.0 && word < 1e-5, "{value:#}");
+    }
     let timed = value["results"].as_array().unwrap();
     assert_eq!(timed.iter().map(|row| &row["cell"]).collect::<Vec<_>>(), ["LSTM", "GRU"]);
     for row in timed {
         assert_eq!((&row["status"], &row["bidirectional"]), (&"ok".into(), &true.into()));
         assert!(row["call"]["median_seconds"].as_f64().unwrap() > 0.0);
         assert!(row["floor_fraction"].as_f64().unwrap() < 1.0);
+        assert!(row["predicted_over_measured"].as_f64().unwrap() > 0.0);
+        let floor = 1e6 * row["floor_seconds"].as_f64().unwrap() / row["seq_len"].as_f64().unwrap();
+        assert!(row["predicted_step_us"].as_f64().unwrap() >= floor, "{row:#}");
         assert!(row["verified"]["error"].as_f64().unwrap() < 1e-5);
     }
     let date = value["date"].as_str().unwrap();

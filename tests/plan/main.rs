@@ -5,6 +5,7 @@ mod backward_plans;
 mod backward_wave;
 #[path = "../common/mod.rs"]
 mod common;
+mod estimate;
 mod gradients;
 mod memory;
 mod problems;

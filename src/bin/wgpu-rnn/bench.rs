@@ -8,7 +8,7 @@ use std::io::Write;
 use std::time::Duration;
 
 use wgpu_rnn::{
-    Ceilings, Error, Gpu, GpuTimer, Kind, Layer, LayerConfig, Options, Plan, Problem, Schedule,
+    Ceilings, Error, Estimate, Gpu, GpuTimer, Kind, Layer, LayerConfig, Options, Problem, Schedule,
     plan, plan_backward,
 };
 
@@ -28,8 +28,9 @@ use report::Report;
 #[command(after_help = "\
 CALL is one call from host arrays to host arrays, GPU what the GPU works on it between device arrays, both the median
 of several runs ± half the distance between the quartiles. STEP is GPU per time step, or CALL where the GPU has no
-timestamps; so are GFLOP/s and FLOOR, the part of STEP that max(bytes / bandwidth, flops / peak) would take. Bytes are
-those of weights, x and y; bandwidth and peak are measured first. A shape with T = 1 is a stream of single steps.
+timestamps; so are GFLOP/s and FLOOR, the part of STEP that max(bytes / bandwidth, flops / peak, dependent steps) would
+take. Bytes are those of weights, x and y; the ceilings are measured first. MODEL is what the plan's estimate says of a
+step, and what part of STEP that is. A shape with T = 1 is a stream of single steps.
 
 With --backward, FORWARD is a forward pass that keeps what the backward pass needs, BACK the backward pass to the
 gradients of x and of all weights, both between device arrays and by the GPU's timestamps, or on the host's clock where
@@ -37,6 +38,7 @@ there are none. They take turns; RATIO is the median of BACK / FORWARD of each t
 
 Example:
   wgpu-rnn bench --shape small-gru --shape 100,32,256,256,2 --schedule all
+  wgpu-rnn bench --schedule all                  # every standing shape: what is measured beside what is predicted
   wgpu-rnn bench --shape small --shape bigru --backward")]
 pub struct Args {
     #[arg(long, value_name = "ID|T,B,I,H,L",
@@ -119,8 +121,7 @@ struct Timed {
     verified: Verified,
     wall: Times,
     gpu: Option<Times>,
-    /// Seconds.
-    floor: f64,
+    estimate: Estimate,
     flops: u64,
 }
 
@@ -196,16 +197,6 @@ impl Bench<'_> {
         let steps = (SOFTWARE_FLOPS / step_flops) as usize;
         steps.max(FEWEST_STEPS).min(shape.seq_len)
     }
-
-    /// Seconds that no kernel could do without.
-    fn floor(&self, plan: &Plan) -> f64 {
-        let problem = &plan.problem;
-        let elements = |shape: [usize; 3]| shape.iter().product::<usize>() as u64;
-        let sequences = 4 * (elements(problem.x_shape()) + elements(problem.y_shape()));
-        let bytes = plan.memory().weights_bytes + sequences;
-        let by_memory = bytes as f64 / self.ceilings.bytes_per_second;
-        by_memory.max(problem.flops() as f64 / self.ceilings.flops_per_second)
-    }
 }
 
 /// Verifies and times a problem on a schedule, or on the one that the planner chooses.
@@ -228,8 +219,8 @@ fn verify_and_time<K: Kind>(
     let wall = subject.wall(bench.budget)?;
     let timer = bench.timer.as_ref();
     let gpu = timer.map(|timer| subject.gpu_time(timer, bench.budget)).transpose()?;
-    let (floor, flops) = (bench.floor(&plan), problem.flops());
-    Ok((plan.schedule, Outcome::Timed(Timed { verified, wall, gpu, floor, flops })))
+    let (estimate, flops) = (plan.estimate(&bench.ceilings), problem.flops());
+    Ok((plan.schedule, Outcome::Timed(Timed { verified, wall, gpu, estimate, flops })))
 }
 
 fn no_fallback(forced: Option<Schedule>, planned: Schedule) -> Result<()> {

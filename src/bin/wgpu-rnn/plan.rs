@@ -5,7 +5,8 @@ use std::io::Write;
 use clap::ValueEnum;
 use serde_json::{Value, json};
 use wgpu_rnn::{
-    BackwardMemory, BackwardPlan, DeviceCaps, Memory, Options, Plan, Schedule, plan, plan_backward,
+    BackwardMemory, BackwardPlan, DeviceCaps, Estimate, Memory, Options, Plan, Schedule, plan,
+    plan_backward,
 };
 
 use crate::adapter::AdapterArgs;
@@ -16,6 +17,9 @@ use crate::{Verdict, schedules};
 /// Show how a problem would run and why, without running it
 #[derive(clap::Args)]
 #[command(after_help = "\
+With the adapter's limits the ceilings of the adapter are measured, too, and the plan says how long a step of it should
+take there, and what no kernel can do without.
+
 Example:
   wgpu-rnn plan --shape 1000,1,64,64,1 --cell gru --caps webgpu
   wgpu-rnn plan --shape small --backward --checkpoint 100")]
@@ -50,9 +54,12 @@ enum Caps {
 pub fn run(args: &Args, adapter: &AdapterArgs, out: &mut dyn Write) -> Result<Verdict> {
     let mut problem = args.shape.clone().with(&args.shape_args)?.problem()?;
     problem.is_training = args.backward;
-    let caps = match args.caps {
-        Caps::Webgpu => DeviceCaps::webgpu_defaults(),
-        Caps::Adapter => adapter.open()?.caps().clone(),
+    let (caps, ceilings) = match args.caps {
+        Caps::Webgpu => (DeviceCaps::webgpu_defaults(), None),
+        Caps::Adapter => {
+            let gpu = adapter.open()?;
+            (gpu.caps().clone(), Some(gpu.measure_ceilings()?))
+        }
     };
     let options = Options { schedule: args.schedule, ..Default::default() };
     let forward = if args.backward { schedules::of_training(args.schedule) } else { options };
@@ -61,14 +68,22 @@ pub fn run(args: &Args, adapter: &AdapterArgs, out: &mut dyn Write) -> Result<Ve
         .backward
         .then(|| plan_backward(&problem, &caps, &Options { chunk: args.checkpoint, ..options }));
     let backward = backward.transpose()?;
+    let estimate = ceilings.map(|ceilings| plan.estimate(&ceilings));
     if args.json {
         let mut value = to_json(&plan);
+        value["estimate"] = estimate.map(estimate_json).into();
         if let Some(backward) = &backward {
             value["backward"] = backward_json(backward);
         }
         writeln!(out, "{value:#}")?;
     } else {
         writeln!(out, "{plan}")?;
+        match estimate {
+            Some(estimate) => writeln!(out, "  predicted {estimate}")?,
+            None => {
+                writeln!(out, "  predicted nothing: limits alone do not tell a device's speed")?
+            }
+        }
         if let Some(backward) = &backward {
             writeln!(out, "{backward}")?;
         }
@@ -102,6 +117,23 @@ fn to_json(plan: &Plan) -> Value {
         },
         "flops": problem.flops(),
         "traffic_bytes": plan.traffic(),
+    })
+}
+
+/// In seconds.
+fn estimate_json(estimate: Estimate) -> Value {
+    let Estimate { floor, predicted, projection, recurrence, launches, exchanges, .. } = estimate;
+    json!({
+        "predicted": predicted,
+        "projection": projection,
+        "recurrence": recurrence,
+        "launches": launches,
+        "exchanges": exchanges,
+        "predicted_step": estimate.predicted_step(),
+        "floor": floor.seconds(),
+        "floor_memory": floor.memory,
+        "floor_arithmetic": floor.arithmetic,
+        "floor_latency": floor.latency,
     })
 }
 
