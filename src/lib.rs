@@ -47,6 +47,8 @@ pub mod run;
 mod stream;
 mod tape;
 mod tensors;
+#[cfg(not(target_arch = "wasm32"))]
+mod tuning;
 mod weights;
 
 pub use any::{AnyKind, AnyLayer, AnyState, AnyStream};
@@ -61,8 +63,8 @@ pub use linear::Linear;
 pub use lstm::{Lstm, LstmKind, LstmState, LstmStream};
 pub use model::{Model, ModelIo, ModelStream, Stage};
 pub use plan::{
-    BackwardMemory, BackwardPlan, Estimate, Floor, Memory, Options, Plan, Schedule, plan,
-    plan_backward,
+    BackwardMemory, BackwardPlan, Estimate, Floor, Memory, Options, Plan, Schedule, candidates,
+    plan, plan_backward,
 };
 pub use problem::{Direction, InputKind, LayerSizes, Problem};
 pub use rnn::{Rnn, RnnKind, RnnStream};

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// Each module and those that it may use. `error` and the module itself are free; `crate::Schedule` and the like are
 /// the public face.
-const TABLE: [(&str, &[&str]); 23] = [
+const TABLE: [(&str, &[&str]); 24] = [
     ("error", &[]),
     ("cell", &[]),
     ("problem", &["cell"]),
@@ -16,8 +16,15 @@ const TABLE: [(&str, &[&str]); 23] = [
     ("ceilings", &[]),
     ("kernels", &["caps", "cell", "problem"]),
     ("plan", &["caps", "ceilings", "kernels", "pack", "problem"]),
-    ("gpu", &["caps", "ceilings", "kernels", "pack"]),
-    ("run", &["caps", "cell", "gpu", "kernels", "pack", "plan", "problem", "tensors", "weights"]),
+    ("tuning", &["cell", "plan", "problem"]),
+    ("gpu", &["caps", "ceilings", "kernels", "pack", "tuning"]),
+    (
+        "run",
+        &[
+            "caps", "cell", "gpu", "kernels", "pack", "plan", "problem", "tensors", "tuning",
+            "weights",
+        ],
+    ),
     ("layer", &["cell", "gpu", "plan", "problem", "run", "stream", "tensors", "weights"]),
     ("tape", &["gpu", "layer", "problem", "run", "tensors", "weights"]),
     ("lstm", &["cell", "gpu", "io", "layer", "stream"]),

@@ -13,7 +13,7 @@ use crate::cell::{CellOptions, Flavour};
 use crate::error::{Error, Result};
 use crate::gpu::{DeviceArray, Gpu, Pending, lock};
 use crate::pack::pack_weights;
-use crate::plan::{Options, Plan, check_weights, plan};
+use crate::plan::{Options, Plan, check_untuned, check_weights, plan};
 use crate::problem::{InputKind, LayerSizes, Problem};
 use crate::tensors::{WeightTensor, tensors_of, unflatten};
 use crate::weights::Weights;
@@ -55,6 +55,7 @@ impl Engine {
         // One step of one row is the least that anybody runs: what it refuses can never run.
         Problem::new(sizes, 1, 1, batch_first)?;
         check_weights(&sizes, gpu.caps())?;
+        check_untuned(&backward)?;
         let packed = pack_weights(weights);
         let buffer = gpu.scoped(|| {
             let usage = wgpu::BufferUsages::STORAGE;
@@ -119,6 +120,10 @@ impl Engine {
     }
 
     pub fn plan(&self, problem: &Problem) -> Result<Plan> {
+        #[cfg(not(target_arch = "wasm32"))]
+        if self.options.tune {
+            return super::tune::tuned_plan(self, problem);
+        }
         plan(problem, self.gpu.caps(), &self.options)
     }
 

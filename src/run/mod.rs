@@ -10,6 +10,8 @@ mod io;
 mod program;
 mod recent;
 mod training;
+#[cfg(not(target_arch = "wasm32"))]
+mod tune;
 mod workspace;
 
 pub use crate::tensors::tensors_of;

@@ -21,6 +21,8 @@ pub fn tests() -> Vec<CliTest> {
         bare_test("plan::backward", plan_backward),
         test("plan::adapter", plan_adapter),
         bare_test("plan::impossible", plan_impossible),
+        test("plan::tuned", plan_tuned),
+        test("bench::tuned", bench_tuned),
         test("bench::every_schedule", bench),
         test("bench::every_cell", bench_cells),
         test("bench::json", bench_json),
@@ -161,6 +163,33 @@ fn plan_adapter() {
     let parts = ["projection", "recurrence", "launches", "exchanges"].map(seconds);
     assert!(seconds("floor_memory") > 0.0 && seconds("predicted") >= seconds("floor"));
     assert!((parts.iter().sum::<f64>() / seconds("predicted") - 1.0).abs() < 1e-6, "{value:#}");
+}
+
+fn plan_tuned() {
+    let path = folder("plan_tuned").join("tuning.json");
+    let tune = ["plan", "--shape", "6,3,5,7,1", "--tune", "--tuning-file", text(&path)];
+    call_with(&tune).expect(0).says("tuned: ").says("at least");
+    assert!(std::fs::read_to_string(&path).unwrap().contains("T<=8 B<=4 I=5 H=7"));
+    call("plan --shape 6,3,5,7,1 --tune --caps webgpu")
+        .expect(2)
+        .complains("--caps webgpu is none");
+    call("plan --shape 6,3,5,7,1 --tune --backward").expect(2).complains("--backward");
+    call("plan --shape 6,3,5,7,1 --tuning-file x.json").expect(2).complains("--tune");
+}
+
+fn bench_tuned() {
+    let path = folder("bench_tuned").join("tuning.json");
+    let bench = format!(
+        "bench --shape 6,3,5,7,1 --shape 1,1,4,4,1 --seconds 0.01 --tune --tuning-file {}",
+        text(&path)
+    );
+    call(&bench).expect(0).says("tuned: ").says("; untuned, ").says(" times as long");
+    assert!(path.exists());
+    let value = call(&format!("{bench} --schedule stepwise --json")).expect(0).json();
+    for row in value["results"].as_array().unwrap() {
+        assert!(row["untuned_over_tuned"].as_f64().unwrap() > 0.0, "{row:#}");
+        assert_eq!(row["schedule"], "stepwise");
+    }
 }
 
 fn plan_impossible() {

@@ -19,6 +19,7 @@ mod rows;
 mod schedules;
 mod stream;
 mod threads;
+mod tune;
 
 use common::trials;
 
@@ -36,6 +37,7 @@ fn main() {
         linear::tests(),
         model::tests(),
         threads::tests(),
+        tune::tests(),
         reuse::tests(),
         errors::tests(),
         lost::tests(),

@@ -250,7 +250,9 @@ impl Configuration {
         for schedule in Schedule::ALL {
             let rows = self.number("rows");
             let chunk = self.number("chunk");
-            match case.run(gpu, Options { schedule: Some(schedule), rows, chunk }) {
+            match case
+                .run(gpu, Options { schedule: Some(schedule), rows, chunk, ..Default::default() })
+            {
                 Err(Error::Schedule { .. }) if schedule == Schedule::Wavefront && !is_wave => {}
                 Err(error) => return Err(format!("{schedule}: {error}")),
                 Ok((y, state)) => {

@@ -26,7 +26,12 @@ fn shape_for(schedule: Schedule) -> Shape {
 /// A row that is not a number, or infinite, changes nothing in the others, and does not heal.
 fn independent(gpu: &Gpu, schedule: Schedule) -> Outcome {
     for rows in [1, 2, 4, 8] {
-        let options = Options { schedule: Some(schedule), rows: Some(rows), chunk: Some(2) };
+        let options = Options {
+            schedule: Some(schedule),
+            rows: Some(rows),
+            chunk: Some(2),
+            ..Default::default()
+        };
         let case = Case::new(rows.into(), shape_for(schedule));
         let layer = case.lstm(gpu, options)?;
         let (y, _) = case.forward(&layer)?;
@@ -59,7 +64,7 @@ fn independent(gpu: &Gpu, schedule: Schedule) -> Outcome {
 
 /// Bit for bit the same from the same layer, from another one, and after other shapes have run.
 fn reproducible(gpu: &Gpu, schedule: Schedule) -> Outcome {
-    let options = Options { schedule: Some(schedule), rows: Some(4), chunk: None };
+    let options = Options { schedule: Some(schedule), rows: Some(4), ..Default::default() };
     let case = Case::new(3, shape_for(schedule)).with_state(3);
     let layer = case.lstm(gpu, options)?;
     let (y, state) = case.forward(&layer)?;

@@ -70,7 +70,12 @@ fn batches_and_chunks(schedule: Schedule, rows: u32) -> impl Iterator<Item = Run
         let seed = 1000 * tile as u64 + n as u64;
         let case = Case::new(seed, shape).with_bias(bias).with_batch_first(n % 2 == 1);
         let case = if n / 3 % 2 == 0 { case.with_state(seed) } else { case };
-        let options = Options { schedule: Some(schedule), rows: Some(rows), chunk: Some(chunk) };
+        let options = Options {
+            schedule: Some(schedule),
+            rows: Some(rows),
+            chunk: Some(chunk),
+            ..Default::default()
+        };
         (format!("{shape:?} {bias:?} chunk {chunk}"), options, case)
     })
 }
@@ -87,7 +92,7 @@ fn hidden_case(schedule: Schedule, h: usize) -> Case {
 fn check_rows(gpu: &Gpu, schedule: Schedule, case: &Case) -> Outcome {
     let rows: &[u32] = if schedule == Schedule::SequenceFused { &[1, 4] } else { &[1, 2, 4, 8] };
     for rows in rows.iter().copied() {
-        let options = Options { schedule: Some(schedule), rows: Some(rows), chunk: None };
+        let options = Options { schedule: Some(schedule), rows: Some(rows), ..Default::default() };
         let layer = case.lstm(gpu, options)?;
         let (t, b, _) = case.x.dim();
         match layer.plan(t, b) {

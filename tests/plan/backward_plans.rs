@@ -69,6 +69,7 @@ fn backward_programs_go_back_through_every_step_inside_their_buffers() {
                         schedule,
                         rows: pick(&mut random, &[None, None, Some(1), Some(2), Some(8), Some(16)]),
                         chunk: pick(&mut random, &[None, Some(1), Some(3), Some(16), Some(100)]),
+                        ..Default::default()
                     };
                     let plan = match plan_backward(&problem, &caps, &options) {
                         Ok(plan) => plan,
@@ -126,7 +127,7 @@ fn extreme_backward_programs_stay_inside_the_limits_too() {
             let forced = [Schedule::Stepwise, Schedule::SequenceFused]
                 .map(|schedule| [None, Some(16)].map(|rows| (Some(schedule), rows)));
             for (schedule, rows) in forced.into_iter().flatten() {
-                let options = Options { schedule, rows, chunk: None };
+                let options = Options { schedule, rows, ..Default::default() };
                 match plan_backward(&problem, &caps, &options) {
                     Ok(plan) => {
                         let tensors = tensors(&mut random, &problem);

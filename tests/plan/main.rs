@@ -3,6 +3,7 @@
 mod backward;
 mod backward_plans;
 mod backward_wave;
+mod candidates;
 #[path = "../common/mod.rs"]
 mod common;
 mod estimate;
@@ -177,6 +178,7 @@ fn absurd_numbers_give_errors_not_panics() {
             schedule: pick(&mut random, &schedules),
             rows: pick(&mut random, &[None, Some(0), Some(16), Some(u32::MAX)]),
             chunk: pick(&mut random, &[None, Some(0), Some(1), Some(usize::MAX)]),
+            ..Default::default()
         };
         let _ = Problem::new(sizes, t, b, true);
         let forward = plan(&problem, &caps, &options).map(|plan| plan.to_string());

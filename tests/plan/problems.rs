@@ -56,5 +56,6 @@ pub fn problem(random: &mut Random, kernel: CellKernel) -> Problem {
 
 pub fn options(random: &mut Random, schedule: Option<Schedule>) -> Options {
     let rows = pick(random, &[None, None, Some(1), Some(2), Some(4), Some(8), Some(16)]);
-    Options { schedule, rows, chunk: pick(random, &[None, None, Some(1), Some(100)]) }
+    let chunk = pick(random, &[None, None, Some(1), Some(100)]);
+    Options { schedule, rows, chunk, ..Default::default() }
 }

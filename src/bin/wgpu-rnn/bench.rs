@@ -8,8 +8,8 @@ use std::io::Write;
 use std::time::Duration;
 
 use wgpu_rnn::{
-    Ceilings, Error, Estimate, Gpu, GpuTimer, Kind, Layer, LayerConfig, Options, Problem, Schedule,
-    plan, plan_backward,
+    Ceilings, Error, Estimate, Gpu, GpuTimer, Kind, Layer, LayerConfig, Options, Plan, Problem,
+    Schedule, plan, plan_backward,
 };
 
 use crate::Verdict;
@@ -20,8 +20,11 @@ use crate::failure::{Failure, Result};
 use crate::schedules::{self, Choice};
 use crate::shapes::{self, Shape, ShapeArgs};
 use backward::{FORWARD_PASSES, Trained, verify_and_time_training};
-use measure::{Data, Subject, Times, Verified};
+pub use measure::Data;
+use measure::{Stopwatch, Subject, Times, Verified, sample};
 use report::Report;
+
+use crate::tuning::TuneArgs;
 
 /// Verify, then time, standing shapes or others
 #[derive(clap::Args)]
@@ -32,6 +35,9 @@ timestamps; so are GFLOP/s and FLOOR, the part of STEP that max(bytes / bandwidt
 take. Bytes are those of weights, x and y; the ceilings are measured first. MODEL is what the plan's estimate says of a
 step, and what part of STEP that is. A shape with T = 1 is a stream of single steps.
 
+With --tune the plans are those that were measured to be the fastest, and below each stands how many times as long the
+planner's own choice takes, run in turns.
+
 With --backward, FORWARD is a forward pass that keeps what the backward pass needs, BACK the backward pass to the
 gradients of x and of all weights, both between device arrays and by the GPU's timestamps, or on the host's clock where
 there are none. They take turns; RATIO is the median of BACK / FORWARD of each turn, STEP is BACK per time step.
@@ -39,6 +45,7 @@ there are none. They take turns; RATIO is the median of BACK / FORWARD of each t
 Example:
   wgpu-rnn bench --shape small-gru --shape 100,32,256,256,2 --schedule all
   wgpu-rnn bench --schedule all                  # every standing shape: what is measured beside what is predicted
+  wgpu-rnn bench --tune                          # every standing shape: the planner's choice beside the fastest plan
   wgpu-rnn bench --shape small --shape bigru --backward")]
 pub struct Args {
     #[arg(long, value_name = "ID|T,B,I,H,L",
@@ -52,6 +59,8 @@ pub struct Args {
     /// Time training runs: the forward and the backward pass
     #[arg(long)]
     backward: bool,
+    #[command(flatten)]
+    tuning: TuneArgs,
     /// How long to repeat each measurement
     #[arg(long, value_name = "S", default_value = "1", value_parser = seconds)]
     seconds: Duration,
@@ -73,7 +82,7 @@ pub fn run(args: &Args, adapter: &AdapterArgs, out: &mut dyn Write) -> Result<Ve
     let shapes = if args.shape.is_empty() { Shape::standing() } else { args.shape.clone() };
     let shapes = shapes.into_iter().map(|shape| shape.with(&args.shape_args));
     let shapes = shapes.collect::<Result<Vec<_>>>()?;
-    let gpu = adapter.open()?;
+    let gpu = args.tuning.open(adapter)?;
     let ceilings = gpu.measure_ceilings()?;
     let bench = Bench {
         gpu: &gpu,
@@ -81,6 +90,7 @@ pub fn run(args: &Args, adapter: &AdapterArgs, out: &mut dyn Write) -> Result<Ve
         ceilings,
         choice: args.schedule,
         is_training: args.backward,
+        is_tuned: args.tuning.tune,
         budget: args.seconds,
     };
     let mut report = Report::begin(&bench, &shapes, args.json, out)?;
@@ -96,6 +106,8 @@ struct Bench<'a> {
     ceilings: Ceilings,
     choice: Option<Choice>,
     is_training: bool,
+    /// Whether plans are tuned, and measured beside those that are not.
+    is_tuned: bool,
     budget: Duration,
 }
 
@@ -123,6 +135,17 @@ struct Timed {
     gpu: Option<Times>,
     estimate: Estimate,
     flops: u64,
+    tuned: Option<Tuned>,
+}
+
+/// A tuned plan beside the planner's own.
+struct Tuned {
+    reason: String,
+    /// What the planner's own is.
+    planned: Schedule,
+    planned_rows: u32,
+    /// Seconds of the planner's own over those of the tuned one, run in turns.
+    ratio: Times,
 }
 
 impl Row {
@@ -206,10 +229,8 @@ fn verify_and_time<K: Kind>(
     data: &Data,
     forced: Option<Schedule>,
 ) -> Result<(Schedule, Outcome)> {
-    let options = Options { schedule: forced, ..Default::default() };
-    let config = LayerConfig { options, ..Default::default() };
-    let layer = Layer::<K>::new(bench.gpu, &data.weights, config)?;
-    let plan = layer.plan(problem.seq_len, problem.batch)?;
+    let options = Options { schedule: forced, tune: bench.is_tuned, ..Default::default() };
+    let (layer, plan) = planned::<K>(bench, problem, data, options)?;
     no_fallback(forced, plan.schedule)?;
     let subject = Subject { layer: &layer, data, plan: &plan };
     let verified = subject.verify()?;
@@ -219,8 +240,34 @@ fn verify_and_time<K: Kind>(
     let wall = subject.wall(bench.budget)?;
     let timer = bench.timer.as_ref();
     let gpu = timer.map(|timer| subject.gpu_time(timer, bench.budget)).transpose()?;
+    let tuned = bench.is_tuned.then(|| tuned(bench, &subject, options)).transpose()?;
     let (estimate, flops) = (plan.estimate(&bench.ceilings), problem.flops());
-    Ok((plan.schedule, Outcome::Timed(Timed { verified, wall, gpu, estimate, flops })))
+    Ok((plan.schedule, Outcome::Timed(Timed { verified, wall, gpu, estimate, flops, tuned })))
+}
+
+fn planned<K: Kind>(
+    bench: &Bench<'_>,
+    problem: &Problem,
+    data: &Data,
+    options: Options,
+) -> Result<(Layer<K>, Plan)> {
+    let config = LayerConfig { options, ..Default::default() };
+    let layer = Layer::new(bench.gpu, &data.weights, config)?;
+    let plan = layer.plan(problem.seq_len, problem.batch)?;
+    Ok((layer, plan))
+}
+
+/// Measures a tuned plan and the planner's own in turns, so that a busy machine is busy for both.
+fn tuned<K: Kind>(bench: &Bench<'_>, tuned: &Subject<'_, K>, options: Options) -> Result<Tuned> {
+    let Subject { data, plan, .. } = *tuned;
+    let options = Options { tune: false, ..options };
+    let (layer, planned) = planned::<K>(bench, &plan.problem, data, options)?;
+    let untuned = Subject { layer: &layer, data, plan: &planned };
+    let watch = || Stopwatch { gpu: bench.gpu, timer: bench.timer.as_ref() };
+    let (mut tuned, mut untuned) = (tuned.runs(watch())?, untuned.runs(watch())?);
+    let [ratio] = sample(bench.budget, || Ok([untuned()? / tuned()?]))?;
+    let reason = plan.reasons[0].clone();
+    Ok(Tuned { reason, planned: planned.schedule, planned_rows: planned.rows, ratio })
 }
 
 fn no_fallback(forced: Option<Schedule>, planned: Schedule) -> Result<()> {

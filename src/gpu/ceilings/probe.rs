@@ -58,30 +58,13 @@ impl Probe {
     }
 
     fn seconds(&self, gpu: &Gpu, timer: Option<&GpuTimer>) -> Result<f64> {
-        gpu.scoped(|| {
-            let mut encoder = gpu.device().create_command_encoder(&Default::default());
-            if let Some(timer) = timer {
-                timer.start(&mut encoder);
-            }
+        GpuTimer::seconds(gpu, timer, |encoder| {
             let mut pass = encoder.begin_compute_pass(&Default::default());
             pass.set_pipeline(&self.pipeline);
             pass.set_bind_group(0, &self.bind_group, &[]);
             for _ in 0..self.repeat {
                 pass.dispatch_workgroups(self.groups, 1, 1);
             }
-            drop(pass);
-            if let Some(timer) = timer {
-                timer.stop(&mut encoder);
-            }
-            let begin = std::time::Instant::now();
-            gpu.queue().submit([encoder.finish()]);
-            if let Err(error) = gpu.device().poll(wgpu::PollType::wait_indefinitely()) {
-                return Err(gpu.note_lost(error.to_string()));
-            }
-            let wall = begin.elapsed().as_secs_f64();
-            // A timer that stands still has measured nothing.
-            let measured = timer.map(GpuTimer::nanoseconds).transpose()?;
-            Ok(measured.filter(|ns| *ns > 0.0).map_or(wall, |ns| ns * 1e-9))
         })
     }
 }

@@ -68,7 +68,7 @@ fn check(configuration: &Configuration, gpu: &Gpu) -> Result<Verdict, String> {
         let options = Options { chunk, ..Default::default() };
         // A wavefront has all steps in one chunk.
         let chunk = chunk.filter(|_| schedule != Schedule::Wavefront);
-        let backward = Options { schedule: Some(schedule), rows, chunk };
+        let backward = Options { schedule: Some(schedule), rows, chunk, ..Default::default() };
         let config = LayerConfig { batch_first: case.batch_first, options, backward };
         let of_gpu = || -> wgpu_rnn::Result<Named> {
             let layer = AnyLayer::new(gpu, &run.weights, config)?;

@@ -9,7 +9,7 @@ use wgpu_rnn::{Ceilings, WordSeconds};
 
 use super::backward::Trained;
 use super::measure::{Times, Verified};
-use super::{Bench, Outcome, Row, Timed};
+use super::{Bench, Outcome, Row, Timed, Tuned};
 use crate::failure::{Failure, Result};
 use crate::shapes::Shape;
 use crate::{Verdict, adapter, schedules, text};
@@ -157,6 +157,16 @@ impl Timed {
     }
 }
 
+impl Tuned {
+    fn note(&self) -> String {
+        let Tuned { reason, planned, planned_rows, ratio } = self;
+        let (times, spread) = (text::three_digits(ratio.median), spread(*ratio));
+        format!(
+            "{reason}; untuned, {planned} with {planned_rows} rows, takes {times} {spread} times as long"
+        )
+    }
+}
+
 impl Trained {
     fn cells(&self, seq_len: usize) -> [String; 9] {
         let [[forward, forward_spread], [backward, backward_spread]] =
@@ -210,7 +220,10 @@ fn notes(row: &Row) -> Vec<String> {
         notes.push(format!("T cut from {whole} to {} for a software adapter", row.shape.seq_len));
     }
     match &row.outcome {
-        Outcome::Timed(Timed { verified, .. }) => notes.extend(extent(verified, &row.shape)),
+        Outcome::Timed(Timed { verified, tuned, .. }) => {
+            notes.extend(tuned.as_ref().map(Tuned::note));
+            notes.extend(extent(verified, &row.shape));
+        }
         Outcome::Trained(trained) => {
             let forward = trained.forward_schedule;
             let differs = row.schedule != Some(forward);
@@ -277,6 +290,10 @@ fn row_json(row: &Row) -> Value {
             value["gflops_per_second"] = (timed.flops_per_second() / 1e9).into();
             value["floor_seconds"] = timed.estimate.floor.seconds().into();
             value["floor_fraction"] = timed.floor_fraction().into();
+            if let Some(Tuned { reason, ratio, .. }) = &timed.tuned {
+                value["tuned"] = reason.as_str().into();
+                value["untuned_over_tuned"] = ratio.median.into();
+            }
             value["predicted_step_us"] = (1e6 * timed.estimate.predicted_step()).into();
             value["predicted_over_measured"] = timed.predicted_over_measured().into();
         }
