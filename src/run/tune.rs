@@ -24,9 +24,10 @@ const FEWEST_STEPS: usize = 4;
 const FEWEST_RECORDED: usize = 16;
 /// All candidates have a workspace each; only those of the last round are in memory at once.
 const FINALISTS: usize = 4;
-/// Finalists run in turns, so often or so long.
-const ROUNDS: usize = 8;
+/// Finalists run in turns for so long, but not fewer or more rounds.
 const FINAL: Duration = Duration::from_secs(1);
+const FEWEST_ROUNDS: usize = 5;
+const MOST_ROUNDS: usize = 25;
 /// What is not faster than the planner's own choice by this much may as well be noise.
 const MARGIN: f64 = 1.03;
 
@@ -69,26 +70,33 @@ fn fastest(engine: &Engine, problem: &Problem, options: &Options) -> Result<Winn
             Err(Error::Gpu { reason }) => log::warn!("{forced:?} is not measured: {reason}"),
             Err(error) => return Err(error),
         }
-        finalists[1..].sort_by(|a, b| a.best.total_cmp(&b.best));
+        finalists[1..].sort_by(|a, b| a.alone.total_cmp(&b.alone));
         finalists.truncate(FINALISTS);
     }
-    let last_round = Instant::now();
-    for _ in 0..ROUNDS {
-        for contender in &mut finalists {
-            contender.run(engine, &arrays, timer.as_ref())?;
-        }
-        if last_round.elapsed() > FINAL {
+    let final_begin = Instant::now();
+    for round in 0..MOST_ROUNDS {
+        if round >= FEWEST_ROUNDS && final_begin.elapsed() > FINAL {
             break;
         }
+        let mut planned_seconds = None;
+        for contender in &mut finalists {
+            let seconds = contender.run(engine, &arrays, timer.as_ref())?;
+            contender.speedups.push(*planned_seconds.get_or_insert(seconds) / seconds);
+        }
     }
-    let planned_seconds = finalists[0].best;
-    finalists.sort_by(|a, b| a.best.total_cmp(&b.best));
-    let Contender { forced, best, .. } = finalists[0];
-    let speedup = planned_seconds / best;
-    let tried = candidates.len();
-    log::info!("measured {tried} plans in {:.1?}, the best is {speedup:.2}x", begin.elapsed());
-    let is_better = speedup >= MARGIN;
-    Ok(if is_better { Winner { forced, speedup } } else { Winner::planned(*planned) })
+    let winner = finalists
+        .into_iter()
+        .map(|contender| Winner { forced: contender.forced, speedup: median(contender.speedups) })
+        .max_by(|a, b| a.speedup.total_cmp(&b.speedup))
+        .filter(|fastest| fastest.speedup >= MARGIN)
+        .unwrap_or(Winner::planned(*planned));
+    log::info!("measured {} plans in {:.1?}: {winner}", candidates.len(), begin.elapsed());
+    Ok(winner)
+}
+
+fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
 }
 
 /// The problem with no more steps than tell enough, and a table of one row: all tokens are 0.
@@ -136,16 +144,20 @@ impl Arrays {
     }
 }
 
-/// A plan that is ready to run, and the seconds of its best run.
+/// A plan that is ready to run.
 struct Contender {
     forced: Options,
     workspace: Workspace,
     bound: Bound,
-    best: f64,
+    /// Seconds of the better of two runs before the final.
+    alone: f64,
+    /// How many times as fast it was as the planner's choice in each round of the final: what slows the device down
+    /// for a while does so for both.
+    speedups: Vec<f64>,
 }
 
 impl Contender {
-    /// The first run also compiles and fills caches, so it does not count.
+    /// The first run also compiles, so it does not count.
     fn new(
         engine: &Engine,
         arrays: &Arrays,
@@ -169,15 +181,17 @@ impl Contender {
             );
             Ok((workspace, bound))
         })?;
-        let mut contender = Contender { forced: *forced, workspace, bound, best: f64::INFINITY };
+        let (forced, speedups) = (*forced, Vec::new());
+        let mut contender = Contender { forced, workspace, bound, alone: f64::INFINITY, speedups };
         contender.run(engine, arrays, timer)?;
-        contender.best = f64::INFINITY;
-        contender.run(engine, arrays, timer)?;
+        for _ in 0..2 {
+            contender.alone = contender.alone.min(contender.run(engine, arrays, timer)?);
+        }
         Ok(contender)
     }
 
-    /// One run from zero states; the best counts, since what disturbs a run only makes it slower.
-    fn run(&mut self, engine: &Engine, arrays: &Arrays, timer: Option<&GpuTimer>) -> Result<()> {
+    /// Seconds of a run from zero states.
+    fn run(&self, engine: &Engine, arrays: &Arrays, timer: Option<&GpuTimer>) -> Result<f64> {
         let gpu = &engine.gpu;
         gpu.scoped(|| {
             let mut encoder = engine.encoder();
@@ -186,12 +200,10 @@ impl Contender {
             Ok(())
         })?;
         let repeats = FEWEST_RECORDED.div_ceil(arrays.problem.seq_len);
-        let seconds = GpuTimer::seconds(gpu, timer, |encoder| {
+        GpuTimer::seconds(gpu, timer, |encoder| {
             for _ in 0..repeats {
                 self.workspace.record(gpu, encoder, 0, &self.bound);
             }
-        })?;
-        self.best = self.best.min(seconds);
-        Ok(())
+        })
     }
 }
