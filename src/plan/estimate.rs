@@ -5,7 +5,7 @@ use std::fmt;
 use super::describe::elements;
 use super::{Plan, Schedule};
 use crate::ceilings::Ceilings;
-use crate::kernels::{Input, Kernel, Phases};
+use crate::kernels::{Input, Kernel, Phases, Step};
 use crate::pack::WeightLayout;
 use crate::problem::InputKind;
 
@@ -187,7 +187,7 @@ impl Plan {
                     Input::Fused => inputs.sum::<usize>() / sizes.num_layers,
                     Input::Hoisted => 0,
                 };
-                let phase = |kernel: crate::kernels::Step, inner: u64| {
+                let phase = |kernel: Step, inner: u64| {
                     let grid = kernel.grid(sizes, batch, slices);
                     let columns = grid[0] * u64::from(kernel.units * kernel.units_per_invocation);
                     let words = inner * columns * grid[1] * grid[2];

@@ -19,12 +19,11 @@ use crate::compare::TOLERANCE;
 use crate::failure::{Failure, Result};
 use crate::schedules::{self, Choice};
 use crate::shapes::{self, Shape, ShapeArgs};
+use crate::tuning::TuneArgs;
 use backward::{FORWARD_PASSES, Trained, verify_and_time_training};
 pub use measure::Data;
 use measure::{Stopwatch, Subject, Times, Verified, sample};
 use report::Report;
-
-use crate::tuning::TuneArgs;
 
 /// Verify, then time, standing shapes or others
 #[derive(clap::Args)]
