@@ -21,6 +21,7 @@
 
 mod any;
 mod caps;
+mod ceilings;
 mod cell;
 mod error;
 mod format;
@@ -48,15 +49,16 @@ pub mod run;
 mod stream;
 mod tape;
 mod tensors;
+#[cfg(not(target_arch = "wasm32"))]
+mod tuning;
 mod weights;
 
 pub use any::{AnyKind, AnyLayer, AnyState, AnyStream};
 pub use caps::DeviceCaps;
+pub use ceilings::{Ceilings, WordSeconds};
 pub use cell::{Activation, Activations, Cell, CellOptions, Flavour};
 pub use error::{Error, Result};
 pub use format::WeightFormat;
-#[cfg(not(target_arch = "wasm32"))]
-pub use gpu::Ceilings;
 pub use gpu::{AdapterReport, DeviceArray, Element, Gpu, GpuBuilder, GpuStats, GpuTimer};
 pub use gru::{Gru, GruKind, GruStream};
 pub use layer::{Kind, Layer, LayerConfig};
@@ -64,7 +66,8 @@ pub use linear::Linear;
 pub use lstm::{Lstm, LstmKind, LstmState, LstmStream};
 pub use model::{Model, ModelIo, ModelStream, Stage};
 pub use plan::{
-    BackwardMemory, BackwardPlan, Memory, Options, Plan, Schedule, plan, plan_backward,
+    BackwardMemory, BackwardPlan, Estimate, Floor, Memory, Options, Plan, Schedule, candidates,
+    plan, plan_backward,
 };
 pub use pool::{Slot, StreamPool};
 pub use problem::{Direction, InputKind, LayerSizes, Problem};

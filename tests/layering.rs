@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// Each module and those that it may use. `error` and the module itself are free; `crate::Schedule` and the like are
 /// the public face.
-const TABLE: [(&str, &[&str]); 24] = [
+const TABLE: [(&str, &[&str]); 26] = [
     ("error", &[]),
     ("cell", &[]),
     ("format", &[]),
@@ -14,14 +14,16 @@ const TABLE: [(&str, &[&str]); 24] = [
     ("tensors", &["cell", "problem", "weights"]),
     ("pack", &["cell", "format", "problem", "tensors", "weights"]),
     ("caps", &[]),
+    ("ceilings", &[]),
     ("kernels", &["caps", "cell", "format", "problem"]),
-    ("plan", &["caps", "format", "kernels", "pack", "problem"]),
-    ("gpu", &["caps", "kernels", "pack"]),
+    ("plan", &["caps", "ceilings", "format", "kernels", "pack", "problem"]),
+    ("tuning", &["cell", "format", "plan", "problem"]),
+    ("gpu", &["caps", "ceilings", "kernels", "pack", "tuning"]),
     (
         "run",
         &[
             "caps", "cell", "format", "gpu", "kernels", "pack", "plan", "problem", "tensors",
-            "weights",
+            "tuning", "weights",
         ],
     ),
     ("layer", &["cell", "gpu", "plan", "pool", "problem", "run", "stream", "tensors", "weights"]),

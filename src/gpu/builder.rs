@@ -11,6 +11,8 @@ pub struct GpuBuilder {
     backends: wgpu::Backends,
     adapter_name: Option<String>,
     power_preference: wgpu::PowerPreference,
+    #[cfg(not(target_arch = "wasm32"))]
+    tuning_file: Option<std::path::PathBuf>,
 }
 
 /// An adapter that was found: what it is and what it can do.
@@ -32,6 +34,8 @@ impl GpuBuilder {
             adapter_name: std::env::var("WGPU_ADAPTER_NAME").ok(),
             power_preference: wgpu::PowerPreference::from_env()
                 .unwrap_or(wgpu::PowerPreference::HighPerformance),
+            #[cfg(not(target_arch = "wasm32"))]
+            tuning_file: None,
         }
     }
 
@@ -53,6 +57,13 @@ impl GpuBuilder {
         self
     }
 
+    /// Where what [`Options::tune`](crate::Options::tune) finds out is kept, see [`Gpu::set_tuning_file`].
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn tuning_file(mut self, path: impl Into<std::path::PathBuf>) -> Self {
+        self.tuning_file = Some(path.into());
+        self
+    }
+
     /// Opens the device.
     ///
     /// # Errors
@@ -65,14 +76,14 @@ impl GpuBuilder {
     /// The async twin of [`GpuBuilder::build`].
     pub async fn build_async(self) -> Result<Gpu> {
         let adapter = self.choose().await?;
-        open(&adapter).await
+        self.open(&adapter).await
     }
 
     /// A device on every adapter that fits, for tests and comparisons.
     #[cfg(not(target_arch = "wasm32"))]
     pub fn build_all(self) -> Result<Vec<Gpu>> {
         let adapters = pollster::block_on(self.matching(self.backends));
-        adapters.iter().map(|adapter| pollster::block_on(open(adapter))).collect()
+        adapters.iter().map(|adapter| pollster::block_on(self.open(adapter))).collect()
     }
 
     /// Every adapter that fits.
@@ -84,6 +95,15 @@ impl GpuBuilder {
             features: adapter.features(),
         };
         pollster::block_on(self.matching(self.backends)).iter().map(report).collect()
+    }
+
+    async fn open(&self, adapter: &wgpu::Adapter) -> Result<Gpu> {
+        let gpu = open(adapter).await?;
+        #[cfg(not(target_arch = "wasm32"))]
+        if let Some(path) = &self.tuning_file {
+            gpu.set_tuning_file(path);
+        }
+        Ok(gpu)
     }
 
     async fn choose(&self) -> Result<wgpu::Adapter> {

@@ -10,8 +10,6 @@ mod timer;
 
 pub use array::{DeviceArray, Element};
 pub use builder::{AdapterReport, GpuBuilder};
-#[cfg(not(target_arch = "wasm32"))]
-pub use ceilings::Ceilings;
 pub(crate) use readback::{Pending, Readback};
 pub use timer::GpuTimer;
 
@@ -23,6 +21,8 @@ use crate::caps::DeviceCaps;
 use crate::error::{Error, Result};
 use crate::kernels::{Access, Kernel, MAX_CHUNK};
 use crate::pack::round_up;
+#[cfg(not(target_arch = "wasm32"))]
+use crate::tuning::Tuning;
 
 /// A device with its queue and the pipelines made for it. Cheap to clone; all clones are the same device.
 #[derive(Clone, Debug)]
@@ -40,6 +40,8 @@ struct Inner {
     pipelines: Mutex<HashMap<Kernel, Pipeline>>,
     clock: OnceLock<Clock>,
     created: Counters,
+    #[cfg(not(target_arch = "wasm32"))]
+    tuning: Tuning,
 }
 
 /// A compiled kernel and the layout of its group 0.
@@ -62,9 +64,11 @@ struct Counters {
     buffers: AtomicU64,
     bind_groups: AtomicU64,
     pipelines: AtomicU64,
+    tuned: AtomicU64,
 }
 
-/// How many GPU objects this crate has made on a [`Gpu`] so far. A repeated run makes none.
+/// How many GPU objects this crate has made on a [`Gpu`] so far, and how often it has measured plans. A repeated run
+/// does neither.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GpuStats {
     /// Buffers.
@@ -73,6 +77,8 @@ pub struct GpuStats {
     pub bind_groups: u64,
     /// Compute pipelines.
     pub pipelines: u64,
+    /// Choices of a plan by measurement, see [`Options::tune`](crate::Options::tune).
+    pub tuned: u64,
 }
 
 impl Gpu {
@@ -119,6 +125,8 @@ impl Gpu {
             pipelines: Mutex::default(),
             clock: OnceLock::new(),
             created: Counters::default(),
+            #[cfg(not(target_arch = "wasm32"))]
+            tuning: Tuning::new(info),
         };
         Gpu { inner: Arc::new(inner) }
     }
@@ -145,10 +153,31 @@ impl Gpu {
 
     /// What this crate has made on the device so far.
     pub fn stats(&self) -> GpuStats {
-        let Counters { buffers, bind_groups, pipelines } = &self.inner.created;
-        let [buffers, bind_groups, pipelines] =
-            [buffers, bind_groups, pipelines].map(|count| count.load(Ordering::Relaxed));
-        GpuStats { buffers, bind_groups, pipelines }
+        let Counters { buffers, bind_groups, pipelines, tuned } = &self.inner.created;
+        let [buffers, bind_groups, pipelines, tuned] =
+            [buffers, bind_groups, pipelines, tuned].map(|count| count.load(Ordering::Relaxed));
+        GpuStats { buffers, bind_groups, pipelines, tuned }
+    }
+
+    /// Keeps what [`Options::tune`](crate::Options::tune) finds out in a file from now on, and takes from there what an
+    /// earlier process found out about this adapter with this driver and this version of the crate. The file may serve
+    /// several adapters and processes. It is made with its folder at the first measurement.
+    ///
+    /// The file is a cache: where it cannot be read or written, or is no tuning file of a version known, it is left
+    /// as it is, a warning goes to the log, and choices are kept in memory.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn set_tuning_file(&self, path: impl Into<std::path::PathBuf>) {
+        self.inner.tuning.set_file(path.into());
+    }
+
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) fn note_tuned(&self) {
+        self.inner.created.tuned.fetch_add(1, Ordering::Relaxed);
+    }
+
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) fn tuning(&self) -> &Tuning {
+        &self.inner.tuning
     }
 
     pub(crate) fn is(&self, other: &Gpu) -> bool {

@@ -60,6 +60,34 @@ impl GpuTimer {
         Ok(stop.wrapping_sub(start) as f64 * period)
     }
 
+    /// Records, submits and waits: the seconds that the GPU worked on it by a timer, or without one, or where it stands
+    /// still, those from the submission to its end.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) fn seconds(
+        gpu: &Gpu,
+        timer: Option<&GpuTimer>,
+        record: impl FnOnce(&mut wgpu::CommandEncoder),
+    ) -> Result<f64> {
+        gpu.scoped(|| {
+            let mut encoder = gpu.device().create_command_encoder(&Default::default());
+            if let Some(timer) = timer {
+                timer.start(&mut encoder);
+            }
+            record(&mut encoder);
+            if let Some(timer) = timer {
+                timer.stop(&mut encoder);
+            }
+            let begin = std::time::Instant::now();
+            gpu.queue().submit([encoder.finish()]);
+            if let Err(error) = gpu.device().poll(wgpu::PollType::wait_indefinitely()) {
+                return Err(gpu.note_lost(error.to_string()));
+            }
+            let wall = begin.elapsed().as_secs_f64();
+            let measured = timer.map(GpuTimer::nanoseconds).transpose()?;
+            Ok(measured.filter(|ns| *ns > 0.0).map_or(wall, |ns| ns * 1e-9))
+        })
+    }
+
     fn write(&self, encoder: &mut wgpu::CommandEncoder, begin: Option<u32>, end: Option<u32>) {
         encoder.begin_compute_pass(&wgpu::ComputePassDescriptor {
             label: Some("timer"),

@@ -225,7 +225,7 @@ pub fn all() -> Vec<Kernel> {
 }
 
 /// A WGSL module: the constants that WGSL demands as `const` (sizes of arrays), then whole files in order.
-fn compose(constants: &[(&str, u32)], files: &[&str]) -> String {
+pub(crate) fn compose(constants: &[(&str, u32)], files: &[&str]) -> String {
     let prelude: String =
         constants.iter().map(|(name, value)| format!("const {name} = {value}u;\n")).collect();
     std::iter::once(prelude.as_str()).chain(files.iter().copied()).collect::<Vec<_>>().join("\n")

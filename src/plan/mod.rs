@@ -1,13 +1,17 @@
 //! Which schedule runs a problem on a device, with which tiles, and why: a pure function of numbers.
 
 mod backward;
+mod candidates;
 mod carry;
 mod describe;
+mod estimate;
 mod planner;
 mod tiles;
 
 pub use backward::{BackwardMemory, BackwardPlan, plan_backward};
+pub use candidates::candidates;
 pub use describe::Memory;
+pub use estimate::{Estimate, Floor};
 
 use std::fmt;
 use std::str::FromStr;
@@ -16,6 +20,7 @@ pub(crate) use backward::section_bytes;
 pub(crate) use carry::{Carry, TransposedLayout, keeps_h};
 pub(crate) use describe::exchange_elements;
 use planner::Planner;
+use serde::{Deserialize, Serialize};
 
 use crate::caps::{DeviceCaps, check_limit};
 use crate::error::{Error, Result};
@@ -26,7 +31,8 @@ use crate::pack::WeightLayout;
 use crate::problem::{InputKind, LayerSizes, Problem};
 
 /// How the time steps of a sequence become dispatches.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Schedule {
     /// A dispatch is one time step of one layer, both directions and all batch rows.
@@ -65,7 +71,7 @@ impl FromStr for Schedule {
 }
 
 /// What to force instead of leaving it to the planner.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Options {
     /// The schedule.
     pub schedule: Option<Schedule>,
@@ -79,6 +85,18 @@ pub struct Options {
     /// SequenceFused: whether w_hh stays in registers for a whole chunk, so that a step reads nothing but its input. For
     /// steps in one product, of up to 64 to 256 units, by the device and the format of the weights.
     pub resident: Option<bool>,
+    /// Measure what is not forced: the first run of a layer whose problem nobody has measured on this device times the
+    /// [`candidates`] and takes the fastest. That takes seconds, more on a software adapter, which `async` calls block
+    /// for, too, and makes buffers and pipelines for all of them; later runs, of all layers of the same [`Gpu`](crate::Gpu), find the choice made.
+    ///
+    /// Problems share a choice that differ in nothing but `seq_len` and `batch`, where these round up to the same
+    /// powers of two (and in the rows of a table of tokens). It lasts as long as the `Gpu`, or as a file that
+    /// [`GpuBuilder::tuning_file`](crate::GpuBuilder::tuning_file) names. Another choice sums in another order: where
+    /// results have to be the same bits in each process, keep the file.
+    ///
+    /// Forward runs only, and not in a browser, where nothing may wait; elsewhere it is refused.
+    #[serde(skip)]
+    pub tune: bool,
 }
 
 /// How a problem will run, and why so. `Display` tells it in words.
@@ -126,7 +144,8 @@ impl Plan {
 ///
 /// # Errors
 /// [`Error::Limit`] where no schedule can run the problem, [`Error::Schedule`] where the forced one cannot,
-/// [`Error::Argument`] where an option makes no sense.
+/// [`Error::Argument`] where an option makes no sense, [`Error::Unsupported`] where it says `tune`: a plan of numbers
+/// alone measures nothing.
 pub fn plan(problem: &Problem, caps: &DeviceCaps, options: &Options) -> Result<Plan> {
     check_request(problem, options)?;
     check_pool(problem, options)?;
@@ -157,8 +176,18 @@ fn choose<P>(
     }
 }
 
+/// Fails where plans should be measured and cannot.
+pub(crate) fn check_untuned(options: &Options) -> Result<()> {
+    if options.tune {
+        let reason = "only the forward runs of a layer are measured, and not in a browser";
+        return Err(Error::Unsupported { what: "`tune` here".into(), reason: reason.into() });
+    }
+    Ok(())
+}
+
 /// Checks what has nothing to do with the device.
 fn check_request(problem: &Problem, options: &Options) -> Result<()> {
+    check_untuned(options)?;
     if let Some(rows) = options.rows.filter(|rows| !ROWS.contains(rows)) {
         return Err(Error::argument("rows", "1, 2, 4, 8 or 16", rows));
     }

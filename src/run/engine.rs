@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::format::WeightFormat;
 use crate::gpu::{DeviceArray, Gpu, Pending, lock};
 use crate::pack::pack_weights;
-use crate::plan::{Options, Plan, check_weights, plan};
+use crate::plan::{Options, Plan, check_untuned, check_weights, plan};
 use crate::problem::{InputKind, LayerSizes, Problem};
 use crate::tensors::{WeightTensor, tensors_of, unflatten};
 use crate::weights::Weights;
@@ -63,6 +63,7 @@ impl Engine {
         // One step of one row is the least that anybody runs: what it refuses can never run.
         Problem::new(sizes, 1, 1, batch_first)?;
         check_weights(&sizes, weight_format, gpu.caps())?;
+        check_untuned(&config.backward)?;
         weights.check_format(weight_format)?;
         let packed = pack_weights(weights, weight_format);
         let buffer = gpu.scoped(|| {
@@ -129,6 +130,10 @@ impl Engine {
     }
 
     pub fn plan(&self, problem: &Problem) -> Result<Plan> {
+        #[cfg(not(target_arch = "wasm32"))]
+        if self.config.options.tune {
+            return super::tune::tuned_plan(self, problem);
+        }
         plan(problem, self.gpu.caps(), &self.config.options)
     }
 

@@ -12,6 +12,8 @@ mod program;
 mod recent;
 mod state;
 mod training;
+#[cfg(not(target_arch = "wasm32"))]
+mod tune;
 mod workspace;
 
 pub use crate::tensors::tensors_of;

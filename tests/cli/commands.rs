@@ -21,6 +21,8 @@ pub fn tests() -> Vec<CliTest> {
         bare_test("plan::backward", plan_backward),
         test("plan::adapter", plan_adapter),
         bare_test("plan::impossible", plan_impossible),
+        test("plan::tuned", plan_tuned),
+        test("bench::tuned", bench_tuned),
         test("bench::every_schedule", bench),
         test("bench::every_cell", bench_cells),
         test("bench::json", bench_json),
@@ -102,7 +104,8 @@ fn inspect_unusable() {
 }
 
 fn plan_webgpu() {
-    call("plan --shape small --caps webgpu").expect(0).says("T=1000").says("sequence-fused");
+    let small = call("plan --shape small --caps webgpu").expect(0);
+    small.says("T=1000").says("sequence-fused").says("predicted nothing");
     let plan = "plan --shape 10,4,3,5,2 --bidirectional --schedule stepwise --caps webgpu --json";
     let value = call(plan).expect(0).json();
     assert_eq!((&value["schedule"], &value["dispatches"]), (&"stepwise".into(), &20.into()));
@@ -153,7 +156,40 @@ fn plan_backward() {
 }
 
 fn plan_adapter() {
-    call("plan --shape 7,3,5,300,2").expect(0).says("T=7 B=3 I=5 H=300 L=2");
+    let call = call("plan --shape 7,3,5,300,2").expect(0).says("T=7 B=3 I=5 H=300 L=2");
+    call.says("% launches").says("at least");
+    let value = crate::tool::call("plan --shape 7,3,5,300,2 --json").expect(0).json();
+    let seconds = |part: &str| value["estimate"][part].as_f64().unwrap();
+    let parts = ["projection", "recurrence", "launches", "exchanges"].map(seconds);
+    assert!(seconds("floor_memory") > 0.0 && seconds("predicted") >= seconds("floor"));
+    assert!((parts.iter().sum::<f64>() / seconds("predicted") - 1.0).abs() < 1e-6, "{value:#}");
+}
+
+fn plan_tuned() {
+    let path = folder("plan_tuned").join("tuning.json");
+    let tune = ["plan", "--shape", "6,3,5,7,1", "--tune", "--tuning-file", text(&path)];
+    call_with(&tune).expect(0).says("tuned: ").says("at least");
+    assert!(std::fs::read_to_string(&path).unwrap().contains("T<=8 B<=4 I=5 H=7"));
+    call("plan --shape 6,3,5,7,1 --tune --caps webgpu")
+        .expect(2)
+        .complains("--caps webgpu is none");
+    call("plan --shape 6,3,5,7,1 --tune --backward").expect(2).complains("--backward");
+    call("plan --shape 6,3,5,7,1 --tuning-file x.json").expect(2).complains("--tune");
+}
+
+fn bench_tuned() {
+    let path = folder("bench_tuned").join("tuning.json");
+    let bench = format!(
+        "bench --shape 6,3,5,7,1 --shape 1,1,4,4,1 --seconds 0.01 --tune --tuning-file {}",
+        text(&path)
+    );
+    call(&bench).expect(0).says("tuned: ").says("; untuned, ").says(" times as long");
+    assert!(path.exists());
+    let value = call(&format!("{bench} --schedule stepwise --json")).expect(0).json();
+    for row in value["results"].as_array().unwrap() {
+        assert!(row["untuned_over_tuned"].as_f64().unwrap() > 0.0, "{row:#}");
+        assert_eq!(row["schedule"], "stepwise");
+    }
 }
 
 fn plan_impossible() {
@@ -196,12 +232,24 @@ fn bench_json() {
     for ceiling in ["bytes_per_second", "flops_per_second"] {
         assert!(value["ceilings"][ceiling].as_f64().unwrap() > 1e7, "{value:#}");
     }
+    let [dispatch, exchange] = ["dispatch_seconds", "exchange_seconds"]
+        .map(|ceiling| value["ceilings"][ceiling].as_f64().unwrap());
+    assert!(exchange > 0.0 && exchange < dispatch && dispatch < 1e-2, "{value:#}");
+    for word in
+        [&value["ceilings"]["workgroup_word_seconds"][0], &value["ceilings"]["device_word_seconds"]]
+    {
+        let word = word["load"].as_f64().unwrap() + word["row"].as_f64().unwrap();
+        assert!(word > 0.0 && word < 1e-5, "{value:#}");
+    }
     let timed = value["results"].as_array().unwrap();
     assert_eq!(timed.iter().map(|row| &row["cell"]).collect::<Vec<_>>(), ["LSTM", "GRU"]);
     for row in timed {
         assert_eq!((&row["status"], &row["bidirectional"]), (&"ok".into(), &true.into()));
         assert!(row["call"]["median_seconds"].as_f64().unwrap() > 0.0);
         assert!(row["floor_fraction"].as_f64().unwrap() < 1.0);
+        assert!(row["predicted_over_measured"].as_f64().unwrap() > 0.0);
+        let floor = 1e6 * row["floor_seconds"].as_f64().unwrap() / row["seq_len"].as_f64().unwrap();
+        assert!(row["predicted_step_us"].as_f64().unwrap() >= floor, "{row:#}");
         assert!(row["verified"]["error"].as_f64().unwrap() < 1e-5);
     }
     let date = value["date"].as_str().unwrap();

@@ -21,6 +21,7 @@ mod rows;
 mod schedules;
 mod stream;
 mod threads;
+mod tune;
 
 use common::trials;
 
@@ -40,6 +41,7 @@ fn main() {
         model::tests(),
         pool::tests(),
         threads::tests(),
+        tune::tests(),
         reuse::tests(),
         errors::tests(),
         lost::tests(),

@@ -269,6 +269,7 @@ impl Configuration {
                 resident: self.number("resident").filter(|resident: &bool| {
                     is_fused && (!resident || (has_shape && rows.is_none_or(|rows| rows <= 4)))
                 }),
+                ..Default::default()
             };
             match case.run(gpu, options) {
                 Err(Error::Schedule { .. }) if schedule == Schedule::Wavefront && !is_wave => {}

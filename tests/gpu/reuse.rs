@@ -34,10 +34,11 @@ pub fn since(now: GpuStats, then: GpuStats) -> GpuStats {
         buffers: now.buffers - then.buffers,
         bind_groups: now.bind_groups - then.bind_groups,
         pipelines: now.pipelines - then.pipelines,
+        tuned: now.tuned - then.tuned,
     }
 }
 
-pub const NOTHING: GpuStats = GpuStats { buffers: 0, bind_groups: 0, pipelines: 0 };
+pub const NOTHING: GpuStats = GpuStats { buffers: 0, bind_groups: 0, pipelines: 0, tuned: 0 };
 
 /// The first time something, later nothing.
 pub fn check([first, later]: [GpuStats; 2], what: &str) {

@@ -64,8 +64,7 @@ fn independent(gpu: &Gpu, schedule: Schedule) -> Outcome {
 
 /// Bit for bit the same from the same layer, from another one, and after other shapes have run.
 fn reproducible(gpu: &Gpu, schedule: Schedule) -> Outcome {
-    let options =
-        Options { schedule: Some(schedule), rows: Some(4), chunk: None, ..Default::default() };
+    let options = Options { schedule: Some(schedule), rows: Some(4), ..Default::default() };
     let case = Case::new(3, shape_for(schedule)).with_state(3);
     let layer = case.lstm(gpu, options)?;
     let (y, state) = case.forward(&layer)?;

@@ -97,12 +97,7 @@ fn hidden_case(schedule: Schedule, h: usize) -> Case {
 fn check_rows(gpu: &Gpu, schedule: Schedule, case: &Case) -> Outcome {
     let rows: &[u32] = if schedule == Schedule::SequenceFused { &[1, 4] } else { &[1, 2, 4, 8] };
     for rows in rows.iter().copied() {
-        let options = Options {
-            schedule: Some(schedule),
-            rows: Some(rows),
-            chunk: None,
-            ..Default::default()
-        };
+        let options = Options { schedule: Some(schedule), rows: Some(rows), ..Default::default() };
         let layer = case.lstm(gpu, options)?;
         let (t, b, _) = case.x.dim();
         match layer.plan(t, b) {

@@ -6,10 +6,11 @@ use std::thread;
 use wgpu_rnn::io::safetensors::{FoundLayers, Model};
 use wgpu_rnn::{
     AdapterReport, AnyKind, AnyLayer, AnyState, AnyStream, BackwardIo, BackwardMemory,
-    BackwardPlan, Ceilings, DeviceArray, DeviceCaps, Error, Gpu, GpuBuilder, GpuStats, GpuTimer,
-    Gradients, Gru, GruKind, GruStream, LayerConfig, LayerIo, Linear, Lstm, LstmKind, LstmState,
-    LstmStream, Model as Chain, ModelIo, ModelStream, Options, Plan, Problem, Reserve, Rnn,
-    RnnKind, RnnStream, Schedule, Slot, Stage, StageState, StreamPool, Tape, WeightTensor, Weights,
+    BackwardPlan, Ceilings, DeviceArray, DeviceCaps, Error, Estimate, Gpu, GpuBuilder, GpuStats,
+    GpuTimer, Gradients, Gru, GruKind, GruStream, LayerConfig, LayerIo, Linear, Lstm, LstmKind,
+    LstmState, LstmStream, Model as Chain, ModelIo, ModelStream, Options, Plan, Problem, Reserve,
+    Rnn, RnnKind, RnnStream, Schedule, Slot, Stage, StageState, StreamPool, Tape, WeightTensor,
+    Weights,
 };
 
 use crate::backward::arrays::Arrays;
@@ -21,8 +22,16 @@ use crate::common::trials::{GpuTest, Outcome, another};
 /// Compiles, or does not.
 const _: () = {
     const fn is_send_and_sync<T: Send + Sync>() {}
-    is_send_and_sync::<(Gpu, GpuBuilder, GpuStats, GpuTimer, AdapterReport, Ceilings, DeviceCaps)>(
-    );
+    is_send_and_sync::<(
+        Gpu,
+        GpuBuilder,
+        GpuStats,
+        GpuTimer,
+        AdapterReport,
+        Ceilings,
+        DeviceCaps,
+        Estimate,
+    )>();
     is_send_and_sync::<(DeviceArray, DeviceArray<u32>, Lstm, Gru, Rnn, Linear)>();
     is_send_and_sync::<(LstmStream, GruStream, RnnStream, LstmState, LayerConfig, LayerIo<'_>)>();
     is_send_and_sync::<(

@@ -126,7 +126,7 @@ fn extreme_backward_programs_stay_inside_the_limits_too() {
             let forced = [Schedule::Stepwise, Schedule::SequenceFused]
                 .map(|schedule| [None, Some(16)].map(|rows| (Some(schedule), rows)));
             for (schedule, rows) in forced.into_iter().flatten() {
-                let options = Options { schedule, rows, chunk: None, ..Default::default() };
+                let options = Options { schedule, rows, ..Default::default() };
                 match plan_backward(&problem, &caps, &options) {
                     Ok(plan) => {
                         let tensors = tensors(&mut random, &problem);

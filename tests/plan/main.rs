@@ -3,8 +3,10 @@
 mod backward;
 mod backward_plans;
 mod backward_wave;
+mod candidates;
 #[path = "../common/mod.rs"]
 mod common;
+mod estimate;
 mod gradients;
 mod memory;
 mod problems;

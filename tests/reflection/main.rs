@@ -262,7 +262,7 @@ fn every_file_says_what_it_is_and_is_used() {
     let sources: Vec<String> = kernels::all().iter().map(Kernel::source).collect();
     for (path, text) in files {
         assert!(text.starts_with(&format!("// {path}: ")), "{path}: first line");
-        // Those are no kernels of a plan (gpu/ceilings.rs).
+        // Those are no kernels of a plan (gpu/ceilings).
         if !path.starts_with("ceilings/") {
             let is_used = sources.iter().any(|source| source.contains(&text));
             assert!(is_used, "{path} is part of no kernel");

@@ -8,8 +8,8 @@ use std::io::Write;
 use std::time::Duration;
 
 use wgpu_rnn::{
-    Ceilings, Error, Gpu, GpuTimer, Kind, Layer, LayerConfig, Options, Plan, Problem, Schedule,
-    plan, plan_backward,
+    Ceilings, Error, Estimate, Gpu, GpuTimer, Kind, Layer, LayerConfig, Options, Plan, Problem,
+    Schedule, plan, plan_backward,
 };
 
 use crate::Verdict;
@@ -19,8 +19,10 @@ use crate::compare::TOLERANCE;
 use crate::failure::{Failure, Result};
 use crate::schedules::{self, Choice};
 use crate::shapes::{self, Shape, ShapeArgs};
+use crate::tuning::TuneArgs;
 use backward::{FORWARD_PASSES, Trained, verify_and_time_training};
-use measure::{Data, Subject, Times, Verified};
+pub use measure::Data;
+use measure::{Stopwatch, Subject, Times, Verified, sample};
 use report::Report;
 
 /// Verify, then time, standing shapes or others
@@ -28,8 +30,12 @@ use report::Report;
 #[command(after_help = "\
 CALL is one call from host arrays to host arrays, GPU what the GPU works on it between device arrays, both the median
 of several runs ± half the distance between the quartiles. STEP is GPU per time step, or CALL where the GPU has no
-timestamps; so are GFLOP/s and FLOOR, the part of STEP that max(bytes / bandwidth, flops / peak) would take. Bytes are
-those of weights, x and y; bandwidth and peak are measured first. A shape with T = 1 is a stream of single steps.
+timestamps; so are GFLOP/s and FLOOR, the part of STEP that max(bytes / bandwidth, flops / peak, dependent steps) would
+take. Bytes are those of weights, x and y; the ceilings are measured first. MODEL is what the plan's estimate says of a
+step, and what part of STEP that is. A shape with T = 1 is a stream of single steps.
+
+With --tune the plans are those that were measured to be the fastest, and below each stands how many times as long the
+planner's own choice takes, run in turns.
 
 With --backward, FORWARD is a forward pass that keeps what the backward pass needs, BACK the backward pass to the
 gradients of x and of all weights, both between device arrays and by the GPU's timestamps, or on the host's clock where
@@ -37,6 +43,8 @@ there are none. They take turns; RATIO is the median of BACK / FORWARD of each t
 
 Example:
   wgpu-rnn bench --shape small-gru --shape 100,32,256,256,2 --schedule all
+  wgpu-rnn bench --schedule all                  # every standing shape: what is measured beside what is predicted
+  wgpu-rnn bench --tune                          # every standing shape: the planner's choice beside the fastest plan
   wgpu-rnn bench --shape small --shape bigru --backward")]
 pub struct Args {
     #[arg(long, value_name = "ID|T,B,I,H,L",
@@ -50,6 +58,8 @@ pub struct Args {
     /// Time training runs: the forward and the backward pass
     #[arg(long)]
     backward: bool,
+    #[command(flatten)]
+    tuning: TuneArgs,
     /// How long to repeat each measurement
     #[arg(long, value_name = "S", default_value = "1", value_parser = seconds)]
     seconds: Duration,
@@ -71,7 +81,7 @@ pub fn run(args: &Args, adapter: &AdapterArgs, out: &mut dyn Write) -> Result<Ve
     let shapes = if args.shape.is_empty() { Shape::standing() } else { args.shape.clone() };
     let shapes = shapes.into_iter().map(|shape| shape.with(&args.shape_args));
     let shapes = shapes.collect::<Result<Vec<_>>>()?;
-    let gpu = adapter.open()?;
+    let gpu = args.tuning.open(adapter)?;
     let ceilings = gpu.measure_ceilings()?;
     let bench = Bench {
         gpu: &gpu,
@@ -79,6 +89,7 @@ pub fn run(args: &Args, adapter: &AdapterArgs, out: &mut dyn Write) -> Result<Ve
         ceilings,
         choice: args.schedule,
         is_training: args.backward,
+        is_tuned: args.tuning.tune,
         budget: args.seconds,
     };
     let mut report = Report::begin(&bench, &shapes, args.json, out)?;
@@ -94,6 +105,8 @@ struct Bench<'a> {
     ceilings: Ceilings,
     choice: Option<Choice>,
     is_training: bool,
+    /// Whether plans are tuned, and measured beside those that are not.
+    is_tuned: bool,
     budget: Duration,
 }
 
@@ -119,9 +132,19 @@ struct Timed {
     verified: Verified,
     wall: Times,
     gpu: Option<Times>,
-    /// Seconds.
-    floor: f64,
+    estimate: Estimate,
     flops: u64,
+    tuned: Option<Tuned>,
+}
+
+/// A tuned plan beside the planner's own.
+struct Tuned {
+    reason: String,
+    /// What the planner's own is.
+    planned: Schedule,
+    planned_rows: u32,
+    /// Seconds of the planner's own over those of the tuned one, run in turns.
+    ratio: Times,
 }
 
 impl Row {
@@ -196,16 +219,6 @@ impl Bench<'_> {
         let steps = (SOFTWARE_FLOPS / step_flops) as usize;
         steps.max(FEWEST_STEPS).min(shape.seq_len)
     }
-
-    /// Seconds that no kernel could do without.
-    fn floor(&self, plan: &Plan) -> f64 {
-        let problem = &plan.problem;
-        let elements = |shape: [usize; 3]| shape.iter().product::<usize>() as u64;
-        let sequences = 4 * (elements(problem.x_shape()) + elements(problem.y_shape()));
-        let bytes = plan.memory().weights_bytes + sequences;
-        let by_memory = bytes as f64 / self.ceilings.bytes_per_second;
-        by_memory.max(problem.flops() as f64 / self.ceilings.flops_per_second)
-    }
 }
 
 /// Verifies and times a problem on a schedule, or on the one that the planner chooses.
@@ -215,11 +228,8 @@ fn verify_and_time<K: Kind>(
     data: &Data,
     forced: Option<Schedule>,
 ) -> Result<(Schedule, Outcome)> {
-    let options = Options { schedule: forced, ..Default::default() };
-    let config =
-        LayerConfig { options, weight_format: problem.weight_format, ..Default::default() };
-    let layer = Layer::<K>::new(bench.gpu, &data.weights, config)?;
-    let plan = layer.plan(problem.seq_len, problem.batch)?;
+    let options = Options { schedule: forced, tune: bench.is_tuned, ..Default::default() };
+    let (layer, plan) = planned::<K>(bench, problem, data, options)?;
     no_fallback(forced, plan.schedule)?;
     let subject = Subject { layer: &layer, data, plan: &plan };
     let verified = subject.verify()?;
@@ -229,8 +239,35 @@ fn verify_and_time<K: Kind>(
     let wall = subject.wall(bench.budget)?;
     let timer = bench.timer.as_ref();
     let gpu = timer.map(|timer| subject.gpu_time(timer, bench.budget)).transpose()?;
-    let (floor, flops) = (bench.floor(&plan), problem.flops());
-    Ok((plan.schedule, Outcome::Timed(Timed { verified, wall, gpu, floor, flops })))
+    let tuned = bench.is_tuned.then(|| tuned(bench, &subject, options)).transpose()?;
+    let (estimate, flops) = (plan.estimate(&bench.ceilings), problem.flops());
+    Ok((plan.schedule, Outcome::Timed(Timed { verified, wall, gpu, estimate, flops, tuned })))
+}
+
+fn planned<K: Kind>(
+    bench: &Bench<'_>,
+    problem: &Problem,
+    data: &Data,
+    options: Options,
+) -> Result<(Layer<K>, Plan)> {
+    let config =
+        LayerConfig { options, weight_format: problem.weight_format, ..Default::default() };
+    let layer = Layer::new(bench.gpu, &data.weights, config)?;
+    let plan = layer.plan(problem.seq_len, problem.batch)?;
+    Ok((layer, plan))
+}
+
+/// Measures a tuned plan and the planner's own in turns, so that a busy machine is busy for both.
+fn tuned<K: Kind>(bench: &Bench<'_>, tuned: &Subject<'_, K>, options: Options) -> Result<Tuned> {
+    let Subject { data, plan, .. } = *tuned;
+    let options = Options { tune: false, ..options };
+    let (layer, planned) = planned::<K>(bench, &plan.problem, data, options)?;
+    let untuned = Subject { layer: &layer, data, plan: &planned };
+    let watch = || Stopwatch { gpu: bench.gpu, timer: bench.timer.as_ref() };
+    let (mut tuned, mut untuned) = (tuned.runs(watch())?, untuned.runs(watch())?);
+    let [ratio] = sample(bench.budget, || Ok([untuned()? / tuned()?]))?;
+    let reason = plan.reasons[0].clone();
+    Ok(Tuned { reason, planned: planned.schedule, planned_rows: planned.rows, ratio })
 }
 
 fn no_fallback(forced: Option<Schedule>, planned: Schedule) -> Result<()> {

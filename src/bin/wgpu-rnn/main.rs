@@ -17,6 +17,7 @@ mod run;
 mod schedules;
 mod shapes;
 mod text;
+mod tuning;
 mod verify;
 
 use std::io::{self, ErrorKind, Write};

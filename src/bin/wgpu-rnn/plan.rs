@@ -5,20 +5,27 @@ use std::io::Write;
 use clap::ValueEnum;
 use serde_json::{Value, json};
 use wgpu_rnn::{
-    BackwardMemory, BackwardPlan, DeviceCaps, Memory, Options, Plan, Schedule, plan, plan_backward,
+    AnyLayer, BackwardMemory, BackwardPlan, DeviceCaps, Estimate, Gpu, LayerConfig, Memory,
+    Options, Plan, Problem, Schedule, plan, plan_backward,
 };
 
 use crate::adapter::AdapterArgs;
-use crate::failure::Result;
+use crate::bench::Data;
+use crate::failure::{Failure, Result};
 use crate::shapes::{self, Shape, ShapeArgs};
+use crate::tuning::TuneArgs;
 use crate::{Verdict, schedules};
 
-/// Show how a problem would run and why, without running it
+/// Show how a problem would run and why, without running it but to tune it
 #[derive(clap::Args)]
 #[command(after_help = "\
+With the adapter's limits the ceilings of the adapter are measured, too, and the plan says how long a step of it should
+take there, and what no kernel can do without.
+
 Example:
   wgpu-rnn plan --shape 1000,1,64,64,1 --cell gru --caps webgpu
-  wgpu-rnn plan --shape small --backward --checkpoint 100")]
+  wgpu-rnn plan --shape small --backward --checkpoint 100
+  wgpu-rnn plan --shape mlx --tune --tuning-file tuning.json")]
 pub struct Args {
     #[arg(long, value_name = "ID|T,B,I,H,L", help = format!("A standing shape ({}), or sizes", shapes::ids()))]
     shape: Shape,
@@ -36,6 +43,8 @@ pub struct Args {
     /// Whose limits the plan keeps: WebGPU's default ones, or the adapter's
     #[arg(long, value_name = "WHOSE", default_value = "adapter")]
     caps: Caps,
+    #[command(flatten)]
+    tuning: TuneArgs,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -50,30 +59,55 @@ enum Caps {
 pub fn run(args: &Args, adapter: &AdapterArgs, out: &mut dyn Write) -> Result<Verdict> {
     let mut problem = args.shape.clone().with(&args.shape_args)?.problem()?;
     problem.is_training = args.backward;
-    let caps = match args.caps {
-        Caps::Webgpu => DeviceCaps::webgpu_defaults(),
-        Caps::Adapter => adapter.open()?.caps().clone(),
+    let gpu = match args.caps {
+        Caps::Adapter => Some(args.tuning.open(adapter)?),
+        Caps::Webgpu => None,
     };
+    let caps = gpu.as_ref().map_or_else(DeviceCaps::webgpu_defaults, |gpu| gpu.caps().clone());
     let options = Options { schedule: args.schedule, ..Default::default() };
     let forward = if args.backward { schedules::of_training(args.schedule) } else { options };
-    let plan = plan(&problem, &caps, &forward)?;
+    let plan = match (args.tuning.tune, &gpu) {
+        (false, _) => plan(&problem, &caps, &forward)?,
+        (true, Some(gpu)) => tuned(gpu, &problem, forward)?,
+        (true, None) => {
+            let reason = "--tune measures plans on the adapter, --caps webgpu is none";
+            return Err(Failure::Request(reason.into()));
+        }
+    };
     let backward = args
         .backward
         .then(|| plan_backward(&problem, &caps, &Options { chunk: args.checkpoint, ..options }));
     let backward = backward.transpose()?;
+    let ceilings = gpu.map(|gpu| gpu.measure_ceilings()).transpose()?;
+    let estimate = ceilings.map(|ceilings| plan.estimate(&ceilings));
     if args.json {
         let mut value = to_json(&plan);
+        value["estimate"] = estimate.map(estimate_json).into();
         if let Some(backward) = &backward {
             value["backward"] = backward_json(backward);
         }
         writeln!(out, "{value:#}")?;
     } else {
         writeln!(out, "{plan}")?;
+        match estimate {
+            Some(estimate) => writeln!(out, "  predicted {estimate}")?,
+            None => {
+                writeln!(out, "  predicted nothing: limits alone do not tell a device's speed")?
+            }
+        }
         if let Some(backward) = &backward {
             writeln!(out, "{backward}")?;
         }
     }
     Ok(Verdict::Good)
+}
+
+/// The plan of a layer with seeded weights.
+fn tuned(gpu: &Gpu, problem: &Problem, options: Options) -> Result<Plan> {
+    let options = Options { tune: true, ..options };
+    let config = LayerConfig { options, ..Default::default() };
+    let layer = AnyLayer::new(gpu, &Data::new(problem)?.weights, config)?;
+    Ok(layer.plan(problem.seq_len, problem.batch)?)
 }
 
 fn to_json(plan: &Plan) -> Value {
@@ -102,6 +136,23 @@ fn to_json(plan: &Plan) -> Value {
         },
         "flops": problem.flops(),
         "traffic_bytes": plan.traffic(),
+    })
+}
+
+/// In seconds.
+fn estimate_json(estimate: Estimate) -> Value {
+    let Estimate { floor, predicted, projection, recurrence, launches, exchanges, .. } = estimate;
+    json!({
+        "predicted": predicted,
+        "projection": projection,
+        "recurrence": recurrence,
+        "launches": launches,
+        "exchanges": exchanges,
+        "predicted_step": estimate.predicted_step(),
+        "floor": floor.seconds(),
+        "floor_memory": floor.memory,
+        "floor_arithmetic": floor.arithmetic,
+        "floor_latency": floor.latency,
     })
 }
 

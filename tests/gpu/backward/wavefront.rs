@@ -35,8 +35,7 @@ fn legal_variants() -> impl Iterator<Item = Variant> {
 }
 
 fn forced(rows: Option<u32>) -> LayerConfig {
-    let backward =
-        Options { schedule: Some(Schedule::Wavefront), rows, chunk: None, ..Default::default() };
+    let backward = Options { schedule: Some(Schedule::Wavefront), rows, ..Default::default() };
     LayerConfig { backward, ..Default::default() }
 }
 

@@ -174,24 +174,29 @@ impl<K: Kind> Subject<'_, K> {
     /// From the first to the last thing that the GPU does, device arrays to device arrays. Of a stream: one step, as
     /// the mean of several.
     pub fn gpu_time(&self, timer: &GpuTimer, budget: Duration) -> Result<Times> {
+        let mut run = self.runs(Stopwatch { gpu: self.layer.gpu(), timer: Some(timer) })?;
+        Ok(sample(budget, || Ok([run()?]))?[0])
+    }
+
+    /// What runs once between device arrays and says how long that took.
+    pub fn runs<'s>(
+        &'s self,
+        watch: Stopwatch<'s>,
+    ) -> Result<Box<dyn FnMut() -> Result<f64> + 's>> {
         let Subject { layer, data, plan } = self;
         let gpu = layer.gpu();
-        let watch = Stopwatch { gpu, timer: Some(timer) };
         if is_stream(&plan.problem) {
             let mut stream = layer.stream(plan.problem.batch)?;
             let x_t = gpu.upload(data.x.index_axis(Axis(0), 0))?;
             let y_t = gpu.zeros(&[plan.problem.batch, plan.problem.sizes.output_size()])?;
-            let mut steps = |encoder: &mut CommandEncoder| {
+            let mut steps = move |encoder: &mut CommandEncoder| {
                 (0..STREAM_STEPS).try_for_each(|_| stream.encode_step(encoder, &x_t, &y_t))
             };
-            let step = || Ok([watch.seconds(&mut steps)? / STREAM_STEPS as f64]);
-            return Ok(sample(budget, step)?[0]);
+            return Ok(Box::new(move || Ok(watch.seconds(&mut steps)? / STREAM_STEPS as f64)));
         }
         let x = gpu.upload(data.x.view())?;
         let y = gpu.zeros(&plan.problem.y_shape())?;
-        let io = LayerIo::new(&x, &y);
-        let run = || Ok([watch.seconds(|encoder| layer.encode(encoder, &io))?]);
-        Ok(sample(budget, run)?[0])
+        Ok(Box::new(move || watch.seconds(|encoder| layer.encode(encoder, &LayerIo::new(&x, &y)))))
     }
 
     fn forward(&self, x: ArrayView3<'_, f32>) -> Result<Array3<f32>> {

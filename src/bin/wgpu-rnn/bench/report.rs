@@ -4,12 +4,12 @@ use std::io::Write;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
-use wgpu_rnn::Ceilings;
 use wgpu_rnn::wgpu::AdapterInfo;
+use wgpu_rnn::{Ceilings, WordSeconds};
 
 use super::backward::Trained;
 use super::measure::{Times, Verified};
-use super::{Bench, Outcome, Row, Timed};
+use super::{Bench, Outcome, Row, Timed, Tuned};
 use crate::failure::{Failure, Result};
 use crate::shapes::Shape;
 use crate::{Verdict, adapter, schedules, text};
@@ -31,11 +31,11 @@ struct Line<'a> {
     sizes: &'a str,
     schedule: &'a str,
     /// As in [`HEADERS`] or [`TRAINING_HEADERS`].
-    numbers: [&'a str; 7],
+    numbers: [&'a str; 9],
 }
 
-const HEADERS: [&str; 7] = ["CALL", "", "GPU", "", "STEP", "GFLOP/s", "FLOOR"];
-const TRAINING_HEADERS: [&str; 7] = ["FORWARD", "", "BACK", "", "STEP", "RATIO", ""];
+const HEADERS: [&str; 9] = ["CALL", "", "GPU", "", "STEP", "GFLOP/s", "FLOOR", "MODEL", ""];
+const TRAINING_HEADERS: [&str; 9] = ["FORWARD", "", "BACK", "", "STEP", "RATIO", "", "", ""];
 
 impl<'a> Report<'a> {
     pub fn begin(
@@ -52,11 +52,16 @@ impl<'a> Report<'a> {
         let json = json.then(|| (head_json(info, ceilings), Vec::new()));
         let mut report = Report { out, json, widths, is_timed: false, is_wrong: false };
         if report.json.is_none() {
-            let Ceilings { bytes_per_second, flops_per_second } = ceilings;
+            let Ceilings { bytes_per_second, flops_per_second, .. } = ceilings;
             let [bytes, flops] =
                 [bytes_per_second, flops_per_second].map(|n| text::three_digits(n / 1e9));
+            let [dispatch, exchange] =
+                [ceilings.dispatch_seconds, ceilings.exchange_seconds].map(text::seconds);
             writeln!(report.out, "{}", adapter::line(info))?;
-            writeln!(report.out, "ceilings: {bytes} GB/s, {flops} GFLOP/s\n")?;
+            writeln!(
+                report.out,
+                "ceilings: {bytes} GB/s, {flops} GFLOP/s; at least {dispatch} a dispatch, {exchange} an exchange\n"
+            )?;
             let [shape, cell, sizes, schedule] = ["SHAPE", "CELL", "T,B,I,H,L", "SCHEDULE"];
             let numbers = if bench.is_training { TRAINING_HEADERS } else { HEADERS };
             report.print(Line { shape, cell, sizes, schedule, numbers })?;
@@ -109,12 +114,13 @@ impl<'a> Report<'a> {
 
     fn print(&mut self, line: Line<'_>) -> Result<()> {
         let Line { shape, cell, sizes, schedule, numbers } = line;
-        let [call, call_spread, gpu, gpu_spread, step, rate, floor] = numbers;
+        let [call, call_spread, gpu, gpu_spread, step, rate, floor, model, model_part] = numbers;
         let ([shape_width, cell_width, sizes_width], schedule_width) =
             (self.widths, schedules::width());
         let line = format!(
             "{shape:<shape_width$}  {cell:<cell_width$}  {sizes:<sizes_width$}  \
-             {schedule:<schedule_width$}  {call:>7} {call_spread:<5} {gpu:>7} {gpu_spread:<5} {step:>7}  {rate:>7}  {floor:>6}"
+             {schedule:<schedule_width$}  {call:>7} {call_spread:<5} {gpu:>7} {gpu_spread:<5} {step:>7}  {rate:>7}  {floor:>6}  \
+             {model:>7} {model_part:>5}"
         );
         writeln!(self.out, "{}", line.trim_end())?;
         Ok(())
@@ -132,26 +138,54 @@ impl Timed {
     }
 
     fn floor_fraction(&self) -> f64 {
-        self.floor / self.best().median
+        self.estimate.floor.seconds() / self.best().median
     }
 
-    fn cells(&self, seq_len: usize) -> [String; 7] {
+    fn predicted_over_measured(&self) -> f64 {
+        self.estimate.predicted / self.best().median
+    }
+
+    fn cells(&self, seq_len: usize) -> [String; 9] {
         let [call, call_spread] = time(self.wall);
         let [gpu, gpu_spread] = self.gpu.map_or(["-".into(), String::new()], time);
         let step = text::seconds(self.best().median / seq_len as f64);
         let rate = text::three_digits(self.flops_per_second() / 1e9);
         let floor = format!("{}%", text::three_digits(100.0 * self.floor_fraction()));
-        [call, call_spread, gpu, gpu_spread, step, rate, floor]
+        let model = text::seconds(self.estimate.predicted_step());
+        let model_part = format!("{:.0}%", 100.0 * self.predicted_over_measured());
+        [call, call_spread, gpu, gpu_spread, step, rate, floor, model, model_part]
+    }
+}
+
+impl Tuned {
+    fn note(&self) -> String {
+        let Tuned { reason, planned, planned_rows, ratio } = self;
+        let (times, spread) = (text::three_digits(ratio.median), spread(*ratio));
+        format!(
+            "{reason}; untuned, {planned} with {planned_rows} rows, takes {times} {spread} times as long"
+        )
     }
 }
 
 impl Trained {
-    fn cells(&self, seq_len: usize) -> [String; 7] {
+    fn cells(&self, seq_len: usize) -> [String; 9] {
         let [[forward, forward_spread], [backward, backward_spread]] =
             [self.forward, self.backward].map(time);
         let step = text::seconds(self.backward.median / seq_len as f64);
         let ratio = text::three_digits(self.ratio.median);
-        [forward, forward_spread, backward, backward_spread, step, ratio, spread(self.ratio)]
+        let none = String::new;
+        let ratio_spread = spread(self.ratio);
+        [
+            forward,
+            forward_spread,
+            backward,
+            backward_spread,
+            step,
+            ratio,
+            ratio_spread,
+            none(),
+            none(),
+        ]
     }
 }
 
@@ -186,7 +220,10 @@ fn notes(row: &Row) -> Vec<String> {
         notes.push(format!("T cut from {whole} to {} for a software adapter", row.shape.seq_len));
     }
     match &row.outcome {
-        Outcome::Timed(Timed { verified, .. }) => notes.extend(extent(verified, &row.shape)),
+        Outcome::Timed(Timed { verified, tuned, .. }) => {
+            notes.extend(tuned.as_ref().map(Tuned::note));
+            notes.extend(extent(verified, &row.shape));
+        }
         Outcome::Trained(trained) => {
             let forward = trained.forward_schedule;
             let differs = row.schedule != Some(forward);
@@ -211,6 +248,7 @@ fn extent(verified: &Verified, shape: &Shape) -> Option<String> {
 }
 
 fn head_json(info: &AdapterInfo, ceilings: Ceilings) -> Value {
+    let word = |WordSeconds { load, row }: WordSeconds| json!({ "load": load, "row": row });
     json!({
         "version": env!("CARGO_PKG_VERSION"),
         "date": date(SystemTime::now()),
@@ -218,6 +256,10 @@ fn head_json(info: &AdapterInfo, ceilings: Ceilings) -> Value {
         "ceilings": {
             "bytes_per_second": ceilings.bytes_per_second,
             "flops_per_second": ceilings.flops_per_second,
+            "dispatch_seconds": ceilings.dispatch_seconds,
+            "exchange_seconds": ceilings.exchange_seconds,
+            "workgroup_word_seconds": ceilings.workgroup_word.map(word),
+            "device_word_seconds": word(ceilings.device_word),
         },
     })
 }
@@ -246,8 +288,14 @@ fn row_json(row: &Row) -> Value {
             value["step_us"] = (1e6 * timed.best().median / steps).into();
             value["flops"] = timed.flops.into();
             value["gflops_per_second"] = (timed.flops_per_second() / 1e9).into();
-            value["floor_seconds"] = timed.floor.into();
+            value["floor_seconds"] = timed.estimate.floor.seconds().into();
             value["floor_fraction"] = timed.floor_fraction().into();
+            if let Some(Tuned { reason, ratio, .. }) = &timed.tuned {
+                value["tuned"] = reason.as_str().into();
+                value["untuned_over_tuned"] = ratio.median.into();
+            }
+            value["predicted_step_us"] = (1e6 * timed.estimate.predicted_step()).into();
+            value["predicted_over_measured"] = timed.predicted_over_measured().into();
         }
         Outcome::Trained(trained) => {
             let steps = shape.seq_len as f64;

@@ -1,0 +1,104 @@
+//! Candidates for measuring: all that differ, none twice, and what is forced stays forced.
+
+use wgpu_rnn::kernels::CellKernel;
+use wgpu_rnn::{
+    Cell, Direction, Error, LayerSizes, Options, Plan, Problem, Schedule, candidates, plan,
+    plan_backward,
+};
+
+use crate::common::Random;
+use crate::problems::{all_caps, large_gpu, options, pick, problem};
+
+fn run(sizes: LayerSizes, seq_len: usize, batch: usize) -> Problem {
+    Problem::new(sizes, seq_len, batch, false).unwrap()
+}
+
+fn plans(problem: &Problem, options: &Options) -> Vec<Plan> {
+    let caps = large_gpu();
+    let candidates = candidates(problem, &caps, options).unwrap();
+    candidates.iter().map(|forced| plan(problem, &caps, forced).unwrap()).collect()
+}
+
+/// The schedule, rows and chunk of each.
+fn tiles(plans: &[Plan]) -> Vec<(Schedule, u32, usize)> {
+    let mut tiles: Vec<_> =
+        plans.iter().map(|plan| (plan.schedule, plan.rows, plan.chunk)).collect();
+    tiles.sort_by_key(|(schedule, rows, chunk)| (schedule.to_string(), *rows, *chunk));
+    tiles
+}
+
+#[test]
+fn what_differs_is_there_once() {
+    use Schedule::{SequenceFused, Stepwise, Wavefront};
+    let one = run(LayerSizes::new(Cell::Lstm, 8, 64), 100, 1);
+    let expected =
+        [(SequenceFused, 1, 16), (SequenceFused, 1, 100), (Stepwise, 1, 16), (Stepwise, 1, 100)];
+    assert_eq!(tiles(&plans(&one, &Options::default())), expected);
+    // Two rows fill no tile of four; a wavefront makes no x_proj, so that its chunks are all the same.
+    let two = run(LayerSizes::new(Cell::Lstm, 8, 64).with_layers(2), 10, 2);
+    let expected = [
+        (SequenceFused, 1, 10),
+        (SequenceFused, 2, 10),
+        (Stepwise, 1, 10),
+        (Stepwise, 2, 10),
+        (Wavefront, 1, 11),
+        (Wavefront, 2, 11),
+    ];
+    assert_eq!(tiles(&plans(&two, &Options::default())), expected);
+    // A bidirectional stack is no wavefront; a single step has no chunks.
+    let step = run(two.sizes.with_direction(Direction::Bidirectional), 1, 1);
+    assert_eq!(
+        tiles(&plans(&step, &Options::default())),
+        [(SequenceFused, 1, 1), (Stepwise, 1, 1)]
+    );
+    // Beyond the kernels of SequenceFused.
+    let large = run(LayerSizes::new(Cell::Lstm, 8, 2000), 10, 1);
+    assert_eq!(tiles(&plans(&large, &Options::default())), [(Stepwise, 1, 10)]);
+}
+
+#[test]
+fn whatever_is_forced_stays_so_and_the_planners_choice_comes_first() {
+    let mut random = Random::new(5);
+    let mut most = 0;
+    for caps in all_caps() {
+        for kernel in CellKernel::all() {
+            let problem = problem(&mut random, kernel);
+            let schedule = pick(&mut random, &[None, None, Some(Schedule::Stepwise)]);
+            let options = options(&mut random, schedule);
+            let planned = match plan(&problem, &caps, &options) {
+                Ok(plan) => plan,
+                Err(_) => {
+                    assert!(candidates(&problem, &caps, &options).is_err());
+                    continue;
+                }
+            };
+            let tuned = Options { tune: true, ..options };
+            let candidates = candidates(&problem, &caps, &tuned).unwrap();
+            assert_eq!(candidates[0], options);
+            assert_eq!(plan(&problem, &caps, &candidates[0]).unwrap(), planned);
+            for forced in &candidates {
+                let plan = plan(&problem, &caps, forced).unwrap();
+                assert!(!forced.tune);
+                assert!(options.schedule.is_none_or(|schedule| plan.schedule == schedule));
+                assert!(
+                    options.rows.is_none_or(|rows| plan.rows == rows && forced.rows == Some(rows))
+                );
+                assert!(options.chunk.is_none_or(|chunk| plan.chunk <= chunk));
+            }
+            most = most.max(candidates.len());
+        }
+    }
+    assert!((10..=60).contains(&most), "{most} candidates");
+}
+
+/// Numbers alone measure nothing.
+#[test]
+fn a_plan_without_a_layer_is_not_tuned() {
+    let problem = run(LayerSizes::new(Cell::Lstm, 8, 64), 10, 1);
+    let options = Options { tune: true, ..Default::default() };
+    let forward = plan(&problem, &large_gpu(), &options).map(drop);
+    let backward = plan_backward(&problem, &large_gpu(), &options).map(drop);
+    for result in [forward, backward] {
+        assert!(matches!(result, Err(Error::Unsupported { what, .. }) if what.contains("`tune`")));
+    }
+}
