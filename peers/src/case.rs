@@ -92,8 +92,17 @@ impl Case {
     /// # Errors
     /// Where results are missing.
     pub fn compare(&self, results: &Model) -> Result<Verdict> {
-        let y = self.extent.part(results.array::<Ix3>("y")?.view());
-        let outputs = Deviation::of("y", &y.mapv(f64::from).into_dyn(), &self.y);
+        let y = results.array::<Ix3>("y")?;
+        let outputs = match (y.dim(), self.y_dim()) {
+            (given, expected) if given == expected => {
+                let part = self.extent.part(y.view()).mapv(f64::from);
+                Deviation::of("y", &part.into_dyn(), &self.y)
+            }
+            (given, expected) => Deviation {
+                error: f64::INFINITY,
+                place: format!("y has shape {given:?}, expected {expected:?}"),
+            },
+        };
         let gradients = match &self.gradients {
             None => None,
             Some(expected) => {
@@ -104,6 +113,11 @@ impl Case {
             }
         };
         Ok(Verdict { outputs, gradients })
+    }
+
+    /// Of the run that is compared.
+    fn y_dim(&self) -> (usize, usize, usize) {
+        (self.extent.run, self.data.x.dim().1, self.data.weights.sizes().output_size())
     }
 
     /// Rows and steps that are compared.
@@ -200,4 +214,72 @@ fn metadata(weights: &Weights) -> HashMap<String, String> {
         metadata.insert("reset_after".into(), reset_after.to_string());
     }
     metadata
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use wgpu_rnn::ndarray::{Axis, Slice};
+
+    use super::*;
+
+    type Mistake<'a> = &'a dyn Fn(&mut ArrayD<f32>);
+
+    const TOLERANCE: Tolerance = Tolerance { outputs: 1e-6, gradients: 1e-6 };
+
+    /// A case of three rows, of which the middle one is not looked at, in a folder of its own.
+    fn case(name: &str) -> (Case, PathBuf) {
+        let folder = std::env::temp_dir().join(format!("peers-{name}-{}", std::process::id()));
+        std::fs::create_dir_all(&folder).unwrap();
+        (Case::new(&"4,3,2,5,1".parse().unwrap(), true).unwrap(), folder)
+    }
+
+    /// What the reference gives to a peer's question.
+    fn right_results(case: &Case, folder: &Path) -> Arrays {
+        case.write(folder).unwrap();
+        let weights = read_weights(folder).unwrap();
+        let given = read(folder, VERIFIED).unwrap();
+        let [x, d_y] = ["x", "d_y"].map(|name| given.array::<Ix3>(name).unwrap());
+        let inputs = reference::Inputs::new(x.view());
+        let cotangents = reference::Cotangents { d_y: d_y.view(), d_h_n: None, d_c_n: None };
+        let gradients = reference::backward(&weights, &inputs, &cotangents);
+        let layout = Layout { batched: true, batch_first: false };
+        let mut named = gradients::of_reference(gradients, layout, false);
+        named.remove("d_h0");
+        named.insert("y".into(), reference::forward(&weights, &inputs).y.into_dyn());
+        named.into_iter().map(|(name, array)| (name, array.mapv(|value| value as f32))).collect()
+    }
+
+    #[test]
+    fn right_results_are_right_and_wrong_ones_are_not() {
+        let (case, folder) = case("results");
+        let right = right_results(&case, &folder);
+        let verdict = |edit: &dyn Fn(&mut Arrays)| {
+            let mut results = right.clone();
+            edit(&mut results);
+            save(&folder, "results", results, None).unwrap();
+            case.compare(&read(&folder, "results").unwrap())
+        };
+        let is_right = |edit: &dyn Fn(&mut Arrays)| verdict(edit).unwrap().is_within(TOLERANCE);
+        let array = |results: &mut Arrays, name: &str, edit: &dyn Fn(&mut ArrayD<f32>)| {
+            results.iter_mut().filter(|(of, _)| of == name).for_each(|(_, array)| edit(array));
+        };
+        assert!(is_right(&|_| ()));
+        let mistakes: [Mistake<'_>; 3] = [
+            &|array| array.iter_mut().take(1).for_each(|value| *value += 1e-3),
+            &|array| array.fill(f32::NAN),
+            &|array| array.slice_axis_inplace(Axis(0), Slice::from(..-1)),
+        ];
+        for name in ["y", "d_input", "grad.weight_hh_l0", "grad.bias_ih_l0"] {
+            for mistake in mistakes {
+                assert!(!is_right(&|results| array(results, name, mistake)), "{name}");
+            }
+        }
+        assert!(!is_right(&|results| results.retain(|(name, _)| name != "grad.weight_ih_l0")));
+        assert!(verdict(&|results| results.retain(|(name, _)| name != "y")).is_err());
+        // The row that nobody looks at.
+        assert!(is_right(&|results| array(results, "y", &|array| array[[0, 1, 0]] += 1.0)));
+        std::fs::remove_dir_all(folder).unwrap();
+    }
 }

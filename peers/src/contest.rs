@@ -14,7 +14,7 @@ use crate::outside::Process;
 use crate::peer::Peer;
 use crate::protocol::{About, Done, Seconds};
 use crate::report::Report;
-use crate::shapes::{self, Shape};
+use crate::shapes::{self, Shape, ShapeArgs};
 
 /// Compare wgpu-rnn with other implementations
 #[derive(clap::Args)]
@@ -31,6 +31,8 @@ pub struct Args {
     #[arg(long, value_name = "ID|T,B,I,H,L",
           help = format!("A standing shape ({}), or sizes [default: all of them and those of issues]", shapes::ids()))]
     shape: Vec<Shape>,
+    #[command(flatten)]
+    shape_args: ShapeArgs,
     /// Time training runs: forward and backward pass together
     #[arg(long)]
     backward: bool,
@@ -115,11 +117,12 @@ pub fn run(args: &Args) -> Result<bool> {
 }
 
 fn shapes(args: &Args) -> Result<Vec<Shape>> {
-    if !args.shape.is_empty() {
-        return Ok(args.shape.clone());
-    }
     let of_issues = OF_ISSUES.into_iter().map(|text| text.parse().map_err(Failure::Request));
-    Shape::standing().into_iter().map(Ok).chain(of_issues).collect()
+    let shapes = match args.shape.is_empty() {
+        true => Shape::standing().into_iter().map(Ok).chain(of_issues).collect::<Result<_>>()?,
+        false => args.shape.clone(),
+    };
+    shapes.into_iter().map(|shape| shape.with(&args.shape_args)).collect()
 }
 
 fn compete(args: &Args, gpu: &Gpu, peers: &[Peer], case: &Case, folder: &Path) -> Result<Vec<Row>> {

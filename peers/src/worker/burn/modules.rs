@@ -16,6 +16,7 @@ use crate::gradients::of_weight;
 use crate::worker::unsupported;
 
 /// A layer.
+#[allow(clippy::large_enum_variant, reason = "there are as many as layers")]
 pub enum Module {
     Lstm(Lstm),
     BiLstm(BiLstm),
@@ -177,28 +178,27 @@ pub fn array<const D: usize>(tensor: Tensor<D>) -> Result<ArrayD<f32>> {
 #[cfg(test)]
 mod tests {
     use wgpu_rnn::ndarray::Array3;
-    use wgpu_rnn::{Direction, LayerSizes, Problem, reference};
+    use wgpu_rnn::{Direction, Gpu, LayerSizes, Problem, reference};
 
     use super::*;
     use crate::compare::Deviation;
     use crate::gradients::{self, Named};
     use crate::layout::Layout;
     use crate::measure::Data;
-    use crate::worker::burn::{array3, tensor};
+    use crate::worker::burn::{array3, setup, tensor};
 
     const GRU: Cell = Cell::Gru { reset_after: true };
     const GRU_RESET_BEFORE: Cell = Cell::Gru { reset_after: false };
 
     /// Whether outputs and gradients of burn's modules are those of the reference. No two sizes are alike.
-    fn check(cell: Cell, num_layers: usize, direction: Direction) {
+    fn check(device: &Device, cell: Cell, num_layers: usize, direction: Direction) {
         let sizes = LayerSizes::new(cell, 3, 5).with_layers(num_layers).with_direction(direction);
         let data = Data::new(&Problem::new(sizes, 4, 2, false).unwrap()).unwrap();
         let d_y = data.cotangent();
-        let device = Device::flex().autodiff();
-        let layers = of(&data.weights, &device).unwrap();
-        let x = tensor(&data.x, &device).require_grad();
+        let layers = of(&data.weights, device).unwrap();
+        let x = tensor(&data.x, device).require_grad();
         let y = layers.iter().fold(x.clone(), |x, layer| layer.forward(x));
-        let of_burn = (y.clone() * tensor(&d_y, &device)).sum().backward();
+        let of_burn = (y.clone() * tensor(&d_y, device)).sum().backward();
         let mut given: Named = super::gradients(&layers, &of_burn)
             .unwrap()
             .into_iter()
@@ -222,20 +222,20 @@ mod tests {
         }
     }
 
+    /// One test: burn tunes its kernels once per process.
     #[test]
     fn weights_become_modules_and_gradients_come_back() {
+        let setup = setup(Gpu::new().expect("an adapter").info()).unwrap();
+        let device = Device::wgpu_options().setup(setup).init().unwrap().autodiff();
         for cell in [Cell::Lstm, GRU, GRU_RESET_BEFORE] {
-            check(cell, 1, Direction::Forward);
-            check(cell, 2, Direction::Bidirectional);
+            check(&device, cell, 1, Direction::Forward);
+            check(&device, cell, 2, Direction::Bidirectional);
         }
-        check(Cell::Rnn, 2, Direction::Forward);
-    }
+        check(&device, Cell::Rnn, 2, Direction::Forward);
 
-    #[test]
-    fn what_burn_lacks_is_refused() {
         let sizes = LayerSizes::new(Cell::Rnn, 3, 5).with_direction(Direction::Bidirectional);
         let data = Data::new(&Problem::new(sizes, 4, 2, false).unwrap()).unwrap();
-        let refused = of(&data.weights, &Device::flex()).err().unwrap().to_string();
+        let refused = of(&data.weights, &device).err().unwrap().to_string();
         assert_eq!(refused, "unsupported: burn has no RNN of 2 directions");
     }
 }
