@@ -6,6 +6,7 @@ mod cmd;
 mod compare;
 mod distro;
 mod judge;
+mod pack;
 mod setup;
 mod shaders;
 
@@ -20,6 +21,9 @@ usage: cargo xtask <command>
   compare [args]
                measure against other implementations (release build of peers/, long the first time);
                `compare --help` lists the arguments
+  pack-gpu-run DIR
+               collect in DIR all that a machine with a GPU needs to test and to compare, without
+               network or Rust there (Linux)
   setup        install what the other commands need: a Vulkan and a GL driver, the shader judges
   help         this list
 ";
@@ -32,6 +36,7 @@ fn main() -> ExitCode {
         ["test"] => checks::run(),
         ["shaders"] => shaders::run(),
         ["compare", rest @ ..] => compare::run(rest),
+        ["pack-gpu-run", dir] => pack::run(dir.as_ref()),
         ["setup"] => setup::run(),
         ["help" | "--help" | "-h"] => {
             print!("{HELP}");
