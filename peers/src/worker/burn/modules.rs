@@ -177,65 +177,98 @@ pub fn array<const D: usize>(tensor: Tensor<D>) -> Result<ArrayD<f32>> {
 
 #[cfg(test)]
 mod tests {
-    use wgpu_rnn::ndarray::Array3;
+    use wgpu_rnn::ndarray::{Ix1, Ix2};
     use wgpu_rnn::{Direction, Gpu, LayerSizes, Problem, reference};
 
     use super::*;
     use crate::compare::Deviation;
-    use crate::gradients::{self, Named};
-    use crate::layout::Layout;
     use crate::measure::Data;
-    use crate::worker::burn::{array3, setup, tensor};
+    use crate::worker::burn::setup;
 
     const GRU: Cell = Cell::Gru { reset_after: true };
     const GRU_RESET_BEFORE: Cell = Cell::Gru { reset_after: false };
 
-    /// Whether outputs and gradients of burn's modules are those of the reference. No two sizes are alike.
-    fn check(device: &Device, cell: Cell, num_layers: usize, direction: Direction) {
-        let sizes = LayerSizes::new(cell, 3, 5).with_layers(num_layers).with_direction(direction);
-        let data = Data::new(&Problem::new(sizes, 4, 2, false).unwrap()).unwrap();
-        let d_y = data.cotangent();
-        let layers = of(&data.weights, device).unwrap();
-        let x = tensor(&data.x, device).require_grad();
-        let y = layers.iter().fold(x.clone(), |x, layer| layer.forward(x));
-        let of_burn = (y.clone() * tensor(&d_y, device)).sum().backward();
-        let mut given: Named = super::gradients(&layers, &of_burn)
-            .unwrap()
-            .into_iter()
-            .map(|(name, gradient)| (name, gradient.mapv(f64::from)))
-            .collect();
-        let d_x = array3(x.grad(&of_burn).unwrap()).unwrap();
-        given.insert("d_input".into(), d_x.mapv(f64::from));
+    /// `x · weight + bias` on the host: burn would tune a kernel for every product, for minutes.
+    fn product(linear: &Linear, x: &Array2<f64>) -> Array2<f64> {
+        let weight = array(linear.weight.val()).unwrap().into_dimensionality::<Ix2>().unwrap();
+        let bias = array(linear.bias.as_ref().unwrap().val()).unwrap();
+        let bias = bias.into_dimensionality::<Ix1>().unwrap();
+        x.dot(&weight.mapv(f64::from)) + bias.mapv(f64::from)
+    }
 
-        let inputs = reference::Inputs::new(data.x.view());
-        let truth: Array3<f64> = reference::forward(&data.weights, &inputs).y;
-        let y = array3(y).unwrap().mapv(f64::from);
-        let outputs = Deviation::of("y", &y, &truth.into_dyn());
-        let cotangents = reference::Cotangents { d_y: d_y.view(), d_h_n: None, d_c_n: None };
-        let truth = reference::backward(&data.weights, &inputs, &cotangents);
-        let layout = Layout { batched: true, batch_first: false };
-        let mut expected = gradients::of_reference(truth, layout, false);
-        expected.remove("d_h0");
-        let gradients = gradients::deviation(&given, &expected);
-        for Deviation { error, place } in [outputs, gradients] {
-            assert!(error <= 1e-6, "{sizes:?}: error {error:.1e}: {place}");
+    /// What burn's documentation says that a step does: h and c after it.
+    fn step(module: &Module, x: &Array2<f64>, [h, c]: [Array2<f64>; 2]) -> [Array2<f64>; 2] {
+        let sigmoid = |pre: Array2<f64>| pre.mapv(|pre| 1.0 / (1.0 + (-pre).exp()));
+        let of_x = |gate: &GateController| product(&gate.input_transform, x);
+        let of_h = |gate: &GateController, h| product(&gate.hidden_transform, h);
+        let pre = |gate: &GateController| of_x(gate) + of_h(gate, &h);
+        match module {
+            Module::Lstm(lstm) => {
+                let [i, o] = [&lstm.input_gate, &lstm.output_gate].map(|gate| sigmoid(pre(gate)));
+                let f = sigmoid(pre(lstm.forget_gate.as_ref().unwrap()));
+                let c = f * c + i * pre(&lstm.cell_gate).tanh();
+                [o * c.tanh(), c]
+            }
+            Module::Gru(gru) => {
+                let [r, z] = [&gru.reset_gate, &gru.update_gate].map(|gate| sigmoid(pre(gate)));
+                let of_h = match gru.reset_after {
+                    true => r * of_h(&gru.new_gate, &h),
+                    false => of_h(&gru.new_gate, &(r * &h)),
+                };
+                let n = (of_x(&gru.new_gate) + of_h).tanh();
+                [&n + z * (h - &n), c]
+            }
+            Module::Rnn(rnn) => [pre(&rnn.gate).tanh(), c],
+            Module::BiLstm(_) | Module::BiGru(_) => panic!("a step has one direction"),
         }
     }
 
-    /// One test: burn tunes its kernels once per process.
-    #[test]
-    fn weights_become_modules_and_gradients_come_back() {
-        let setup = setup(Gpu::new().expect("an adapter").info()).unwrap();
-        let device = Device::wgpu_options().setup(setup).init().unwrap().autodiff();
-        for cell in [Cell::Lstm, GRU, GRU_RESET_BEFORE] {
-            check(&device, cell, 1, Direction::Forward);
-            check(&device, cell, 2, Direction::Bidirectional);
-        }
-        check(&device, Cell::Rnn, 2, Direction::Forward);
+    /// No two sizes are alike.
+    fn data(cell: Cell, direction: Direction) -> Data {
+        let sizes = LayerSizes::new(cell, 3, 5).with_direction(direction);
+        Data::new(&Problem::new(sizes, 4, 2, false).unwrap()).unwrap()
+    }
 
-        let sizes = LayerSizes::new(Cell::Rnn, 3, 5).with_direction(Direction::Bidirectional);
-        let data = Data::new(&Problem::new(sizes, 4, 2, false).unwrap()).unwrap();
-        let refused = of(&data.weights, &device).err().unwrap().to_string();
+    fn check(module: &Module, Data { weights, x }: &Data, direction: usize) {
+        let inputs = reference::Inputs::new(x.view());
+        let truth = reference::forward(weights, &inputs).y;
+        let mut state = [(); 2].map(|()| Array2::zeros((2, 5)));
+        for step_number in 0..4 {
+            let t = if direction == 0 { step_number } else { 3 - step_number };
+            let x = x.index_axis(Axis(0), t).mapv(f64::from);
+            state = step(module, &x, state);
+            let truth = truth.slice(s![t, .., 5 * direction..5 * (direction + 1)]);
+            let given = state[0].clone().into_dyn();
+            let Deviation { error, place } =
+                Deviation::of("h", &given, &truth.to_owned().into_dyn());
+            assert!(error <= 1e-12, "{} at step {t}: {place}", weights.sizes().cell);
+        }
+    }
+
+    #[test]
+    fn modules_do_what_their_weights_do() {
+        let setup = setup(Gpu::new().expect("an adapter").info()).unwrap();
+        let device = Device::wgpu_options().setup(setup).init().unwrap();
+        for cell in [Cell::Lstm, GRU, GRU_RESET_BEFORE, Cell::Rnn] {
+            let data = data(cell, Direction::Forward);
+            check(&of(&data.weights, &device).unwrap()[0], &data, 0);
+        }
+        for cell in [Cell::Lstm, GRU, GRU_RESET_BEFORE] {
+            let data = data(cell, Direction::Bidirectional);
+            let directions = match of(&data.weights, &device).unwrap().remove(0) {
+                Module::BiLstm(BiLstm { forward, reverse, .. }) => {
+                    [forward, reverse].map(Module::Lstm)
+                }
+                Module::BiGru(BiGru { forward, reverse, .. }) => {
+                    [forward, reverse].map(Module::Gru)
+                }
+                _ => panic!("of one direction"),
+            };
+            check(&directions[0], &data, 0);
+            check(&directions[1], &data, 1);
+        }
+        let refused = of(&data(Cell::Rnn, Direction::Bidirectional).weights, &device);
+        let refused = refused.err().unwrap().to_string();
         assert_eq!(refused, "unsupported: burn has no RNN of 2 directions");
     }
 }
