@@ -1,10 +1,12 @@
 //! The repository's chores, `cargo xtask <command>`: run the demo, run every check, judge the
-//! shaders, set the machine up.
+//! shaders, compare with other implementations, set the machine up.
 
 mod checks;
 mod cmd;
+mod compare;
 mod distro;
 mod judge;
+mod pack;
 mod setup;
 mod shaders;
 
@@ -16,6 +18,12 @@ usage: cargo xtask <command>
   demo [args]  run the forecast example (release build), on a software GPU where there is no other
   test         every check that CI runs: format, lints, docs, tests, shaders
   shaders      translate every kernel specialisation and have other compilers judge the result
+  compare [args]
+               measure against other implementations (release build of peers/, long the first time);
+               `compare --help` lists the arguments
+  pack-gpu-run DIR
+               collect in DIR all that a machine with a GPU needs to test and to compare, without
+               network or Rust there (Linux)
   setup        install what the other commands need: a Vulkan and a GL driver, the shader judges
   help         this list
 ";
@@ -27,6 +35,8 @@ fn main() -> ExitCode {
         ["demo", rest @ ..] => demo(rest),
         ["test"] => checks::run(),
         ["shaders"] => shaders::run(),
+        ["compare", rest @ ..] => compare::run(rest),
+        ["pack-gpu-run", dir] => pack::run(dir.as_ref()),
         ["setup"] => setup::run(),
         ["help" | "--help" | "-h"] => {
             print!("{HELP}");

@@ -20,9 +20,9 @@ use crate::failure::{Failure, Result};
 use crate::schedules::{self, Choice};
 use crate::shapes::{self, Shape, ShapeArgs};
 use crate::tuning::TuneArgs;
-use backward::{FORWARD_PASSES, Trained, verify_and_time_training};
+use backward::{Trained, verify_and_time_training};
 pub use measure::Data;
-use measure::{Stopwatch, Subject, Times, Verified, sample};
+use measure::{FORWARD_PASSES, Stopwatch, Subject, Times, Verified, sample};
 use report::Report;
 
 /// Verify, then time, standing shapes or others
@@ -67,10 +67,6 @@ pub struct Args {
     #[arg(long)]
     json: bool,
 }
-
-/// Standing shapes are cut so that a software adapter does no more than this in a run.
-const SOFTWARE_FLOPS: u64 = 1 << 30;
-const FEWEST_STEPS: usize = 2;
 
 fn seconds(text: &str) -> Result<Duration, String> {
     let seconds = text.parse().ok().and_then(|s| Duration::try_from_secs_f64(s).ok());
@@ -162,8 +158,8 @@ impl Bench<'_> {
     /// A row for each schedule that can run the shape.
     fn shape(&self, shape: &Shape, report: &mut Report) -> Result<()> {
         // The plan is asked before data is made: what it refuses may be more than the host can hold.
-        let cut =
-            shape.problem().map(|problem| shape.clone().cut(self.affordable(shape, &problem)));
+        let passes = if self.is_training { FORWARD_PASSES } else { 1 };
+        let cut = shape.affordable(passes, self.gpu.caps().is_software);
         let runnable = cut.and_then(|shape| {
             let problem = Problem { is_training: self.is_training, ..shape.problem()? };
             plan(&problem, self.gpu.caps(), &Options::default())?;
@@ -207,17 +203,6 @@ impl Bench<'_> {
             report.add(Row::new(&run, cut_from, schedule, outcome))?;
         }
         Ok(())
-    }
-
-    /// Time steps of a run that a software adapter ends within a second or so.
-    fn affordable(&self, shape: &Shape, problem: &Problem) -> usize {
-        if shape.id.is_none() || !self.gpu.caps().is_software {
-            return shape.seq_len;
-        }
-        let passes = if self.is_training { FORWARD_PASSES } else { 1 };
-        let step_flops = (passes * (problem.flops() / problem.seq_len as u64)).max(1);
-        let steps = (SOFTWARE_FLOPS / step_flops) as usize;
-        steps.max(FEWEST_STEPS).min(shape.seq_len)
     }
 }
 

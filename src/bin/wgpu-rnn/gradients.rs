@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use wgpu_rnn::ndarray::ArrayD;
 use wgpu_rnn::{Gradients, Kind, LayerWeights, WeightTensor, reference};
 
-use crate::cases::Layout;
 use crate::compare::Deviation;
+use crate::layout::Layout;
 
 /// Allowed of gradients, by the measure of [`Deviation`]: they are sums over all steps and rows of products of two
 /// rounded values, and where gates saturate `1 - y²` cancels.

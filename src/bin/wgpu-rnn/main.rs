@@ -12,6 +12,7 @@ mod files;
 mod gradients;
 mod info;
 mod inspect;
+mod layout;
 mod plan;
 mod run;
 mod schedules;

@@ -70,6 +70,10 @@ const STANDING: [Row; 13] = [
     ("wide", [256, 64, 1024, 1024, 2], false, Cell::Lstm),
 ];
 
+/// Standing shapes are cut so that a software adapter does no more than this in a run.
+const SOFTWARE_FLOPS: u64 = 1 << 30;
+const FEWEST_STEPS: usize = 2;
+
 /// The ids of the standing shapes, as the help and an error list them.
 pub fn ids() -> String {
     STANDING.map(|row| row.0).join(", ")
@@ -100,8 +104,19 @@ impl Shape {
         Ok(Shape { cell, bidirectional, weight_format: args.format.weight_format, ..self })
     }
 
-    pub fn cut(self, seq_len: usize) -> Self {
-        Shape { seq_len, ..self }
+    /// With so few time steps, if it is a standing shape, that a software adapter ends a run of so many forward passes
+    /// within a second or so.
+    ///
+    /// # Errors
+    /// Where a size is 0.
+    pub fn affordable(&self, passes: u64, is_software: bool) -> wgpu_rnn::Result<Self> {
+        let problem = self.problem()?;
+        if self.id.is_none() || !is_software {
+            return Ok(self.clone());
+        }
+        let step_flops = (passes * (problem.flops() / problem.seq_len as u64)).max(1);
+        let steps = (SOFTWARE_FLOPS / step_flops) as usize;
+        Ok(Shape { seq_len: steps.max(FEWEST_STEPS).min(self.seq_len), ..self.clone() })
     }
 
     pub fn sizes(&self) -> LayerSizes {

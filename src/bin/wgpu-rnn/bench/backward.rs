@@ -7,16 +7,13 @@ use wgpu_rnn::{
     Schedule, reference,
 };
 
-use super::measure::{Data, Extent, Stopwatch, Times, Verified, sample, submit};
+use super::measure::{Data, Extent, FORWARD_PASSES, Stopwatch, Times, Verified, sample, submit};
 use super::{Bench, Outcome, no_fallback};
-use crate::cases::Layout;
+
 use crate::failure::Result;
 use crate::gradients::{self, Named};
+use crate::layout::Layout;
 use crate::schedules;
-
-/// Work of forward and backward pass, in forward passes: the pre-activations are made twice, then multiplied once for
-/// the gradients of what goes in and once for those of the weights.
-pub const FORWARD_PASSES: u64 = 4;
 
 /// Both passes, taken in turns, so that a busy machine is busy for both.
 pub struct Trained {

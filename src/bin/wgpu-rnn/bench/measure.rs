@@ -15,6 +15,9 @@ type Result<T> = wgpu_rnn::Result<T>;
 
 /// The reference does about this much in a second or two.
 const REFERENCE_FLOPS: u64 = 1 << 30;
+/// Work of forward and backward pass, in forward passes: the pre-activations are made twice, then multiplied once for
+/// the gradients of what goes in and once for those of the weights.
+pub const FORWARD_PASSES: u64 = 4;
 /// Steps that a stream is verified over, and that are encoded at once to time it on the GPU.
 const STREAM_STEPS: usize = 100;
 const SEED: u64 = 0x9e37_79b9_7f4a_7c15;
@@ -268,7 +271,7 @@ pub fn sample<const N: usize>(
 }
 
 impl Times {
-    fn of(mut values: Vec<f64>) -> Self {
+    pub fn of(mut values: Vec<f64>) -> Self {
         values.sort_by(f64::total_cmp);
         let at = |quarter: usize| values[(values.len() - 1) * quarter / 4];
         Times { median: at(2), quartiles: (at(1), at(3)), runs: values.len() }

@@ -1,7 +1,7 @@
 //! What was measured, as a table or as JSON.
 
 use std::io::Write;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use serde_json::{Value, json};
 use wgpu_rnn::wgpu::AdapterInfo;
@@ -251,7 +251,7 @@ fn head_json(info: &AdapterInfo, ceilings: Ceilings) -> Value {
     let word = |WordSeconds { load, row }: WordSeconds| json!({ "load": load, "row": row });
     json!({
         "version": env!("CARGO_PKG_VERSION"),
-        "date": date(SystemTime::now()),
+        "date": text::date(SystemTime::now()),
         "adapter": adapter::json(info),
         "ceilings": {
             "bytes_per_second": ceilings.bytes_per_second,
@@ -338,36 +338,4 @@ fn times_json(times: Times, steps: f64) -> Value {
         "step_us": 1e6 * times.median / steps,
         "runs": times.runs,
     })
-}
-
-/// A time as `2026-01-31T23:59:59Z`.
-fn date(time: SystemTime) -> String {
-    let seconds = time.duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs());
-    let (days, second) = (seconds / 86400, seconds % 86400);
-    // Howard Hinnant's civil_from_days: years that begin in March end with the leap day.
-    let era_day = days + 719_468;
-    let (era, day) = (era_day / 146_097, era_day % 146_097);
-    let year = (day - day / 1460 + day / 36524 - day / 146_096) / 365;
-    let day = day - (365 * year + year / 4 - year / 100);
-    let month = (5 * day + 2) / 153;
-    let day = day - (153 * month + 2) / 5 + 1;
-    let (month, carry) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
-    let year = year + era * 400 + carry;
-    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-    format!("{year}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use std::time::Duration;
-
-    #[test]
-    fn dates_know_leap_days() {
-        let at = |seconds| date(UNIX_EPOCH + Duration::from_secs(seconds));
-        assert_eq!(at(0), "1970-01-01T00:00:00Z");
-        assert_eq!(at(951_868_799), "2000-02-29T23:59:59Z");
-        assert_eq!(at(1_709_251_200), "2024-03-01T00:00:00Z");
-        assert_eq!(at(4_102_444_800), "2100-01-01T00:00:00Z");
-    }
 }
