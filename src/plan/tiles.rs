@@ -90,7 +90,7 @@ impl Planner<'_> {
         let rows = self.rows(|rows| fitting(rows).map(workgroups).max());
         let tiles = batch.div_ceil(rows.into());
         let is_enough = |shape: &(u32, u32, u32)| tiles * workgroups(*shape) >= self.enough().0;
-        let shape = fitting(rows).find(is_enough).or(fitting(rows).last());
+        let shape = fitting(rows).find(is_enough).or(fitting(rows).next_back());
         let shape = shape.or(shapes.first().copied()).unwrap_or_default();
         let kernel = kernel(rows, shape);
         self.check_invocations("a workgroup of a step", kernel.invocations())?;
