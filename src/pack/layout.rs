@@ -10,8 +10,8 @@ use crate::tensors::TensorKind;
 const SECTION_BYTES: u64 = 256;
 
 /// Where the words of each layer and direction lie in the packed buffer: a section for each layer, one behind the
-/// other. All layers above the first are of one size. Places are counted in words; a word in full precision takes the
-/// room of [`WeightFormat::full_words`].
+/// other. All layers above the first are of one size. Places are counted in words of the format; a word in full precision
+/// takes the room of 1 (f32), 2 (f16) or 4 (int8).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WeightLayout {
     sizes: LayerSizes,

@@ -86,7 +86,8 @@ impl Planner<'_> {
             && self.problem.input == InputKind::Features
             && !self.problem.is_training;
         let input = if is_fused { Input::Fused } else { Input::Hoisted };
-        let (step, rows_reason) = self.step_kernel(input, self.sizes.num_directions())?;
+        let (step, rows_reason) =
+            self.step_kernel(Schedule::Stepwise, input, self.sizes.num_directions())?;
         let (chunk, chunk_reason) = match input {
             Input::Hoisted => self.chunk(MAX_CHUNK, X_PROJ_BYTES, "x_proj")?,
             Input::Fused => (1, "one pass over [x, h], no x_proj".into()),
@@ -162,7 +163,7 @@ impl Planner<'_> {
         let layers = self.sizes.num_layers;
         let weights = WeightLayout::of(*self.sizes, self.problem.weight_format).bytes();
         self.caps.check_binding("the weights of all layers", weights)?;
-        let (step, rows_reason) = self.step_kernel(Input::Fused, layers)?;
+        let (step, rows_reason) = self.step_kernel(Schedule::Wavefront, Input::Fused, layers)?;
         let dispatches = self.problem.seq_len + layers - 1;
         let chunk = dispatches.min(self.options.chunk.unwrap_or(MAX_CHUNK)).min(MAX_CHUNK);
         let reasons = vec![rows_reason];

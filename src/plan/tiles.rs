@@ -59,7 +59,12 @@ impl Planner<'_> {
         shapes.filter(is_possible).collect()
     }
 
-    pub fn step_kernel(&self, input: Input, slices: usize) -> Result<(Step, String)> {
+    pub fn step_kernel(
+        &self,
+        schedule: Schedule,
+        input: Input,
+        slices: usize,
+    ) -> Result<(Step, String)> {
         let (h, batch) = (self.sizes.hidden_size as u64, self.problem.batch as u64);
         let memory = self.caps.max_compute_workgroup_storage_size;
         let kernel = |rows, (units, units_per_invocation, split)| Step {
@@ -96,7 +101,7 @@ impl Planner<'_> {
         self.check_invocations("a workgroup of a step", kernel.invocations())?;
         if kernel.split > 1 && rows > Step::MAX_SPLIT_ROWS {
             let reason = format!("split is for up to {} rows", Step::MAX_SPLIT_ROWS);
-            return Err(Error::Schedule { schedule: Schedule::Stepwise, reason });
+            return Err(Error::Schedule { schedule, reason });
         }
         self.check_workgroup_bytes("rows and parts of sums", kernel.workgroup_bytes())?;
         self.caps.check_grid(kernel.grid(self.sizes, batch, slices as u64))?;
