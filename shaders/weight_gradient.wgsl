@@ -6,11 +6,13 @@
 //        one invocation owns M_PER_INVOCATION rows of N_PER_INVOCATION groups of columns
 // Binds: 0 params (gradient.wgsl) · 1 d_pre [steps of the chunk, B, slices, columns] read · 2 a read (operand.wgsl)
 //        3 d_weights rw · 5 lengths (lengths/*.wgsl)
-// Consts: TILE_M, TILE_N, TILE_K, M_PER_INVOCATION, N_PER_INVOCATION (kernels/gradient.rs)     Needs: WebGPU defaults
+// Consts: TILE_M, TILE_N, TILE_K, M_PER_INVOCATION, N_PER_INVOCATION, BY_STEP (kernels/gradient.rs)
+// Needs: WebGPU defaults
 // Floor: 8·M·N·K flops (N in groups)
 // Why this shape:
 //   1. One element after the other is added to what is there, from the last step to the first. So neither chunks nor a
-//      rerun change a bit of the sum.
+//      rerun change a bit of the sum. Where a time step has many rows (BY_STEP), each step is summed for itself: a sum of
+//      sums loses far less than one long sum, and chunks end where steps do.
 //   2. a is staged as quads of rows of the weights: where a row of a begins takes two divisions, and serves four.
 
 @group(0) @binding(1) var<storage, read> d_pre: array<vec4<f32>>;
@@ -53,6 +55,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let num_rows = params.ones + params.inner;
     let first_weight = params.weights + z * params.weights_stride;
 
+    var done: array<vec4<f32>, N_PER_INVOCATION * M_PER_INVOCATION>; // the sums of whole steps
     var acc: array<vec4<f32>, N_PER_INVOCATION * M_PER_INVOCATION>;
     for (var j = 0u; j < N_PER_INVOCATION; j++) {
         let n = min(first_n + local_n + j * INVOCATIONS_N, params.columns - 1u);
@@ -83,6 +86,12 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         }
         workgroupBarrier();
         for (var k = 0u; k < TILE_K; k++) {
+            if (BY_STEP == 1u && (k0 + k) % params.batch == 0u) {
+                for (var i = 0u; i < N_PER_INVOCATION * M_PER_INVOCATION; i++) {
+                    done[i] += acc[i];
+                    acc[i] = vec4<f32>();
+                }
+            }
             var d: array<vec4<f32>, N_PER_INVOCATION>;
             for (var j = 0u; j < N_PER_INVOCATION; j++) {
                 d[j] = d_tile[k * TILE_N + local_n + j * INVOCATIONS_N];
@@ -106,7 +115,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
             let m = first_m + local_m + i;
             if (m < num_rows && n < params.columns) {
                 let at = first_weight + m * params.columns + n;
-                var sum = acc[j * M_PER_INVOCATION + i];
+                var sum = done[j * M_PER_INVOCATION + i] + acc[j * M_PER_INVOCATION + i];
                 if (params.kept_lanes != 0u) {
                     sum = keep_lanes(params.kept_lanes, d_weights[at], sum);
                 }

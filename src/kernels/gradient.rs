@@ -8,6 +8,7 @@ use super::recurrence::lengths_file;
 use super::{LANES, OPERAND, QUADS_AS_GATES, TIME_OF, WEIGHTS_F32, compose};
 use crate::caps::DeviceCaps;
 use crate::cell::Cell;
+use crate::problem::Problem;
 
 /// `struct GradientParams` of gradient.wgsl.
 #[repr(C)]
@@ -51,13 +52,20 @@ pub struct Gradient {
     pub tile: Tile,
     /// Whether each batch row has a length of its own.
     pub has_lengths: bool,
+    /// Whether the rows of each time step are summed for themselves.
+    pub by_step: bool,
 }
 
 impl Gradient {
     /// With the tile for a device.
-    pub fn new(of: Of, caps: &DeviceCaps, has_lengths: bool) -> Self {
-        Gradient { of, tile: Self::tiles(of)[usize::from(caps.is_software)], has_lengths }
+    pub fn new(of: Of, caps: &DeviceCaps, problem: &Problem) -> Self {
+        let tile = Self::tiles(of)[usize::from(caps.is_software)];
+        let by_step = of == Of::Weights && problem.batch >= Self::MANY_ROWS;
+        Gradient { of, tile, has_lengths: problem.has_lengths, by_step }
     }
+
+    /// Rows from which a time step is summed for itself.
+    const MANY_ROWS: usize = 16;
 
     /// Those of a GPU and of a software adapter.
     fn tiles(of: Of) -> [Tile; 2] {
@@ -77,7 +85,11 @@ impl Gradient {
     pub fn all() -> impl Iterator<Item = Self> {
         [Of::Input, Of::Weights].into_iter().flat_map(|of| {
             Self::tiles(of).into_iter().flat_map(move |tile| {
-                [false, true].map(|has_lengths| Gradient { of, tile, has_lengths })
+                let by_step = if of == Of::Weights { &[false, true][..] } else { &[false] };
+                by_step.iter().flat_map(move |by_step| {
+                    let by_step = *by_step;
+                    [false, true].map(|has_lengths| Gradient { of, tile, has_lengths, by_step })
+                })
             })
         })
     }
@@ -104,7 +116,10 @@ impl Gradient {
         let Tile { n, k, m_per_invocation, n_per_invocation, .. } = self.tile;
         let (m_each, n_each) = (u64::from(m_per_invocation), u64::from(n_per_invocation));
         let staged = u64::from(k * n / self.invocations());
-        let per_tile = 1 + 2 * staged + u64::from(k) * (1 + n_each + m_each + m_each * n_each);
+        // A tile has at most two ends of steps of many rows.
+        let ends = if self.by_step { 2 * (1 + m_each * n_each) } else { 0 };
+        let products = u64::from(k) * (1 + n_each + m_each + m_each * n_each);
+        let per_tile = 1 + 2 * staged + products + ends;
         inner.div_ceil(k.into()) * per_tile + 4 * (1 + m_each) * (1 + n_each)
     }
 
@@ -114,7 +129,8 @@ impl Gradient {
             Of::Weights => "weights",
         };
         let lengths = if self.has_lengths { "_lengths" } else { "" };
-        format!("gradient_{of}_{}{lengths}", self.tile.name())
+        let by_step = if self.by_step { "_by_step" } else { "" };
+        format!("gradient_{of}_{}{by_step}{lengths}", self.tile.name())
     }
 
     pub fn source(&self) -> String {
@@ -129,6 +145,7 @@ impl Gradient {
             }
             Of::Weights => {
                 let skeleton = include_str!("../../shaders/weight_gradient.wgsl");
+                let constants = [&constants[..], &[("BY_STEP", self.by_step.into())]].concat();
                 compose(&constants, &[params, lengths, TIME_OF, OPERAND, LANES, skeleton])
             }
         }

@@ -188,8 +188,8 @@ impl Planner<'_> {
             reasons: vec![reason, rows_reason, chunk_reason],
             kernel,
             tile: Tile::of(self.caps),
-            weight_gradient: Gradient::new(Of::Weights, self.caps, problem.has_lengths),
-            input_gradient: Gradient::new(Of::Input, self.caps, problem.has_lengths),
+            weight_gradient: Gradient::new(Of::Weights, self.caps, &problem),
+            input_gradient: Gradient::new(Of::Input, self.caps, &problem),
             range,
             gradient_steps,
             params_bytes,
@@ -295,8 +295,8 @@ impl Planner<'_> {
         let directions = sizes.num_directions() as u64;
         let widest = self.widest_input().max(sizes.hidden_size) as u64;
         let groups = layout.row_words() * layout.word_bytes() / 16;
-        let [weights, input] = [Of::Weights, Of::Input]
-            .map(|of| Gradient::new(of, self.caps, self.problem.has_lengths));
+        let [weights, input] =
+            [Of::Weights, Of::Input].map(|of| Gradient::new(of, self.caps, self.problem));
         let iterations = input.iterations(groups);
         self.caps.check_iterations("the loops of the input's gradient", iterations)?;
         self.caps.check_grid(weights.grid(1 + widest, groups, directions))?;
@@ -311,7 +311,7 @@ impl Planner<'_> {
 
     /// The most time steps that a kernel sums weight gradients over before it runs out of iterations.
     fn gradient_steps(&self) -> Result<usize> {
-        let kernel = Gradient::new(Of::Weights, self.caps, self.problem.has_lengths);
+        let kernel = Gradient::new(Of::Weights, self.caps, self.problem);
         let batch = self.problem.batch as u64;
         let what = "the loops of the weights' gradient of one time step";
         self.caps.check_iterations(what, kernel.iterations(batch))?;

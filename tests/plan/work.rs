@@ -259,7 +259,9 @@ fn gradient(kernel: &Gradient, params: &GradientParams) -> u64 {
         Of::Weights => {
             let product = k * (1 + n_each + m_each / 4 * (1 + n_each));
             let tile = 1 + staged(k * m / 4) + staged(k * n) + product;
-            2 * n_each * (1 + m_each) + u64::from(params.rows).div_ceil(k) * tile
+            let steps = if kernel.by_step { params.rows.div_ceil(params.batch) } else { 0 };
+            let ends = u64::from(steps) * n_each * m_each;
+            2 * n_each * (1 + m_each) + u64::from(params.rows).div_ceil(k) * tile + ends
         }
         Of::Input => {
             let product = k * (1 + n_each + m_each * (1 + n_each));

@@ -52,6 +52,7 @@ constant uint TILE_N = 32u;
 constant uint TILE_K = 16u;
 constant uint M_PER_INVOCATION = 4u;
 constant uint N_PER_INVOCATION = 2u;
+constant uint BY_STEP = 0u;
 constant uint QUADS_M = 8u;
 constant uint INVOCATIONS_N = 16u;
 constant uint INVOCATIONS = 128u;
@@ -82,16 +83,16 @@ uint time_of(
     uint z_1,
     device GradientParams const& params
 ) {
-    bool local_2 = {};
+    bool local_3 = {};
     uint _e3 = length_of(row_1, params);
     uint _e6 = params.reverse;
     bool is_reverse = ((_e6 >> z_1) & 1u) != 0u;
     if (is_reverse) {
-        local_2 = step < _e3;
+        local_3 = step < _e3;
     } else {
-        local_2 = false;
+        local_3 = false;
     }
-    bool _e19 = local_2;
+    bool _e19 = local_3;
     return _e19 ? ((_e3 - 1u) - step) : step;
 }
 
@@ -191,6 +192,7 @@ kernel void main_(
         d_tile = {};
     }
     metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
+    type_10 done = {};
     type_10 acc = {};
     uint j = 0u;
     uint i = {};
@@ -200,13 +202,15 @@ kernel void main_(
     uint at_1 = {};
     metal::float4 d = {};
     uint k = {};
+    bool local_1 = {};
+    uint i_1 = {};
     type_11 d_1 = {};
     uint j_1 = {};
-    uint i_1 = {};
+    uint i_2 = {};
     uint j_2 = {};
     uint j_3 = 0u;
-    uint i_2 = {};
-    bool local_1 = {};
+    uint i_3 = {};
+    bool local_2 = {};
     metal::float4 sum = {};
     uint z_4 = group.z;
     uint first_m = group.y * TILE_M;
@@ -225,19 +229,19 @@ kernel void main_(
         if (metal::all(loop_bound == uint2(0u))) { break; }
         loop_bound -= uint2(loop_bound.y == 0u, 1u);
         if (!loop_init) {
-            uint _e82 = j;
-            j = _e82 + 1u;
+            uint _e83 = j;
+            j = _e83 + 1u;
         }
         loop_init = false;
-        uint _e33 = j;
-        if (_e33 < N_PER_INVOCATION) {
+        uint _e34 = j;
+        if (_e34 < N_PER_INVOCATION) {
         } else {
             break;
         }
         {
-            uint _e37 = j;
-            uint _e43 = params.columns;
-            uint n = metal::min((first_n + local_n) + (_e37 * INVOCATIONS_N), _e43 - 1u);
+            uint _e38 = j;
+            uint _e44 = params.columns;
+            uint n = metal::min((first_n + local_n) + (_e38 * INVOCATIONS_N), _e44 - 1u);
             i = 0u;
             uint2 loop_bound_1 = uint2(4294967295u);
             bool loop_init_1 = true;
@@ -245,25 +249,25 @@ kernel void main_(
                 if (metal::all(loop_bound_1 == uint2(0u))) { break; }
                 loop_bound_1 -= uint2(loop_bound_1.y == 0u, 1u);
                 if (!loop_init_1) {
-                    uint _e79 = i;
-                    i = _e79 + 1u;
+                    uint _e80 = i;
+                    i = _e80 + 1u;
                 }
                 loop_init_1 = false;
-                uint _e49 = i;
-                if (_e49 < M_PER_INVOCATION) {
+                uint _e50 = i;
+                if (_e50 < M_PER_INVOCATION) {
                 } else {
                     break;
                 }
                 {
-                    uint _e53 = i;
-                    uint m_4 = metal::min((first_m + local_m) + _e53, num_rows - 1u);
-                    uint _e60 = params.accumulate;
-                    if (_e60 == 1u) {
-                        uint _e63 = j;
-                        uint _e66 = i;
-                        uint _e72 = params.columns;
-                        metal::float4 _e77 = d_weights[(first_weight + (m_4 * _e72)) + n];
-                        acc.inner[(_e63 * M_PER_INVOCATION) + _e66] = _e77;
+                    uint _e54 = i;
+                    uint m_4 = metal::min((first_m + local_m) + _e54, num_rows - 1u);
+                    uint _e61 = params.accumulate;
+                    if (_e61 == 1u) {
+                        uint _e64 = j;
+                        uint _e67 = i;
+                        uint _e73 = params.columns;
+                        metal::float4 _e78 = d_weights[(first_weight + (m_4 * _e73)) + n];
+                        acc.inner[(_e64 * M_PER_INVOCATION) + _e67] = _e78;
                     }
                 }
             }
@@ -275,13 +279,13 @@ kernel void main_(
         if (metal::all(loop_bound_2 == uint2(0u))) { break; }
         loop_bound_2 -= uint2(loop_bound_2.y == 0u, 1u);
         if (!loop_init_2) {
-            uint _e285 = k0_;
-            k0_ = _e285 + TILE_K;
+            uint _e318 = k0_;
+            k0_ = _e318 + TILE_K;
         }
         loop_init_2 = false;
-        uint _e86 = k0_;
-        uint _e89 = params.rows;
-        if (_e86 < _e89) {
+        uint _e87 = k0_;
+        uint _e90 = params.rows;
+        if (_e87 < _e90) {
         } else {
             break;
         }
@@ -293,30 +297,30 @@ kernel void main_(
                 if (metal::all(loop_bound_3 == uint2(0u))) { break; }
                 loop_bound_3 -= uint2(loop_bound_3.y == 0u, 1u);
                 if (!loop_init_3) {
-                    uint _e123 = at;
-                    at = _e123 + INVOCATIONS;
+                    uint _e124 = at;
+                    at = _e124 + INVOCATIONS;
                 }
                 loop_init_3 = false;
-                uint _e92 = at;
-                if (_e92 < 128u) {
+                uint _e93 = at;
+                if (_e93 < 128u) {
                 } else {
                     break;
                 }
                 {
-                    uint _e95 = k0_;
-                    uint _e96 = at;
-                    uint k_2 = _e95 + naga_div(_e96, QUADS_M);
+                    uint _e96 = k0_;
+                    uint _e97 = at;
+                    uint k_2 = _e96 + naga_div(_e97, QUADS_M);
                     quad_ = metal::float4 {};
-                    uint _e104 = params.rows;
-                    if (k_2 < _e104) {
-                        uint _e108 = params.rows;
-                        uint _e113 = at;
-                        metal::float4 _e118 = operand_quad((_e108 - 1u) - k_2, z_4, first_m + (4u * naga_mod(_e113, QUADS_M)), params, a, _buffer_sizes);
-                        quad_ = _e118;
+                    uint _e105 = params.rows;
+                    if (k_2 < _e105) {
+                        uint _e109 = params.rows;
+                        uint _e114 = at;
+                        metal::float4 _e119 = operand_quad((_e109 - 1u) - k_2, z_4, first_m + (4u * naga_mod(_e114, QUADS_M)), params, a, _buffer_sizes);
+                        quad_ = _e119;
                     }
-                    uint _e120 = at;
-                    metal::float4 _e122 = quad_;
-                    a_tile.inner[_e120] = _e122;
+                    uint _e121 = at;
+                    metal::float4 _e123 = quad_;
+                    a_tile.inner[_e121] = _e123;
                 }
             }
             at_1 = local;
@@ -326,33 +330,33 @@ kernel void main_(
                 if (metal::all(loop_bound_4 == uint2(0u))) { break; }
                 loop_bound_4 -= uint2(loop_bound_4.y == 0u, 1u);
                 if (!loop_init_4) {
-                    uint _e166 = at_1;
-                    at_1 = _e166 + INVOCATIONS;
+                    uint _e167 = at_1;
+                    at_1 = _e167 + INVOCATIONS;
                 }
                 loop_init_4 = false;
-                uint _e127 = at_1;
-                if (_e127 < 512u) {
+                uint _e128 = at_1;
+                if (_e128 < 512u) {
                 } else {
                     break;
                 }
                 {
-                    uint _e130 = k0_;
-                    uint _e131 = at_1;
-                    uint k_3 = _e130 + naga_div(_e131, TILE_N);
-                    uint _e135 = at_1;
-                    uint _e141 = params.columns;
-                    uint n_1 = metal::min(first_n + naga_mod(_e135, TILE_N), _e141 - 1u);
+                    uint _e131 = k0_;
+                    uint _e132 = at_1;
+                    uint k_3 = _e131 + naga_div(_e132, TILE_N);
+                    uint _e136 = at_1;
+                    uint _e142 = params.columns;
+                    uint n_1 = metal::min(first_n + naga_mod(_e136, TILE_N), _e142 - 1u);
                     d = metal::float4 {};
-                    uint _e149 = params.rows;
-                    if (k_3 < _e149) {
-                        uint _e154 = params.rows;
-                        uint _e158 = d_pre_at((_e154 - 1u) - k_3, z_4, params);
-                        metal::float4 _e161 = d_pre[_e158 + n_1];
-                        d = _e161;
+                    uint _e150 = params.rows;
+                    if (k_3 < _e150) {
+                        uint _e155 = params.rows;
+                        uint _e159 = d_pre_at((_e155 - 1u) - k_3, z_4, params);
+                        metal::float4 _e162 = d_pre[_e159 + n_1];
+                        d = _e162;
                     }
-                    uint _e163 = at_1;
-                    metal::float4 _e165 = d;
-                    d_tile.inner[_e163] = _e165;
+                    uint _e164 = at_1;
+                    metal::float4 _e166 = d;
+                    d_tile.inner[_e164] = _e166;
                 }
             }
             metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
@@ -363,102 +367,139 @@ kernel void main_(
                 if (metal::all(loop_bound_5 == uint2(0u))) { break; }
                 loop_bound_5 -= uint2(loop_bound_5.y == 0u, 1u);
                 if (!loop_init_5) {
-                    uint _e283 = k;
-                    k = _e283 + 1u;
+                    uint _e316 = k;
+                    k = _e316 + 1u;
                 }
                 loop_init_5 = false;
-                uint _e171 = k;
-                if (_e171 < TILE_K) {
+                uint _e172 = k;
+                if (_e172 < TILE_K) {
                 } else {
                     break;
                 }
                 {
-                    d_1 = type_11 {};
-                    j_1 = 0u;
-                    uint2 loop_bound_6 = uint2(4294967295u);
-                    bool loop_init_6 = true;
-                    while(true) {
-                        if (metal::all(loop_bound_6 == uint2(0u))) { break; }
-                        loop_bound_6 -= uint2(loop_bound_6.y == 0u, 1u);
-                        if (!loop_init_6) {
-                            uint _e195 = j_1;
-                            j_1 = _e195 + 1u;
-                        }
-                        loop_init_6 = false;
-                        uint _e178 = j_1;
-                        if (_e178 < N_PER_INVOCATION) {
-                        } else {
-                            break;
-                        }
-                        {
-                            uint _e181 = j_1;
-                            uint _e184 = k;
-                            uint _e188 = j_1;
-                            metal::float4 _e193 = d_tile.inner[((_e184 * TILE_N) + local_n) + (_e188 * INVOCATIONS_N)];
-                            d_1.inner[_e181] = _e193;
+                    if (false) {
+                        uint _e178 = k0_;
+                        uint _e179 = k;
+                        uint _e183 = params.batch;
+                        local_1 = naga_mod(_e178 + _e179, _e183) == 0u;
+                    } else {
+                        local_1 = false;
+                    }
+                    bool _e188 = local_1;
+                    if (_e188) {
+                        i_1 = 0u;
+                        uint2 loop_bound_6 = uint2(4294967295u);
+                        bool loop_init_6 = true;
+                        while(true) {
+                            if (metal::all(loop_bound_6 == uint2(0u))) { break; }
+                            loop_bound_6 -= uint2(loop_bound_6.y == 0u, 1u);
+                            if (!loop_init_6) {
+                                uint _e205 = i_1;
+                                i_1 = _e205 + 1u;
+                            }
+                            loop_init_6 = false;
+                            uint _e191 = i_1;
+                            if (_e191 < 8u) {
+                            } else {
+                                break;
+                            }
+                            {
+                                uint _e194 = i_1;
+                                metal::float4 _e196 = done.inner[_e194];
+                                uint _e197 = i_1;
+                                metal::float4 _e199 = acc.inner[_e197];
+                                done.inner[_e194] = _e196 + _e199;
+                                uint _e201 = i_1;
+                                acc.inner[_e201] = metal::float4 {};
+                            }
                         }
                     }
-                    i_1 = 0u;
+                    d_1 = type_11 {};
+                    j_1 = 0u;
                     uint2 loop_bound_7 = uint2(4294967295u);
                     bool loop_init_7 = true;
                     while(true) {
                         if (metal::all(loop_bound_7 == uint2(0u))) { break; }
                         loop_bound_7 -= uint2(loop_bound_7.y == 0u, 1u);
                         if (!loop_init_7) {
-                            uint _e279 = i_1;
-                            i_1 = _e279 + 4u;
+                            uint _e228 = j_1;
+                            j_1 = _e228 + 1u;
                         }
                         loop_init_7 = false;
-                        uint _e199 = i_1;
-                        if (_e199 < M_PER_INVOCATION) {
+                        uint _e211 = j_1;
+                        if (_e211 < N_PER_INVOCATION) {
                         } else {
                             break;
                         }
                         {
-                            uint _e203 = k;
-                            uint _e206 = i_1;
-                            metal::float4 v = a_tile.inner[(_e203 * QUADS_M) + naga_div(local_m + _e206, 4u)];
+                            uint _e214 = j_1;
+                            uint _e217 = k;
+                            uint _e221 = j_1;
+                            metal::float4 _e226 = d_tile.inner[((_e217 * TILE_N) + local_n) + (_e221 * INVOCATIONS_N)];
+                            d_1.inner[_e214] = _e226;
+                        }
+                    }
+                    i_2 = 0u;
+                    uint2 loop_bound_8 = uint2(4294967295u);
+                    bool loop_init_8 = true;
+                    while(true) {
+                        if (metal::all(loop_bound_8 == uint2(0u))) { break; }
+                        loop_bound_8 -= uint2(loop_bound_8.y == 0u, 1u);
+                        if (!loop_init_8) {
+                            uint _e312 = i_2;
+                            i_2 = _e312 + 4u;
+                        }
+                        loop_init_8 = false;
+                        uint _e232 = i_2;
+                        if (_e232 < M_PER_INVOCATION) {
+                        } else {
+                            break;
+                        }
+                        {
+                            uint _e236 = k;
+                            uint _e239 = i_2;
+                            metal::float4 v = a_tile.inner[(_e236 * QUADS_M) + naga_div(local_m + _e239, 4u)];
                             j_2 = 0u;
-                            uint2 loop_bound_8 = uint2(4294967295u);
-                            bool loop_init_8 = true;
+                            uint2 loop_bound_9 = uint2(4294967295u);
+                            bool loop_init_9 = true;
                             while(true) {
-                                if (metal::all(loop_bound_8 == uint2(0u))) { break; }
-                                loop_bound_8 -= uint2(loop_bound_8.y == 0u, 1u);
-                                if (!loop_init_8) {
-                                    uint _e277 = j_2;
-                                    j_2 = _e277 + 1u;
+                                if (metal::all(loop_bound_9 == uint2(0u))) { break; }
+                                loop_bound_9 -= uint2(loop_bound_9.y == 0u, 1u);
+                                if (!loop_init_9) {
+                                    uint _e310 = j_2;
+                                    j_2 = _e310 + 1u;
                                 }
-                                loop_init_8 = false;
-                                uint _e215 = j_2;
-                                if (_e215 < N_PER_INVOCATION) {
+                                loop_init_9 = false;
+                                uint _e248 = j_2;
+                                if (_e248 < N_PER_INVOCATION) {
                                 } else {
                                     break;
                                 }
                                 {
-                                    uint _e218 = j_2;
-                                    uint _e221 = i_1;
-                                    metal::float4 _e224 = acc.inner[(_e218 * M_PER_INVOCATION) + _e221];
-                                    uint _e226 = j_2;
-                                    metal::float4 _e228 = d_1.inner[_e226];
-                                    acc.inner[(_e218 * M_PER_INVOCATION) + _e221] = _e224 + (v.x * _e228);
-                                    uint _e231 = j_2;
-                                    uint _e234 = i_1;
-                                    metal::float4 _e239 = acc.inner[((_e231 * M_PER_INVOCATION) + _e234) + 1u];
-                                    uint _e241 = j_2;
-                                    metal::float4 _e243 = d_1.inner[_e241];
-                                    acc.inner[((_e231 * M_PER_INVOCATION) + _e234) + 1u] = _e239 + (v.y * _e243);
-                                    uint _e246 = j_2;
-                                    uint _e249 = i_1;
-                                    metal::float4 _e254 = acc.inner[((_e246 * M_PER_INVOCATION) + _e249) + 2u];
-                                    uint _e256 = j_2;
-                                    metal::float4 _e258 = d_1.inner[_e256];
-                                    acc.inner[((_e246 * M_PER_INVOCATION) + _e249) + 2u] = _e254 + (v.z * _e258);
-                                    uint _e261 = j_2;
-                                    uint _e264 = i_1;
-                                    metal::float4 _e269 = acc.inner[((_e261 * M_PER_INVOCATION) + _e264) + 3u];
-                                    uint _e271 = j_2;
-                                    metal::float4 _e273 = d_1.inner[_e271];
-                                    acc.inner[((_e261 * M_PER_INVOCATION) + _e264) + 3u] = _e269 + (v.w * _e273);
+                                    uint _e251 = j_2;
+                                    uint _e254 = i_2;
+                                    metal::float4 _e257 = acc.inner[(_e251 * M_PER_INVOCATION) + _e254];
+                                    uint _e259 = j_2;
+                                    metal::float4 _e261 = d_1.inner[_e259];
+                                    acc.inner[(_e251 * M_PER_INVOCATION) + _e254] = _e257 + (v.x * _e261);
+                                    uint _e264 = j_2;
+                                    uint _e267 = i_2;
+                                    metal::float4 _e272 = acc.inner[((_e264 * M_PER_INVOCATION) + _e267) + 1u];
+                                    uint _e274 = j_2;
+                                    metal::float4 _e276 = d_1.inner[_e274];
+                                    acc.inner[((_e264 * M_PER_INVOCATION) + _e267) + 1u] = _e272 + (v.y * _e276);
+                                    uint _e279 = j_2;
+                                    uint _e282 = i_2;
+                                    metal::float4 _e287 = acc.inner[((_e279 * M_PER_INVOCATION) + _e282) + 2u];
+                                    uint _e289 = j_2;
+                                    metal::float4 _e291 = d_1.inner[_e289];
+                                    acc.inner[((_e279 * M_PER_INVOCATION) + _e282) + 2u] = _e287 + (v.z * _e291);
+                                    uint _e294 = j_2;
+                                    uint _e297 = i_2;
+                                    metal::float4 _e302 = acc.inner[((_e294 * M_PER_INVOCATION) + _e297) + 3u];
+                                    uint _e304 = j_2;
+                                    metal::float4 _e306 = d_1.inner[_e304];
+                                    acc.inner[((_e294 * M_PER_INVOCATION) + _e297) + 3u] = _e302 + (v.w * _e306);
                                 }
                             }
                         }
@@ -468,67 +509,70 @@ kernel void main_(
             metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
         }
     }
-    uint2 loop_bound_9 = uint2(4294967295u);
-    bool loop_init_9 = true;
+    uint2 loop_bound_10 = uint2(4294967295u);
+    bool loop_init_10 = true;
     while(true) {
-        if (metal::all(loop_bound_9 == uint2(0u))) { break; }
-        loop_bound_9 -= uint2(loop_bound_9.y == 0u, 1u);
-        if (!loop_init_9) {
-            uint _e349 = j_3;
-            j_3 = _e349 + 1u;
+        if (metal::all(loop_bound_10 == uint2(0u))) { break; }
+        loop_bound_10 -= uint2(loop_bound_10.y == 0u, 1u);
+        if (!loop_init_10) {
+            uint _e390 = j_3;
+            j_3 = _e390 + 1u;
         }
-        loop_init_9 = false;
-        uint _e290 = j_3;
-        if (_e290 < N_PER_INVOCATION) {
+        loop_init_10 = false;
+        uint _e323 = j_3;
+        if (_e323 < N_PER_INVOCATION) {
         } else {
             break;
         }
         {
-            uint _e294 = j_3;
-            uint n_2 = (first_n + local_n) + (_e294 * INVOCATIONS_N);
-            i_2 = 0u;
-            uint2 loop_bound_10 = uint2(4294967295u);
-            bool loop_init_10 = true;
+            uint _e327 = j_3;
+            uint n_2 = (first_n + local_n) + (_e327 * INVOCATIONS_N);
+            i_3 = 0u;
+            uint2 loop_bound_11 = uint2(4294967295u);
+            bool loop_init_11 = true;
             while(true) {
-                if (metal::all(loop_bound_10 == uint2(0u))) { break; }
-                loop_bound_10 -= uint2(loop_bound_10.y == 0u, 1u);
-                if (!loop_init_10) {
-                    uint _e346 = i_2;
-                    i_2 = _e346 + 1u;
+                if (metal::all(loop_bound_11 == uint2(0u))) { break; }
+                loop_bound_11 -= uint2(loop_bound_11.y == 0u, 1u);
+                if (!loop_init_11) {
+                    uint _e387 = i_3;
+                    i_3 = _e387 + 1u;
                 }
-                loop_init_10 = false;
-                uint _e300 = i_2;
-                if (_e300 < M_PER_INVOCATION) {
+                loop_init_11 = false;
+                uint _e333 = i_3;
+                if (_e333 < M_PER_INVOCATION) {
                 } else {
                     break;
                 }
                 {
-                    uint _e304 = i_2;
-                    uint m_5 = (first_m + local_m) + _e304;
+                    uint _e337 = i_3;
+                    uint m_5 = (first_m + local_m) + _e337;
                     if (m_5 < num_rows) {
-                        uint _e311 = params.columns;
-                        local_1 = n_2 < _e311;
+                        uint _e344 = params.columns;
+                        local_2 = n_2 < _e344;
                     } else {
-                        local_1 = false;
+                        local_2 = false;
                     }
-                    bool _e314 = local_1;
-                    if (_e314) {
-                        uint _e317 = params.columns;
-                        uint at_2 = (first_weight + (m_5 * _e317)) + n_2;
-                        uint _e321 = j_3;
-                        uint _e324 = i_2;
-                        metal::float4 _e327 = acc.inner[(_e321 * M_PER_INVOCATION) + _e324];
-                        sum = _e327;
-                        uint _e331 = params.kept_lanes;
-                        if (_e331 != 0u) {
-                            uint _e336 = params.kept_lanes;
-                            metal::float4 _e339 = d_weights[at_2];
-                            metal::float4 _e340 = sum;
-                            metal::float4 _e341 = keep_lanes(_e336, _e339, _e340);
-                            sum = _e341;
+                    bool _e347 = local_2;
+                    if (_e347) {
+                        uint _e350 = params.columns;
+                        uint at_2 = (first_weight + (m_5 * _e350)) + n_2;
+                        uint _e354 = j_3;
+                        uint _e357 = i_3;
+                        metal::float4 _e360 = done.inner[(_e354 * M_PER_INVOCATION) + _e357];
+                        uint _e361 = j_3;
+                        uint _e364 = i_3;
+                        metal::float4 _e367 = acc.inner[(_e361 * M_PER_INVOCATION) + _e364];
+                        sum = _e360 + _e367;
+                        uint _e372 = params.kept_lanes;
+                        if (_e372 != 0u) {
+                            uint _e377 = params.kept_lanes;
+                            metal::float4 _e380 = d_weights[at_2];
+                            metal::float4 _e381 = sum;
+                            metal::float4 _e382 = keep_lanes(_e377, _e380, _e381);
+                            sum = _e382;
                         }
-                        metal::float4 _e344 = sum;
-                        d_weights[at_2] = _e344;
+                        metal::float4 _e385 = sum;
+                        d_weights[at_2] = _e385;
                     }
                 }
             }
