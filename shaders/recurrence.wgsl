@@ -1,7 +1,7 @@
 // recurrence.wgsl: what the schedules share: parameters, state, and the product of all gates with one operand.
 // Binds: 0 params · 1 weights (weights/*.wgsl) · 2 x_proj or x (input/*.wgsl) · 3 state rw · 4 y rw
 //        5 lengths (lengths/*.wgsl)
-// Consts: UNITS, UNITS_PER_INVOCATION, ROWS, SPLIT, MAX_SLICES, HAS_C, IS_CHOSEN (kernels/recurrence.rs)
+// Consts: UNITS, UNITS_PER_INVOCATION, ROWS, SPLIT, MAX_SLICES, HAS_C, IS_CHOSEN (kernels/step.rs, sequence.rs, recurrence.rs)
 // The skeleton supplies operand_quad(row, quad): four consecutive k of x or h, from workgroup memory.
 
 // A slice of a dispatch (grid z): a direction of a layer (Stepwise, SequenceFused), or a layer (Wavefront).

@@ -3,8 +3,9 @@
 // Grid:  x: batch rows / ROWS, y: slices; one invocation owns ROWS rows of UNITS_PER_INVOCATION units, or
 //        a part of their sums (split/*.wgsl)
 // Binds: recurrence.wgsl
-// Consts: recurrence.wgsl; COPIES (kernels/recurrence.rs)     Needs: WebGPU defaults
-// Floor: no launch and no exchange through memory between steps; w_hh comes from the cache: 16·H² bytes per step
+// Consts: recurrence.wgsl; COPIES (kernels/sequence.rs)     Needs: WebGPU defaults
+// Floor: no launch and no exchange through memory between steps; w_hh comes from the cache, 16·H² bytes per step in
+//        f32, or from registers (advance/resident.wgsl)
 // Why this shape:
 //   1. h never leaves workgroup memory between steps and c never leaves registers, so workgroupBarrier is all the
 //      synchronisation there is, which every API has.

@@ -4,8 +4,8 @@
 // Grid:  x: hidden units / (UNITS * UNITS_PER_INVOCATION), y: batch rows / ROWS, z: slices
 //        one invocation owns ROWS rows of UNITS_PER_INVOCATION units, or a part of their sums (split/*.wgsl)
 // Binds: recurrence.wgsl; 6 slots (slots/*.wgsl); group 1: 0 clock
-// Consts: recurrence.wgsl; TILE_QUADS (kernels/recurrence.rs)     Needs: WebGPU defaults
-// Floor: reads w_hh once per ROWS rows: 16·H² bytes per step and row tile
+// Consts: recurrence.wgsl; TILE_QUADS (kernels/step.rs)     Needs: WebGPU defaults
+// Floor: reads w_hh once per ROWS rows: 16·H² bytes in f32 per step and row tile
 // Why this shape:
 //   1. The h ring has two halves: a step reads one and writes the other, so no workgroup waits for another.
 //      Which is which follows from the step's number, so nothing is bound anew between steps.

@@ -11,7 +11,9 @@ use crate::error::{Error, Result};
 /// The format of the weight matrices on the device. Sums, h, c, biases and peepholes are f32 in all of them.
 ///
 /// A narrower format is for inference: it holds a layer in less memory, and a step that waits for its weights takes
-/// less time. [`Weights::rounded`](crate::Weights::rounded) gives the weights as a format holds them.
+/// less time. [`Weights::rounded`](crate::Weights::rounded) gives the weights as a format holds them. In tests outputs of
+/// stacks over up to 1000 steps stay within 2e-3 (f16) and 5e-2 (int8) of those with f32 weights, as
+/// `max|a - b| / max(1, max|b|)`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum WeightFormat {

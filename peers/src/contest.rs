@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use wgpu_rnn::Gpu;
+use wgpu_rnn::{Gpu, WeightFormat};
 
 use crate::adapter::AdapterArgs;
 use crate::case::{self, Case, TIMED, VERIFIED};
@@ -122,7 +122,13 @@ fn shapes(args: &Args) -> Result<Vec<Shape>> {
         true => Shape::standing().into_iter().map(Ok).chain(of_issues).collect::<Result<_>>()?,
         false => args.shape.clone(),
     };
-    shapes.into_iter().map(|shape| shape.with(&args.shape_args)).collect()
+    let shapes = shapes.into_iter().map(|shape| shape.with(&args.shape_args));
+    let shapes = shapes.collect::<Result<Vec<Shape>>>()?;
+    if shapes.iter().any(|shape| shape.weight_format != WeightFormat::F32) {
+        let reason = "--weights: all peers compute with the same weights, in f32".into();
+        return Err(Failure::Request(reason));
+    }
+    Ok(shapes)
 }
 
 fn compete(args: &Args, gpu: &Gpu, peers: &[Peer], case: &Case, folder: &Path) -> Result<Vec<Row>> {

@@ -1,7 +1,7 @@
 // weights/f32.wgsl: packed weights in full precision.
-// Layout (all weights/*.wgsl, pack.rs): per layer and direction rows of H words: the bias, I4 of w_ih, H4 of w_hh, the
-//         peepholes; I4, H4: input and hidden size rounded up to a multiple of 4, the rows in excess are zero. Bias and
-//         peepholes are in full precision in every format.
+// Layout (all weights/*.wgsl; pack/layout.rs): per layer and direction rows of H words: the bias, I4 of w_ih, H4 of w_hh,
+//         the peepholes, then w_hr; I4, H4: input and hidden size rounded up to a multiple of 4, the rows in excess are
+//         zero. Bias and peepholes are in full precision in every format.
 
 @group(0) @binding(1) var<storage, read> weights: array<Gates>;
 

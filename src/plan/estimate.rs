@@ -13,14 +13,15 @@ use crate::problem::InputKind;
 /// line.
 ///
 /// `predicted` is the sum of four parts, but no less than the floor. With T = `seq_len`, `chunks` = T / `chunk`, and
-/// `word(rows, workgroups)` = [`Ceilings::word_seconds`], the seconds per word of cached weights:
+/// `word` = [`Ceilings::word_seconds`], the seconds per word of cached weights for the rows, the workgroups and their
+/// invocations, and a word's share of a load (less where it is narrower than f32, none where it is resident):
 ///
 /// | part | seconds |
 /// |---|---|
-/// | projection | words of W_ih · T · B / 8 rows · `word(8, workgroups)`, where the input is hoisted |
-/// | recurrence | words that all workgroups of a dispatch go through · `word(rows, workgroups)` · dispatches, or time steps of a fused sequence |
+/// | projection | words of W_ih · T · B / 8 rows · `word` with 8 rows, where the input is hoisted |
+/// | recurrence | words that all workgroups of a dispatch go through · `word` · dispatches, or time steps of a fused sequence |
 /// | launches | (dispatches + projections) · `dispatch_seconds` |
-/// | exchanges | time steps · phases · `exchange_seconds`, where a workgroup keeps h |
+/// | exchanges | `exchange_seconds` · (phases of a time step, where a workgroup keeps h, and log2 of the invocations that share a sum, for each product) |
 ///
 /// The model takes the weights of a layer to be cached, a projection to run as the inner product of a step with 8
 /// rows, and all that is not a product to be free. It says which of two plans is the faster rather than how long
@@ -119,10 +120,16 @@ impl Plan {
         };
         let projections = chunks * projected_layers.len() as f64;
         let launches = (self.dispatches as f64 + projections) * ceilings.dispatch_seconds;
+        let phases = Phases::of(sizes).dispatches() as f64;
         let exchanges = match self.kernel {
-            Kernel::Sequence(_) => {
-                let phases = Phases::of(sizes).dispatches() as f64;
-                steps * sizes.num_layers as f64 * phases * ceilings.exchange_seconds
+            Kernel::Sequence(kernel) => {
+                let each = phases + f64::from(kernel.split.ilog2());
+                steps * sizes.num_layers as f64 * each * ceilings.exchange_seconds
+            }
+            // Each launch has a product of its own.
+            Kernel::Step(kernel) => {
+                let each = f64::from(kernel.split.ilog2());
+                self.dispatches as f64 * each * ceilings.exchange_seconds
             }
             _ => 0.0,
         };

@@ -119,13 +119,9 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// The same with another tile of batch rows, where a dispatch is a step.
-    pub(crate) fn with_rows(&self, rows: u32) -> Self {
-        let kernel = match self.kernel {
-            Kernel::Step(step) => Kernel::Step(Step { rows, ..step }),
-            other => other,
-        };
-        Plan { rows, kernel, ..self.clone() }
+    /// The same with the kernel of another plan of its layers.
+    pub(crate) fn with_kernel(&self, other: &Plan) -> Self {
+        Plan { rows: other.rows, kernel: other.kernel, ..self.clone() }
     }
 }
 
@@ -152,7 +148,13 @@ pub fn plan(problem: &Problem, caps: &DeviceCaps, options: &Options) -> Result<P
     let planner = Planner { problem, caps, options, sizes: &problem.sizes };
     planner.check_buffers()?;
     let make = |schedule, reason| planner.make(schedule, reason);
-    choose(options.schedule, || planner.preferred(!problem.is_training), make)
+    choose(forced_schedule(options), || planner.preferred(!problem.is_training), make)
+}
+
+/// The schedule that is forced, by its name or by what only it has.
+fn forced_schedule(options: &Options) -> Option<Schedule> {
+    let resident = options.resident.filter(|resident| *resident);
+    options.schedule.or(resident.map(|_| Schedule::SequenceFused))
 }
 
 /// What `make` makes of the forced schedule; else of the preferred one, or where that is impossible, of Stepwise.
@@ -224,7 +226,7 @@ fn check_pool(problem: &Problem, options: &Options) -> Result<()> {
             reason: "its kernel takes one step of the streams that take part".into(),
         });
     }
-    match options.schedule.filter(|schedule| *schedule != Schedule::Stepwise) {
+    match forced_schedule(options).filter(|schedule| *schedule != Schedule::Stepwise) {
         None => Ok(()),
         Some(schedule) => {
             let reason = "a tick of a pool is one time step of any of its streams".into();

@@ -36,13 +36,10 @@ impl Planner<'_> {
                 (true, _) => h <= 256,
                 (false, _) => self.w_hh_bytes() <= SMALL_W_HH_BYTES,
             };
-        if self.options.resident == Some(true) {
-            (Schedule::SequenceFused, "its weights are to stay in registers".into())
-        } else if self.options.split.is_some_and(|split| split > 1) {
-            (Schedule::Stepwise, "the sums of a step are to be shared".into())
-        } else if t == 1 {
+        let shares_sums = self.options.split.is_some_and(|split| split > 1);
+        if t == 1 {
             (Schedule::Stepwise, "a single time step".into())
-        } else if is_small {
+        } else if is_small && !shares_sums {
             let reason =
                 format!("hidden_size {h} is small: a launch would take longer than a step");
             (Schedule::SequenceFused, reason)

@@ -4,7 +4,7 @@ use super::planner::Planner;
 use super::{Error, Result, Schedule};
 use crate::caps::check_limit;
 use crate::kernels::recurrence::ROWS;
-use crate::kernels::{CellKernel, Input, Phase, Sequence, Step};
+use crate::kernels::{CellKernel, Input, Phase, Phases, Sequence, Step};
 
 impl Planner<'_> {
     /// The workgroups that keep a device busy, and the most rows of one.
@@ -48,13 +48,11 @@ impl Planner<'_> {
         let shared = Step::SHAPES.into_iter().filter(|(.., split)| *split > 1);
         let shapes = std::iter::once((units, each, 1)).chain(shared);
         let quads = self.sizes.recurrent_size().div_ceil(4) as u32;
-        let is_wanted = |split: u32| match self.options.split {
-            Some(forced) => split == forced,
-            None => split == 1 || (!self.caps.is_software && split <= quads),
-        };
         let most = self.caps.max_compute_invocations_per_workgroup;
-        let is_possible = |(units, _, split): &(u32, u32, u32)| {
-            is_wanted(*split) && (units * split <= most || self.options.split.is_some())
+        let is_possible = |(units, _, split): &(u32, u32, u32)| match self.options.split {
+            Some(forced) => *split == forced,
+            None if *split == 1 => true,
+            None => !self.caps.is_software && *split <= quads && units * split <= most,
         };
         shapes.filter(is_possible).collect()
     }
@@ -158,11 +156,19 @@ impl Planner<'_> {
             }
         }
         if is_forced {
-            let h = self.sizes.hidden_size;
-            let what = "no workgroup has the registers for w_hh of";
-            return Err(impossible(format!("{what} hidden_size {h}")));
+            return Err(impossible(self.why_not_resident()));
         }
         self.streamed_kernel(directions)
+    }
+
+    fn why_not_resident(&self) -> String {
+        let (h, most) = (self.sizes.hidden_size, self.caps.max_compute_invocations_per_workgroup);
+        match Phases::of(self.sizes) {
+            Phases::Whole => format!(
+                "the registers of a workgroup of up to {most} invocations do not hold w_hh of hidden_size {h}"
+            ),
+            _ => "a step in two phases has two matrices to keep".into(),
+        }
     }
 
     fn resident_kernel(&self, directions: u64, shape: (u32, u32)) -> (Sequence, String) {

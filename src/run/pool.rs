@@ -15,7 +15,7 @@ use super::state::{c_of_row, h_bytes, h_of_row};
 use super::workspace::{between, bytes};
 use crate::error::Result;
 use crate::gpu::{Gpu, Pending, Readback};
-use crate::plan::Plan;
+use crate::plan::{Options, Plan, Schedule, check_untuned, plan};
 use crate::problem::{InputKind, Problem};
 
 /// A slot of a pool, and the half of the h ring that holds its h.
@@ -28,7 +28,7 @@ pub(crate) struct Place {
 #[derive(Debug)]
 pub(crate) struct PoolWorkspace {
     arrays: Arrays,
-    /// What ticks from the host run, each with another tile of rows.
+    /// What ticks from the host run, each with another kernel.
     executables: Vec<Executable>,
     /// Which of them is for up to 1, 2, 4, ... streams.
     executable_of: Vec<usize>,
@@ -66,7 +66,7 @@ impl Arrays {
         executable.bind(&engine.gpu, |role| {
             let (buffer, offset, size) = match role {
                 Role::Weights { offset, size } => (&engine.weights, offset, size),
-                // A tick takes features and projects them itself.
+                // A tick is a single step from x, which it multiplies itself: the other two are in no program of a pool.
                 Role::X | Role::Table | Role::XProj => (x, 0, bytes(self.problem.x_shape())),
                 Role::Y => (y, 0, y_bytes),
                 Role::Between(at) => (&self.between[at], 0, y_bytes),
@@ -98,15 +98,16 @@ impl PoolWorkspace {
             let problem = engine.problem(1, batch, InputKind::Features, false)?;
             Ok(Problem { batch_first: false, is_pooled: true, ..problem })
         };
+        check_untuned(&engine.config.options)?;
         let whole = engine.plan(&of(capacity)?)?;
-        let mut tiles: Vec<u32> = Vec::new();
+        let mut plans: Vec<Plan> = Vec::new();
         let mut executable_of = Vec::new();
         for gear in 0..=gear_of(capacity) {
-            let rows = engine.plan(&of(capacity.min(1 << gear))?)?.rows;
-            let known = tiles.iter().position(|tile| *tile == rows);
-            executable_of.push(known.unwrap_or(tiles.len()));
+            let plan = whole.with_kernel(&engine.plan(&of(capacity.min(1 << gear))?)?);
+            let known = plans.iter().position(|known| known.kernel() == plan.kernel());
+            executable_of.push(known.unwrap_or(plans.len()));
             if known.is_none() {
-                tiles.push(rows);
+                plans.push(plan);
             }
         }
         gpu.scoped(|| {
@@ -121,10 +122,10 @@ impl PoolWorkspace {
                     Usage::STORAGE | Usage::COPY_DST,
                 ),
             };
-            let tiled = tiles.iter().map(|rows| executable(engine, &whole.with_rows(*rows), 0));
+            let executables = plans.iter().map(|plan| executable(engine, plan, 0));
             Ok(PoolWorkspace {
                 arrays,
-                executables: tiled.collect(),
+                executables: executables.collect(),
                 executable_of,
                 host: OnceLock::new(),
                 words: Vec::with_capacity(1 + capacity),
@@ -213,7 +214,9 @@ impl PoolWorkspace {
         }
         // A mask is a length of 0 or 1; what it leaves out carries its h over.
         let problem = Problem { is_pooled: false, has_lengths: true, ..self.arrays.problem };
-        let plan = engine.plan(&problem)?;
+        // A single step whose kernel goes from one half of the ring to the other.
+        let options = Options { schedule: Some(Schedule::Stepwise), ..engine.config.options };
+        let plan = plan(&problem, engine.gpu.caps(), &options)?;
         Ok(self.masked.get_or_init(|| [0, 1].map(|phase| executable(engine, &plan, phase))))
     }
 

@@ -2,7 +2,8 @@
 
 use wgpu_rnn::ndarray::Array3;
 use wgpu_rnn::{
-    Error, Gpu, LayerConfig, Lstm, LstmKind, Options, Schedule, WeightFormat, Weights, reference,
+    Cell, Error, Gpu, LayerConfig, Lstm, LstmKind, Options, Schedule, WeightFormat, Weights,
+    reference,
 };
 
 use crate::common::case::{Case, Shape, edited};
@@ -57,18 +58,22 @@ fn every_schedule(gpu: &Gpu, format: WeightFormat, variant: &Variant) -> Outcome
 /// A stack over a thousand steps stays within the stated bound of what the unrounded weights make of it, and is nearer to
 /// what the rounded do: the format was not ignored.
 fn accuracy(gpu: &Gpu) -> Outcome {
+    let cells = [Cell::Lstm, Cell::Gru { reset_after: true }, Cell::Rnn];
     for (format, bound) in NARROW {
         for (seed, h, t) in [(1, 64, 1000), (2, 33, 300), (3, 128, 50)] {
-            let shape = Shape { t, b: 2, i: 16, h, l: 2, ..Default::default() };
-            let case = Case::new(seed, shape);
-            let rounded = case.but(|case| case.weight_format = format);
-            let (y, state) = rounded.run(gpu, Options::default())?;
-            rounded.verdict(&y, &state)?;
-            let y = y.into_dyn();
-            let exact = case.expected().y.clone().into_dyn();
-            compare("y", &y, &exact, bound).verdict()?;
-            if compare("y", &y, &exact, case.allowed()).verdict().is_ok() {
-                return Err(format!("{format} h {h}: as exact as f32").into());
+            for cell in cells {
+                let shape = Shape { t, b: 2, i: 16, h, l: 2, ..Default::default() };
+                let case = Case::of(seed, &Variant::plain("", cell), shape);
+                let rounded = case.but(|case| case.weight_format = format);
+                let (y, state) = rounded.run(gpu, Options::default())?;
+                rounded.verdict(&y, &state)?;
+                let y = y.into_dyn();
+                let exact = case.expected().y.clone().into_dyn();
+                let name = format!("{cell} {format} h {h} y");
+                compare(&name, &y, &exact, bound).verdict()?;
+                if compare(&name, &y, &exact, case.allowed()).verdict().is_ok() {
+                    return Err(format!("{name}: as exact as f32").into());
+                }
             }
         }
     }

@@ -38,7 +38,7 @@ fn plans_stay_inside_the_limits_and_programs_are_complete() {
                     let options = forward_options(&mut random, schedule);
                     let plan = match plan(&problem, &caps, &options) {
                         Ok(plan) => plan,
-                        Err(Error::Schedule { .. }) if schedule.is_some() => continue,
+                        Err(Error::Schedule { .. }) if is_forced(&options) => continue,
                         Err(Error::Limit { .. }) => continue,
                         Err(error) => panic!("{problem:?} {options:?}: {error}"),
                     };
@@ -91,10 +91,17 @@ fn a_pool_takes_single_steps_from_x() {
                     matches!(refused, Err(Error::Schedule { schedule: s, .. }) if s == schedule);
                 assert!(is_named, "{refused:?}");
             }
+            let resident = plan(&tick, &caps, &Options { resident: Some(true), ..no_options });
+            assert!(matches!(resident, Err(Error::Schedule { .. })), "{resident:?}");
             let backward = plan_backward(&tick, &caps, &no_options);
             assert!(matches!(backward, Err(Error::Unsupported { .. })), "{backward:?}");
         }
     }
+}
+
+/// Whether a schedule is asked for, by its name or by what only some kernels have.
+fn is_forced(options: &Options) -> bool {
+    options.schedule.is_some() || options.split.is_some() || options.resident == Some(true)
 }
 
 fn lstm(hidden_size: usize, layers: usize) -> LayerSizes {
@@ -289,12 +296,15 @@ fn absurd_numbers_give_errors_not_panics() {
         let inputs = [InputKind::Features, InputKind::Tokens { vocabulary }];
         let input = pick(&mut random, &inputs);
         let problem = Problem { sizes, seq_len: t, batch: b, has_lengths, flavour, input, ..valid };
-        let caps = pick(&mut random, &[nothing.clone(), everything.clone(), lavapipe()]);
+        let narrow = DeviceCaps { max_compute_invocations_per_workgroup: 16, ..everything.clone() };
+        let caps = pick(&mut random, &[nothing.clone(), everything.clone(), lavapipe(), narrow]);
         let schedules = [None, None, Some(Schedule::ALL[0]), Some(Schedule::ALL[1])];
         let options = Options {
             schedule: pick(&mut random, &schedules),
             rows: pick(&mut random, &[None, Some(0), Some(16), Some(u32::MAX)]),
             chunk: pick(&mut random, &[None, Some(0), Some(1), Some(usize::MAX)]),
+            split: pick(&mut random, &[None, Some(0), Some(8), Some(32)]),
+            resident: pick(&mut random, &[None, Some(true)]),
             ..Default::default()
         };
         let _ = Problem::new(sizes, t, b, true);

@@ -72,7 +72,7 @@ pub fn forward_options(random: &mut Random, schedule: Option<Schedule>) -> Optio
     match schedule {
         Some(Schedule::SequenceFused) => Options { resident, ..options },
         Some(_) => Options { split, ..options },
-        None => options,
+        None => Options { split, resident, ..options },
     }
 }
 

@@ -105,7 +105,8 @@ pub fn run(args: &Args, adapter: &AdapterArgs, out: &mut dyn Write) -> Result<Ve
 /// The plan of a layer with seeded weights.
 fn tuned(gpu: &Gpu, problem: &Problem, options: Options) -> Result<Plan> {
     let options = Options { tune: true, ..options };
-    let config = LayerConfig { options, ..Default::default() };
+    let weight_format = problem.weight_format;
+    let config = LayerConfig { options, weight_format, ..Default::default() };
     let layer = AnyLayer::new(gpu, &Data::new(problem)?.weights, config)?;
     Ok(layer.plan(problem.seq_len, problem.batch)?)
 }
@@ -122,6 +123,7 @@ fn to_json(plan: &Plan) -> Value {
             "hidden_size": sizes.hidden_size,
             "num_layers": sizes.num_layers,
             "bidirectional": sizes.is_bidirectional(),
+            "weights": problem.weight_format.to_string(),
         },
         "schedule": plan.schedule.to_string(),
         "rows": plan.rows,

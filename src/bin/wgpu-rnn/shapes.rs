@@ -20,7 +20,7 @@ pub struct Shape {
     num_layers: usize,
     bidirectional: bool,
     cell: Cell,
-    weight_format: WeightFormat,
+    pub weight_format: WeightFormat,
 }
 
 /// What of a shape can be told otherwise.

@@ -118,6 +118,11 @@ fn pools(gpu: &Gpu) -> Outcome {
     assert!(matches!(huge, Err(Error::Overflow { .. })), "{huge:?}");
     let large = layer.stream_pool(1 << 32);
     assert!(matches!(large, Err(Error::Limit { .. })), "{large:?}");
+    let tuned = Options { tune: true, ..Default::default() };
+    match lstm_step().lstm(gpu, tuned)?.stream_pool(3).map(drop) {
+        Err(Error::Unsupported { what, .. }) => assert!(what.contains("tune"), "{what}"),
+        other => return Err(format!("a tuned pool: {other:?}").into()),
+    }
     let options = Options { schedule: Some(Schedule::SequenceFused), ..Default::default() };
     expect(case.lstm(gpu, options)?.stream_pool(4), &["sequence-fused", "pool"]);
     Ok(())

@@ -9,6 +9,7 @@ use wgpu_rnn::ndarray::{Array1, Array2, Array3, Axis, s};
 use wgpu_rnn::reference::{Inputs, forward};
 use wgpu_rnn::{
     AnyKind, AnyLayer, Cell, Gpu, GruKind, Kind, Lstm, LstmKind, Options, RnnKind, Slot,
+    WeightFormat,
 };
 
 use crate::common::Random;
@@ -53,10 +54,13 @@ fn random_lives(variant: Variant) -> GpuTest {
     })
 }
 
-/// Tiles of 1 and 4 rows, and those that the planner chooses for each number of streams.
+/// Tiles of 1 and 4 rows, and those that the planner chooses for each number of streams; each format of weights.
 fn lives<K: Kind>(gpu: &Gpu, variant: &Variant) -> Outcome {
-    for (l, bidirectional, rows) in [(1, false, None), (2, false, Some(1)), (2, true, Some(4))] {
-        let mut twins = Twins::<K>::new(gpu, &step(variant, l, bidirectional), 11, rows)?;
+    let [f32, f16, int8] = WeightFormat::ALL;
+    let pools = [(1, false, None, int8), (2, false, Some(1), f16), (2, true, Some(4), f32)];
+    for (l, bidirectional, rows, format) in pools {
+        let case = step(variant, l, bidirectional).but(|case| case.weight_format = format);
+        let mut twins = Twins::<K>::new(gpu, &case, 11, rows)?;
         twins.live(&mut Random::new(l as u64), 150).map_err(|problem| {
             format!("layers {l}, bidirectional {bidirectional}, rows {rows:?}: {problem}")
         })?;
@@ -105,7 +109,7 @@ fn many(gpu: &Gpu) -> Outcome {
 /// The bits of a stream are the same in any company, as far as the tile of rows is.
 fn others_have_no_effect(gpu: &Gpu) -> Outcome {
     let case = lstm_step();
-    let layer = case.lstm(gpu, Options { rows: Some(4), ..Default::default() })?;
+    let layer = case.lstm(gpu, Options { rows: Some(4), split: Some(1), ..Default::default() })?;
     let mut alone = layer.stream_pool(1)?;
     let mut pool = layer.stream_pool(9)?;
     let one = alone.join()?;

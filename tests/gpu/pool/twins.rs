@@ -44,7 +44,8 @@ impl<K: Kind> Twins<K> {
         capacity: usize,
         rows: Option<u32>,
     ) -> wgpu_rnn::Result<Self> {
-        let layer: Layer<K> = case.layer(gpu, Options { rows, ..Default::default() })?;
+        let layer: Layer<K> =
+            case.layer(gpu, Options { rows, split: rows.map(|_| 1), ..Default::default() })?;
         let pool = layer.stream_pool(capacity)?;
         Ok(Twins {
             gpu: gpu.clone(),

@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use serde_json::{Value, json};
 use wgpu_rnn::wgpu::AdapterInfo;
-use wgpu_rnn::{Ceilings, WordSeconds};
+use wgpu_rnn::{Ceilings, WeightFormat, WordSeconds};
 
 use super::backward::Trained;
 use super::measure::{Times, Verified};
@@ -204,8 +204,13 @@ fn name(shape: &Shape) -> String {
     shape.id.clone().unwrap_or("-".into())
 }
 
+/// With the format of the weights where it is not the usual one.
 fn cell(shape: &Shape) -> String {
-    shape.sizes().cell.to_string()
+    let cell = shape.sizes().cell;
+    match shape.weight_format {
+        WeightFormat::F32 => cell.to_string(),
+        format => format!("{cell} {format}"),
+    }
 }
 
 fn sizes(shape: &Shape) -> String {
@@ -268,7 +273,8 @@ fn row_json(row: &Row) -> Value {
     let (shape, sizes) = (&row.shape, row.shape.sizes());
     let mut value = json!({
         "shape": shape.id,
-        "cell": cell(shape),
+        "cell": sizes.cell.to_string(),
+        "weights": shape.weight_format.to_string(),
         "seq_len": shape.seq_len,
         "cut_from_seq_len": row.cut_from,
         "batch": shape.batch,
