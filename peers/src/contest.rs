@@ -11,7 +11,7 @@ use crate::compare::Deviation;
 use crate::failure::{Failure, Result};
 use crate::measure::{FORWARD_PASSES, Times};
 use crate::outside::Process;
-use crate::peer::Peer;
+use crate::peer::{Outside, Peer};
 use crate::protocol::{About, Done, Seconds};
 use crate::report::Report;
 use crate::shapes::{self, Shape, ShapeArgs};
@@ -48,9 +48,8 @@ pub struct Args {
     /// Seconds that a peer has for a run
     #[arg(long, value_name = "S", default_value = "60", value_parser = seconds)]
     limit: Duration,
-    /// The interpreter that has torch, or onnxruntime and onnx
-    #[arg(long, value_name = "PATH", default_value = "python3")]
-    python: PathBuf,
+    #[command(flatten)]
+    outside: Outside,
     /// The folder for the report
     #[arg(long, value_name = "PATH", default_value = "bench-results")]
     out: PathBuf,
@@ -138,8 +137,9 @@ fn compete(args: &Args, gpu: &Gpu, peers: &[Peer], case: &Case, folder: &Path) -
         eprintln!("  {}", peer.name());
         let mut row =
             Row { peer, about: None, note: None, outcome: Outcome::Failed(String::new()) };
-        let command = peer.command(gpu, folder, &args.python)?;
-        let started = Process::start(command, &folder.join("log"), args.setup_limit);
+        let command = peer.command(gpu, folder, &args.outside).map_err(|why| why.to_string());
+        let log = folder.join("log");
+        let started = command.and_then(|it| Process::start(it, &log, args.setup_limit));
         let readied = started.and_then(|(mut process, about)| {
             row.about = Some(about);
             verify(peer, &mut process, case, folder).map(|outcome| (process, outcome))

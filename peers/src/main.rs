@@ -2,8 +2,8 @@
 //! in turns.
 //!
 //! A peer is a program of its own that answers requests on its standard input (see [`protocol`]): one that crashes,
-//! hangs or runs out of memory costs a row of the table and nothing else, and Rust and Python are the same to whoever
-//! asks.
+//! hangs or runs out of memory costs a row of the table and nothing else, and Rust, Python and JavaScript are the
+//! same to whoever asks.
 
 mod case;
 mod contest;

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::Duration;
@@ -12,10 +12,12 @@ use serde::de::DeserializeOwned;
 
 use crate::protocol::{About, Refusal};
 
+/// That a process which is asked no more has to end.
+const GRACE: Duration = Duration::from_secs(5);
+
 /// Ended when dropped.
 pub struct Process {
     child: Child,
-    requests: ChildStdin,
     answers: Receiver<String>,
     /// What it says on standard error.
     log: PathBuf,
@@ -37,16 +39,14 @@ impl Process {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(stderr);
         let program = command.get_program().to_string_lossy().into_owned();
         let mut child = command.spawn().map_err(|error| format!("{program}: {error}"))?;
-        let (Some(requests), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
-            return Err(format!("{program}: no pipes"));
-        };
+        let stdout = child.stdout.take().ok_or_else(|| format!("{program}: no pipe"))?;
         let (sender, answers) = channel();
         thread::spawn(move || {
             let lines = BufReader::new(stdout).lines().map_while(Result::ok);
             // Nobody listens any more once the process is not wanted.
             lines.take_while(|line| sender.send(line.clone()).is_ok()).for_each(drop);
         });
-        let mut process = Process { child, requests, answers, log: log.into(), limit };
+        let mut process = Process { child, answers, log: log.into(), limit };
         let about = process.answer()?;
         Ok((process, about))
     }
@@ -54,8 +54,10 @@ impl Process {
     /// # Errors
     /// Why there is no answer, in words.
     pub fn ask<T: DeserializeOwned>(&mut self, request: &str) -> Result<T, String> {
-        // One that has ended says so by not answering.
-        let _ = writeln!(self.requests, "{request}").and_then(|()| self.requests.flush());
+        if let Some(requests) = &mut self.child.stdin {
+            // One that has ended says so by not answering.
+            let _ = writeln!(requests, "{request}").and_then(|()| requests.flush());
+        }
         self.answer()
     }
 
@@ -89,6 +91,9 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
+        // The end of the requests: one with processes of its own, as a browser is, can end them. Then nobody answers.
+        drop(self.child.stdin.take());
+        let _ = self.answers.recv_timeout(GRACE);
         let _ = self.child.kill();
         let _ = self.child.wait();
     }

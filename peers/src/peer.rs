@@ -1,6 +1,6 @@
 //! Who is compared.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use wgpu_rnn::wgpu::Backend;
@@ -18,6 +18,22 @@ pub enum Peer {
     Unfused,
     /// In the script of Python, by the name that it has there.
     Python(&'static str, Precision),
+    /// On WebGPU, in a browser.
+    OnnxruntimeWeb,
+}
+
+/// What peers from outside need.
+#[derive(clap::Args)]
+pub struct Outside {
+    /// The interpreter that has torch, or onnxruntime and onnx
+    #[arg(long, value_name = "PATH", default_value = "python3")]
+    python: PathBuf,
+    /// The folder of the peer in a browser, with its npm packages; `node` runs it
+    #[arg(long, value_name = "PATH", default_value = "peers/web")]
+    web: PathBuf,
+    /// The browser
+    #[arg(long, value_name = "PATH", default_value = "/usr/bin/chromium")]
+    chromium: PathBuf,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -36,7 +52,7 @@ pub struct Tolerance {
 }
 
 /// Those that are compared unless others are asked for.
-const USUAL: [Peer; 8] = [
+const USUAL: [Peer; 9] = [
     Peer::WgpuRnn(None),
     Peer::Burn,
     Peer::Unfused,
@@ -45,6 +61,7 @@ const USUAL: [Peer; 8] = [
     Peer::Python("torch-cuda-tf32", Precision::Tf32),
     Peer::Python("torch-cuda-f16", Precision::F16),
     Peer::Python("onnxruntime-cpu", Precision::F32),
+    Peer::OnnxruntimeWeb,
 ];
 
 impl Peer {
@@ -74,6 +91,7 @@ impl Peer {
             Peer::Burn => "burn".into(),
             Peer::Unfused => "unfused".into(),
             Peer::Python(name, _) => name.into(),
+            Peer::OnnxruntimeWeb => "onnxruntime-web".into(),
         }
     }
 
@@ -92,11 +110,19 @@ impl Peer {
     }
 
     /// The program that answers for it; GPU peers of Rust run on the adapter that `gpu` runs on.
-    pub fn command(self, gpu: &Gpu, folder: &Path, python: &Path) -> Result<Command> {
+    pub fn command(self, gpu: &Gpu, folder: &Path, outside: &Outside) -> Result<Command> {
         let mut command = match self {
             Peer::Python(..) => {
-                let mut command = Command::new(python);
+                let mut command = Command::new(&outside.python);
                 command.arg("-c").arg(include_str!("../python/peers.py"));
+                command
+            }
+            Peer::OnnxruntimeWeb => {
+                let script = outside.web.join("peer.mjs");
+                // Of a script that is missing node says no more than its own version in its last line.
+                script.metadata().map_err(|error| Failure::file(&script, error))?;
+                let mut command = Command::new("node");
+                command.arg(script).arg(&outside.chromium).arg(&gpu.info().name);
                 command
             }
             _ => {

@@ -1,9 +1,8 @@
 //! Compilers that are not naga, each with its own idea of what a correct shader is.
 
-use crate::cmd;
+use crate::{cmd, npm};
 use std::{
     ffi::OsStr,
-    fs,
     path::{Path, PathBuf},
     process::Command,
 };
@@ -70,7 +69,7 @@ impl Judge {
         if !cmd::on_path(program) {
             return Err(format!("{program} is not installed"));
         }
-        if let Judge::Tint = self { install_tint() } else { Ok(()) }
+        if let Judge::Tint = self { npm::install(&tint_dir()) } else { Ok(()) }
     }
 
     /// One verdict for each of `files`, which lie in `dir`.
@@ -132,24 +131,6 @@ fn parse_verdicts(text: &str) -> Vec<Verdict> {
 
 fn tint_dir() -> PathBuf {
     cmd::root().join("tools/tint")
-}
-
-/// `npm ci`, unless what it installed last is newer than the lock file.
-fn install_tint() -> Result<(), String> {
-    let written =
-        |file: &str| fs::metadata(tint_dir().join(file)).and_then(|data| data.modified()).ok();
-    if written("node_modules/.package-lock.json") > written("package-lock.json") {
-        return Ok(());
-    }
-    // No install scripts: the package's only one is about downloads by a browser on macOS.
-    let mut npm = Command::new(if cfg!(windows) { "npm.cmd" } else { "npm" });
-    npm.args(["ci", "--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error"]);
-    let output = cmd::capture(npm.current_dir(tint_dir()))?;
-    if output.status.success() {
-        return Ok(());
-    }
-    let said = cmd::said(&output);
-    Err(format!("npm ci: {}", said.lines().next().unwrap_or_default()))
 }
 
 #[cfg(test)]

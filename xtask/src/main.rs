@@ -6,6 +6,7 @@ mod cmd;
 mod compare;
 mod distro;
 mod judge;
+mod npm;
 mod pack;
 mod setup;
 mod shaders;

@@ -49,7 +49,9 @@ pub fn run(peer: &str, folder: &Path) -> Result<()> {
         Ok(Peer::WgpuRnn(schedule)) => wgpu_rnn::WgpuRnn::boxed(weights, schedule),
         Ok(Peer::Burn) => burn::Burn::boxed(weights),
         Ok(Peer::Unfused) => unfused::Baseline::boxed(weights),
-        Ok(Peer::Python(..)) => Err(Failure::Request(format!("{peer} is a peer of Python"))),
+        Ok(Peer::Python(..) | Peer::OnnxruntimeWeb) => {
+            Err(Failure::Request(format!("{peer} is a peer from outside")))
+        }
         Err(reason) => Err(Failure::Request(reason)),
     };
     let mut contestant = match contestant {
