@@ -275,14 +275,14 @@ fn problems() -> Vec<(Problem, CellOptions)> {
     let cells = [(Cell::Lstm, 0), (Cell::Lstm, 3), (after, 0), (before, 0), (Cell::Rnn, 0)];
     let mut problems = Vec::new();
     for (cell, proj_size) in cells {
-        for (seq_len, layers) in [(1, 1), (5, 2)] {
+        for (seq_len, batch, layers) in [(1, 2, 1), (5, 16, 2)] {
             for direction in [Direction::Forward, Direction::Bidirectional] {
                 for (has_lengths, is_pooled) in [(false, false), (true, false), (false, true)] {
                     let sizes = LayerSizes::new(cell, 3, 5)
                         .with_proj_size(proj_size)
                         .with_layers(layers)
                         .with_direction(direction);
-                    let mut problem = Problem::new(sizes, seq_len, 2, false).unwrap();
+                    let mut problem = Problem::new(sizes, seq_len, batch, false).unwrap();
                     problem.has_lengths = has_lengths;
                     problem.is_pooled = seq_len == 1 && !has_lengths && is_pooled;
                     problems.push((problem, CellOptions::default()));
