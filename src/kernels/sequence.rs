@@ -44,6 +44,8 @@ impl Sequence {
     /// The most registers that an invocation's part of the weights may take, and the most rows beside it.
     const MAX_KEPT_BYTES: u64 = 4 * 64;
     pub const MAX_RESIDENT_ROWS: u32 = 4;
+    /// The most invocations of a workgroup that devices grant in general.
+    const MAX_INVOCATIONS: u32 = 1024;
     /// The largest hidden size of any shape.
     pub const MAX_HIDDEN: u32 = 1024;
     /// The most workgroup memory that any kernel here asks for.
@@ -97,7 +99,8 @@ impl Sequence {
         units.filter(move |_| cell.phases == Phases::Whole).filter_map(move |units| {
             let holds =
                 |split: &u32| u64::from(units / split) * packed_bytes <= Self::MAX_KEPT_BYTES;
-            Some((units, Self::RESIDENT_SPLITS.into_iter().find(holds)?))
+            let split = Self::RESIDENT_SPLITS.into_iter().find(holds)?;
+            (units * split <= Self::MAX_INVOCATIONS).then_some((units, split))
         })
     }
 

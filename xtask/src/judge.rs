@@ -10,6 +10,9 @@ use std::{
 /// What a judge says of one file: nothing, or its objection.
 pub type Verdict = Result<(), String>;
 
+/// Files that glslangValidator is given at once.
+const GLSLANG_BATCH: usize = 100;
+
 #[derive(Clone, Copy)]
 pub enum Judge {
     /// Khronos' validator: what a Vulkan driver may take for granted.
@@ -76,15 +79,23 @@ impl Judge {
     pub fn hear(self, dir: &Path, files: &[String]) -> Result<Vec<Verdict>, String> {
         let spirv_val = ["spirv-val", "--target-env", "vulkan1.1"];
         let glslang = ["glslangValidator", "-S", "comp"];
-        let each = |judge: &[&str]| files.iter().map(|file| ask(judge, dir, &[file])).collect();
+        let each = |judge: &[&str], files: &[String]| -> Result<Vec<_>, String> {
+            files.iter().map(|file| ask(judge, dir, &[file])).collect()
+        };
         match self {
-            Judge::SpirvVal => each(&spirv_val),
-            // It takes far longer to start than to judge: so all files at once while all is well,
+            Judge::SpirvVal => each(&spirv_val, files),
+            // It takes far longer to start than to judge: so many files at once while all is well,
             // one by one only to learn which is to blame.
-            Judge::Glslang => match ask(&glslang, dir, files)? {
-                Ok(()) => Ok(vec![Ok(()); files.len()]),
-                Err(_) => each(&glslang),
-            },
+            Judge::Glslang => {
+                let mut verdicts = Vec::with_capacity(files.len());
+                for batch in files.chunks(GLSLANG_BATCH) {
+                    match ask(&glslang, dir, batch)? {
+                        Ok(()) => verdicts.resize(verdicts.len() + batch.len(), Ok(())),
+                        Err(_) => verdicts.extend(each(&glslang, batch)?),
+                    }
+                }
+                Ok(verdicts)
+            }
             Judge::Tint => ask_tint(dir, files),
         }
     }
