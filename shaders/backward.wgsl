@@ -3,7 +3,8 @@
 //        2 gates rw: pre-activations, replaced by their gradients · 3 carry rw · 4 d_y read
 //        5 lengths (lengths/*.wgsl) · 6 y read (h_before/output.wgsl)
 // Consts: UNITS, UNITS_PER_INVOCATION, ROWS, MAX_SLICES, HAS_C, IS_CHOSEN (kernels/backward.rs)
-// The skeleton supplies operand_word(row, j): word j of what is multiplied, from workgroup memory.
+// The skeleton supplies operand_word(at, row, j): word j of what is multiplied, from workgroup memory. Its words are padded
+//        to whole quads of k (transposed/*.wgsl) with zeros.
 
 // What a unit gives back: the gradients of its pre-activations and, beside what goes through w_hh, of h and c before.
 struct CellGradient {
@@ -17,7 +18,7 @@ struct CellGradient {
 @group(0) @binding(4) var<storage, read> d_y: array<f32>; // as y
 
 // The sums of one invocation's units and rows: [UNITS_PER_INVOCATION][ROWS].
-alias Sums = array<f32, UNITS_PER_INVOCATION * ROWS>;
+alias Tile = array<f32, UNITS_PER_INVOCATION * ROWS>;
 
 // Transposed weights [words of the operand][row_words] of which `columns` are used.
 struct Matrix {
@@ -40,38 +41,22 @@ fn column(matrix: Matrix, unit: u32, u: u32) -> u32 {
     return min(unit + u * UNITS, matrix.columns - 1u);
 }
 
+struct Column {
+    first: u32, // index of its weight in row 0
+    stride: u32,
+}
+
+fn column_of(matrix: Matrix, first: u32, u: u32) -> Column {
+    return Column(matrix.first + column(matrix, first, u), matrix.row_words);
+}
+
 fn quads(size: u32) -> u32 {
     return (size + 3u) / 4u;
 }
 
-// sums[u][r] += sum over words j < count of operand[r][j] · W[j][column u], four at a time. The operand's words are
-// padded to whole quads with zeros; in place of weights that are not there the last row is read once more.
-fn accumulate(sums: ptr<function, Sums>, matrix: Matrix, unit: u32, count: u32) {
-    let last = count - 1u;
-    var w: array<Gates, 4 * UNITS_PER_INVOCATION>;
-    for (var j = 0u; j < count; j += 4u) {
-        let row_0 = matrix.first + j * matrix.row_words;
-        let row_1 = matrix.first + min(j + 1u, last) * matrix.row_words;
-        let row_2 = matrix.first + min(j + 2u, last) * matrix.row_words;
-        let row_3 = matrix.first + min(j + 3u, last) * matrix.row_words;
-        for (var u = 0u; u < UNITS_PER_INVOCATION; u++) {
-            let at = column(matrix, unit, u);
-            w[4u * u] = load_full(row_0, at);
-            w[4u * u + 1u] = load_full(row_1, at);
-            w[4u * u + 2u] = load_full(row_2, at);
-            w[4u * u + 3u] = load_full(row_3, at);
-        }
-        for (var r = 0u; r < ROWS; r++) {
-            let d_0 = operand_word(r, j);
-            let d_1 = operand_word(r, j + 1u);
-            let d_2 = operand_word(r, j + 2u);
-            let d_3 = operand_word(r, j + 3u);
-            for (var u = 0u; u < UNITS_PER_INVOCATION; u++) {
-                (*sums)[u * ROWS + r] += product(d_0, w[4u * u]) + product(d_1, w[4u * u + 1u])
-                    + product(d_2, w[4u * u + 2u]) + product(d_3, w[4u * u + 3u]);
-            }
-        }
-    }
+// Quads of k in so many words.
+fn word_quads(words: u32) -> u32 {
+    return (words + QUAD_WORDS - 1u) / QUAD_WORDS;
 }
 
 // The longest of the rows that a workgroup owns.

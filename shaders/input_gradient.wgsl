@@ -18,6 +18,24 @@ const INVOCATIONS = INVOCATIONS_N * (TILE_M / M_PER_INVOCATION);
 var<workgroup> d_tile: array<vec4<f32>, TILE_M * TILE_K>;
 var<workgroup> w_tile: array<vec4<f32>, TILE_N * TILE_K>;
 
+// What the product fragments know: the tiles. A group of four elements is a quad of k.
+const ROWS = M_PER_INVOCATION;
+alias Tile = array<f32, N_PER_INVOCATION * ROWS>;
+alias Matrix = u32; // where it begins in w_tile
+alias Column = u32; // likewise
+
+fn operand_quad(at: u32, row: u32, quad: u32) -> vec4<f32> {
+    return d_tile[at + row * TILE_K + quad];
+}
+
+fn column_of(matrix: Matrix, first: u32, u: u32) -> Column {
+    return matrix + (first + u * INVOCATIONS_N) * TILE_K;
+}
+
+fn load_quad(column: Column, quad: u32) -> Quad {
+    return w_tile[column + quad];
+}
+
 // Whether the other direction has left its share at the time of a step. Each goes through chunks of its own steps, the
 // last chunk first, and of a chunk direction 0 first.
 fn other_was_here(step: u32, row: u32) -> bool {
@@ -37,7 +55,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let local_m = (local / INVOCATIONS_N) * M_PER_INVOCATION;
     let first_weight = params.weights + z * params.weights_stride;
 
-    var acc: array<f32, M_PER_INVOCATION * N_PER_INVOCATION>;
+    let columns = columns_of(0u, local_n);
+    var sums: Sums;
     for (var k0 = 0u; k0 < params.columns; k0 += TILE_K) {
         for (var at = local; at < TILE_M * TILE_K; at += INVOCATIONS) {
             let m = min(first_m + at / TILE_K, params.rows - 1u);
@@ -58,20 +77,11 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
             w_tile[at] = w;
         }
         workgroupBarrier();
-        for (var k = 0u; k < TILE_K; k++) {
-            var w: array<vec4<f32>, N_PER_INVOCATION>;
-            for (var j = 0u; j < N_PER_INVOCATION; j++) {
-                w[j] = w_tile[(local_n + j * INVOCATIONS_N) * TILE_K + k];
-            }
-            for (var i = 0u; i < M_PER_INVOCATION; i++) {
-                let d = d_tile[(local_m + i) * TILE_K + k];
-                for (var j = 0u; j < N_PER_INVOCATION; j++) {
-                    acc[i * N_PER_INVOCATION + j] += dot(d, w[j]);
-                }
-            }
-        }
+        accumulate(&sums, columns, local_m * TILE_K, Quads(0u, TILE_K, 1u));
         workgroupBarrier();
     }
+    var acc: Tile;
+    add_sums(&acc, sums);
 
     for (var i = 0u; i < M_PER_INVOCATION; i++) {
         let m = first_m + local_m + i;
@@ -86,7 +96,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
             let n = first_n + local_n + j * INVOCATIONS_N;
             if (m < params.rows && n < params.inner) {
                 let before = select(0.0, d_x[start + n], has_other);
-                d_x[start + n] = before + select(0.0, acc[i * N_PER_INVOCATION + j], is_active);
+                d_x[start + n] = before + select(0.0, acc[j * ROWS + i], is_active);
             }
         }
     }

@@ -42,6 +42,26 @@ const A_LOADS = TILE_M * QUADS_K / INVOCATIONS;
 var<workgroup> a_tile: array<vec4<f32>, TILE_M * QUADS_K>;
 var<workgroup> w_tile: array<vec4<f32>, TILE_K * TILE_N>;
 
+// What the product fragments know: the tiles.
+const ROWS = M_PER_INVOCATION;
+alias Tile = array<vec4<f32>, N_PER_INVOCATION * ROWS>;
+
+alias Matrix = u32; // where it begins in w_tile
+alias Column = u32; // likewise
+
+fn operand_quad(at: u32, row: u32, quad: u32) -> vec4<f32> {
+    return a_tile[at + row * QUADS_K + quad];
+}
+
+fn column_of(matrix: Matrix, first: u32, u: u32) -> Column {
+    return matrix + first + u * INVOCATIONS_N;
+}
+
+fn load_quad(column: Column, quad: u32) -> Quad {
+    let at = 4u * quad * TILE_N + column;
+    return Quad(w_tile[at], w_tile[at + TILE_N], w_tile[at + 2u * TILE_N], w_tile[at + 3u * TILE_N]);
+}
+
 fn load_a_quad(start: u32, k: u32) -> vec4<f32> {
     var quad = vec4<f32>();
     if (k < params.inner) { quad.x = a[start + k]; }
@@ -67,14 +87,16 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         starts[i] = row_start(min(m, params.rows - 1u), z);
     }
 
-    var acc: array<vec4<f32>, N_PER_INVOCATION * M_PER_INVOCATION>;
+    var acc: Tile;
     for (var j = 0u; j < N_PER_INVOCATION; j++) {
         let n = min(first_n + local_n + j * INVOCATIONS_N, params.columns - 1u);
         for (var i = 0u; i < M_PER_INVOCATION; i++) {
-            acc[j * M_PER_INVOCATION + i] = start_value(first_m + local_m + i, n, z, bias);
+            acc[j * ROWS + i] = start_value(first_m + local_m + i, n, z, bias);
         }
     }
 
+    let columns = columns_of(0u, local_n);
+    var sums: Sums;
     // INVOCATIONS is a multiple of TILE_N: an invocation stages one column.
     let column = min(first_n + local % TILE_N, params.columns - 1u);
     let scale = load_scale(first_weight, params.columns, column);
@@ -92,32 +114,17 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
             w_tile[at] = w;
         }
         workgroupBarrier();
-        for (var q = 0u; q < QUADS_K; q++) {
-            var w: array<vec4<f32>, 4u * N_PER_INVOCATION>;
-            for (var j = 0u; j < N_PER_INVOCATION; j++) {
-                let n = local_n + j * INVOCATIONS_N;
-                w[4u * j] = w_tile[(4u * q) * TILE_N + n];
-                w[4u * j + 1u] = w_tile[(4u * q + 1u) * TILE_N + n];
-                w[4u * j + 2u] = w_tile[(4u * q + 2u) * TILE_N + n];
-                w[4u * j + 3u] = w_tile[(4u * q + 3u) * TILE_N + n];
-            }
-            for (var i = 0u; i < M_PER_INVOCATION; i++) {
-                let v = a_tile[(local_m + i) * QUADS_K + q];
-                for (var j = 0u; j < N_PER_INVOCATION; j++) {
-                    acc[j * M_PER_INVOCATION + i] +=
-                        v.x * w[4u * j] + v.y * w[4u * j + 1u] + v.z * w[4u * j + 2u] + v.w * w[4u * j + 3u];
-                }
-            }
-        }
+        accumulate(&sums, columns, local_m * QUADS_K, Quads(0u, QUADS_K, 1u));
         workgroupBarrier();
     }
+    add_sums(&acc, sums);
 
     for (var j = 0u; j < N_PER_INVOCATION; j++) {
         let n = first_n + local_n + j * INVOCATIONS_N;
         for (var i = 0u; i < M_PER_INVOCATION; i++) {
             let m = first_m + local_m + i;
             if (m < params.rows && n < params.columns) {
-                store(m, n, z, acc[j * M_PER_INVOCATION + i]);
+                store(m, n, z, acc[j * ROWS + i]);
             }
         }
     }

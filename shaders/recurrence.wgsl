@@ -2,7 +2,7 @@
 // Binds: 0 params · 1 weights (weights/*.wgsl) · 2 x_proj or x (input/*.wgsl) · 3 state rw · 4 y rw
 //        5 lengths (lengths/*.wgsl)
 // Consts: UNITS, UNITS_PER_INVOCATION, ROWS, SPLIT, MAX_SLICES, HAS_C, IS_CHOSEN (kernels/step.rs, sequence.rs, recurrence.rs)
-// The skeleton supplies operand_quad(row, quad): four consecutive k of x or h, from workgroup memory.
+// The skeleton supplies operand_quad (product.wgsl), of x or h in workgroup memory.
 
 // A slice of a dispatch (grid z): a direction of a layer (Stepwise, SequenceFused), or a layer (Wavefront).
 struct Slice {
@@ -45,7 +45,8 @@ const NONE = 0xffffffffu;
 
 // What a workgroup works on. All of it is uniform, so that barriers may depend on it; unit and invocation go apart.
 struct Place {
-    slice: u32,
+    z: u32,       // of the slice
+    slice: Slice, // read once: in an inner loop a CPU adapter loads it lane by lane
     step: u32,   // of this slice
     row: u32,    // the first of ROWS
     h_prev: u32, // the half of the h ring to read
@@ -84,31 +85,31 @@ fn column(matrix: Matrix, unit: u32, u: u32) -> u32 {
     return min(unit + u * UNITS, matrix.columns - 1u);
 }
 
-// acc[u][r] += sum over an invocation's part of k of operand[r][k] * W[first_row + k][column u]: one load of weights
-// serves all rows, one of the operand all units. The weights' rows, like the operand's, are padded to whole quads.
-fn accumulate(acc: ptr<function, Tile>, matrix: Matrix, first_row: u32, unit: u32, local: u32, num_quads: u32) {
-    let stride = matrix.row_words;
-    var scales: array<Gates, UNITS_PER_INVOCATION>;
-    for (var u = 0u; u < UNITS_PER_INVOCATION; u++) {
-        scales[u] = load_scale(matrix.first, stride, column(matrix, unit, u));
-    }
-    var w: array<Gates, 4 * UNITS_PER_INVOCATION>;
-    for (var q = local / UNITS; q < num_quads; q += SPLIT) {
-        for (var u = 0u; u < UNITS_PER_INVOCATION; u++) {
-            let at = matrix.first + (first_row + 4u * q) * stride + column(matrix, unit, u);
-            w[4u * u] = unpacked(load_packed(at), scales[u]);
-            w[4u * u + 1u] = unpacked(load_packed(at + stride), scales[u]);
-            w[4u * u + 2u] = unpacked(load_packed(at + 2u * stride), scales[u]);
-            w[4u * u + 3u] = unpacked(load_packed(at + 3u * stride), scales[u]);
-        }
-        for (var r = 0u; r < ROWS; r++) {
-            let v = operand_quad(r, q);
-            for (var u = 0u; u < UNITS_PER_INVOCATION; u++) {
-                (*acc)[u * ROWS + r] +=
-                    v.x * w[4u * u] + v.y * w[4u * u + 1u] + v.z * w[4u * u + 2u] + v.w * w[4u * u + 3u];
-            }
-        }
-    }
+struct Column {
+    first: u32, // index of its word of k = 0
+    stride: u32,
+    scale: Gates,
+}
+
+fn column_of(matrix: Matrix, first: u32, u: u32) -> Column {
+    let at = column(matrix, first, u);
+    return Column(matrix.first + at, matrix.row_words, load_scale(matrix.first, matrix.row_words, at));
+}
+
+// The weights' rows, like the operand's, are padded to whole quads.
+fn load_quad(column: Column, quad: u32) -> Quad {
+    let at = column.first + 4u * quad * column.stride;
+    return Quad(
+        unpacked(load_packed(at), column.scale),
+        unpacked(load_packed(at + column.stride), column.scale),
+        unpacked(load_packed(at + 2u * column.stride), column.scale),
+        unpacked(load_packed(at + 3u * column.stride), column.scale),
+    );
+}
+
+// An invocation's part of so many quads of k from `first` on.
+fn own_quads(first: u32, num_quads: u32, local: u32) -> Quads {
+    return Quads(first + local / UNITS, first + num_quads, SPLIT);
 }
 
 fn fill(acc: ptr<function, Tile>, u: u32, value: Gates) {

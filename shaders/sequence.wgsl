@@ -17,11 +17,11 @@ const CAPACITY = UNITS * UNITS_PER_INVOCATION;
 const COPY_SIZE = ROWS * CAPACITY;
 
 var<workgroup> h: array<f32, COPIES * COPY_SIZE>;
-var<private> operand: u32; // where the copy begins that operand_quad reads
 var<private> c: array<f32, UNITS_PER_INVOCATION * ROWS>;
 
-fn operand_quad(row: u32, quad: u32) -> vec4<f32> {
-    let at = operand + row * CAPACITY + 4u * quad;
+// copy: where it begins.
+fn operand_quad(copy: u32, row: u32, quad: u32) -> vec4<f32> {
+    let at = copy + row * CAPACITY + 4u * quad;
     return vec4<f32>(h[at], h[at + 1u], h[at + 2u], h[at + 3u]);
 }
 
@@ -53,10 +53,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     // Rows that have all ended cost no work but their zeros.
     let longest = longest_of(first_row);
     let active_steps = min(max(longest, params.first_step) - params.first_step, params.num_steps);
-    prepare(Place(group.y, params.first_step, first_row, h_at), local);
+    prepare(Place(group.y, slice, params.first_step, first_row, h_at), local);
     for (var s = 0u; s < active_steps; s++) {
         let h_read = (s % 2u) * COPY_SIZE;
-        advance(Place(group.y, params.first_step + s, first_row, h_at), local, h_read, COPY_SIZE - h_read);
+        advance(Place(group.y, slice, params.first_step + s, first_row, h_at), local, h_read, COPY_SIZE - h_read);
         workgroupBarrier();
     }
     for (var s = active_steps; s < params.num_steps; s++) {
@@ -92,6 +92,6 @@ fn write_h(place: Place, r: u32, unit: u32, h_read: u32, h_write: u32, value: f3
     let is_active = place.step < length_of(row);
     h[h_write + at] = select(h[h_read + at], value, is_active);
     if (row < params.batch) {
-        write_output(params.slices[place.slice], place.step, row, unit, select(0.0, value, is_active));
+        write_output(place.slice, place.step, row, unit, select(0.0, value, is_active));
     }
 }

@@ -68,14 +68,21 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     }
 }
 
+// acc += one of the operands (advance_backward/*.wgsl), of so many words · W
+fn multiply(acc: ptr<function, Tile>, matrix: Matrix, operand: u32, words: u32, local: u32) {
+    var sums: Sums;
+    accumulate(&sums, columns_of(matrix, local), operand, Quads(0u, word_quads(words), 1u));
+    add_sums(acc, sums);
+}
+
 // What the step that follows gives back through w_hh.
 fn add_product(next: ptr<function, Carries>, z: u32, local: u32) {
     if (local >= params.recurrent_size) {
         return; // none of its units is one of h
     }
-    var sums: Sums;
-    multiply(&sums, z, local);
+    var acc: Tile;
+    multiply(&acc, w_hh_transposed(params.slices[z]), D_PRE, params.hidden_size, local);
     for (var i = 0u; i < UNITS_PER_INVOCATION * ROWS; i++) {
-        (*next)[i].h += sums[i];
+        (*next)[i].h += acc[i];
     }
 }

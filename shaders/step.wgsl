@@ -32,13 +32,14 @@ struct Source {
 
 var<workgroup> tile: array<vec4<f32>, ROWS * TILE_QUADS>;
 
-fn operand_quad(row: u32, quad: u32) -> vec4<f32> {
-    return tile[row * TILE_QUADS + quad];
+// at: the first quad of the tile.
+fn operand_quad(at: u32, row: u32, quad: u32) -> vec4<f32> {
+    return tile[row * TILE_QUADS + quad - at];
 }
 
 fn row_start(place: Place, source: Source, row: u32) -> u32 {
     if (source.is_input) {
-        let t = time_of(params.slices[place.slice], place.step, row);
+        let t = time_of(place.slice, place.step, row);
         return t * params.input_stride_t + row * params.input_stride_b;
     }
     let half = select(0u, h_prev_of(place, row), source.is_h);
@@ -61,13 +62,16 @@ fn stage(place: Place, source: Source, k0: u32, num_quads: u32, local: u32) {
 
 // acc += operand · W
 fn multiply(acc: ptr<function, Tile>, place: Place, source: Source, matrix: Matrix, unit: u32, local: u32) {
+    let columns = columns_of(matrix, unit);
+    var sums: Sums;
     for (var k0 = 0u; k0 < source.size; k0 += 4u * TILE_QUADS) {
         let num_quads = quads(min(source.size - k0, 4u * TILE_QUADS));
         workgroupBarrier(); // all have read the tile before
         stage(place, source, k0, num_quads, local);
         workgroupBarrier();
-        accumulate(acc, matrix, k0, unit, local, num_quads);
+        accumulate(&sums, columns, k0 / 4u, own_quads(k0 / 4u, num_quads, local));
     }
+    add_sums(acc, sums);
 }
 
 @compute @workgroup_size(INVOCATIONS)
@@ -78,7 +82,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let first_row = group.y * ROWS;
     let h_prev = ((step + params.phase) % 2u) * params.state_size;
     let is_running = step >= slice.delay && step - slice.delay < params.seq_len;
-    let place = Place(group.z, step - slice.delay, first_row, h_prev);
+    let place = Place(group.z, slice, step - slice.delay, first_row, h_prev);
     let matrix = phase_matrix(slice);
 
     var acc: Tile;
@@ -105,7 +109,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
 
 // The new h of a unit; it stays where the slice, or the row, has not begun or has ended.
 fn write_h(place: Place, row: u32, unit: u32, is_running: bool, is_active: bool, h: f32) {
-    let slice = params.slices[place.slice];
+    let slice = place.slice;
     let at = slice.h + slot_of(row) * params.recurrent_size + unit;
     let h_prev = h_prev_of(place, row);
     let h_next = params.state_size - h_prev;

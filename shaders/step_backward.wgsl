@@ -22,8 +22,9 @@ struct Clock {
 
 var<workgroup> tile: array<Gates, ROWS * TILE_WORDS>;
 
-fn operand_word(row: u32, j: u32) -> Gates {
-    return tile[row * TILE_WORDS + j];
+// at: the first word of the tile.
+fn operand_word(at: u32, row: u32, j: u32) -> Gates {
+    return tile[row * TILE_WORDS + j - at];
 }
 
 // What a first phase leaves to the second (unit_backward/*.wgsl).
@@ -31,9 +32,9 @@ fn exchanged(at: u32) -> f32 {
     return carry[at];
 }
 
-// sums += the phase's operand of a slice · weights
+// acc += the phase's operand of a slice · weights
 fn multiply(
-    sums: ptr<function, Sums>,
+    acc: ptr<function, Tile>,
     matrix: Matrix,
     z: u32,
     next_step: u32,
@@ -42,9 +43,11 @@ fn multiply(
     local: u32,
 ) {
     let words = phase_words();
+    let columns = columns_of(matrix, first_unit);
+    var sums: Sums;
     for (var j0 = 0u; j0 < words; j0 += TILE_WORDS) {
         let count = min(words - j0, TILE_WORDS);
-        let padded = 4u * quads(count);
+        let padded = QUAD_WORDS * word_quads(count);
         workgroupBarrier(); // all have read the tile before
         for (var i = local; i < ROWS * padded; i += UNITS) {
             let row = min(first_row + i / padded, params.batch - 1u);
@@ -54,9 +57,9 @@ fn multiply(
             tile[(i / padded) * TILE_WORDS + j] = word;
         }
         workgroupBarrier();
-        let first = matrix.first + j0 * matrix.row_words;
-        accumulate(sums, Matrix(first, matrix.columns, matrix.row_words), first_unit, count);
+        accumulate(&sums, columns, j0, Quads(j0 / QUAD_WORDS, word_quads(j0 + count), 1u));
     }
+    add_sums(acc, sums);
 }
 
 @compute @workgroup_size(UNITS)
@@ -72,17 +75,17 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let next_step = params.first_step + params.num_steps - tick;
     let matrix = phase_matrix(params.slices[z]);
 
-    var sums: Sums;
+    var acc: Tile;
     if (has_product(next_step, longest_of(first_row))) {
-        multiply(&sums, matrix, z, next_step, first_row, first_unit, local);
+        multiply(&acc, matrix, z, next_step, first_row, first_unit, local);
     }
-    multiply_above(&sums, z, next_step, first_row, first_unit, local);
+    multiply_above(&acc, z, next_step, first_row, first_unit, local);
     for (var u = 0u; u < UNITS_PER_INVOCATION; u++) {
         let unit = first_unit + u * UNITS;
         for (var r = 0u; r < ROWS; r++) {
             let row = first_row + r;
             if (row < params.batch && unit < matrix.columns) {
-                finish(z, next_step, row, unit, sums[u * ROWS + r]);
+                finish(z, next_step, row, unit, acc[u * ROWS + r]);
             }
         }
     }

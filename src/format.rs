@@ -11,9 +11,8 @@ use crate::error::{Error, Result};
 /// The format of the weight matrices on the device. Sums, h, c, biases and peepholes are f32 in all of them.
 ///
 /// A narrower format is for inference: it holds a layer in less memory, and a step that waits for its weights takes
-/// less time. [`Weights::rounded`](crate::Weights::rounded) gives the weights as a format holds them. In tests outputs of
-/// stacks over up to 1000 steps stay within 2e-3 (f16) and 5e-2 (int8) of those with f32 weights, as
-/// `max|a - b| / max(1, max|b|)`.
+/// less time. [`Weights::rounded`](crate::Weights::rounded) gives the weights as a format holds them, and
+/// [`WeightFormat::tolerance`] says how far off results are at most.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum WeightFormat {
@@ -29,6 +28,20 @@ pub enum WeightFormat {
 impl WeightFormat {
     /// Every format.
     pub const ALL: [WeightFormat; 3] = [WeightFormat::F32, WeightFormat::F16, WeightFormat::Int8];
+
+    /// How far outputs of stacks over up to 1000 steps stay from those with f32 weights, at most, as
+    /// `max|a - b| / max(1, max|b|)`; for f32 from those in double precision. Tests hold each format to it.
+    ///
+    /// f32 sums of up to some thousand products of values around 1 lose about `sqrt(1000) * 2^-24 = 2e-6`, and the
+    /// recurrence contracts errors, so they do not grow with T. A weight in f16 is off by 2^-12 of itself on average, one in int8 by up to 1/254 of the largest of its row. Sums of
+    /// K such errors grow with the root of K, as the sums do; gates and the recurrence take off more than they add.
+    pub const fn tolerance(self) -> f64 {
+        match self {
+            WeightFormat::F32 => 1e-5,
+            WeightFormat::F16 => 2e-3,
+            WeightFormat::Int8 => 5e-2,
+        }
+    }
 
     /// Bytes of an element.
     pub(crate) fn element_bytes(self) -> u64 {

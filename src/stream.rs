@@ -169,7 +169,7 @@ impl<K: Kind> Stream<K> {
     /// # Errors
     /// [`Error::DeviceLost`].
     pub fn reset(&mut self) -> Result<()> {
-        self.change(|workspace, encoder| workspace.clear_state(encoder))
+        self.engine.submit(|encoder| self.workspace.clear_state(encoder))
     }
 
     /// Sets the state of one sequence to zero, the others go on.
@@ -178,7 +178,7 @@ impl<K: Kind> Stream<K> {
     /// [`Error::Argument`] where there is no such row, [`Error::DeviceLost`].
     pub fn reset_row(&mut self, row: usize) -> Result<()> {
         check_row(row, self.batch)?;
-        self.change(|workspace, encoder| workspace.clear_row(encoder, row))
+        self.engine.submit(|encoder| self.workspace.clear_row(encoder, row))
     }
 
     /// Copies the state to the host: `[L*D, batch, H]` each.
@@ -263,25 +263,10 @@ impl<K: Kind> Stream<K> {
         self.half = self.workspace.final_half(self.half);
     }
 
-    fn change(&mut self, edit: impl FnOnce(&Workspace, &mut wgpu::CommandEncoder)) -> Result<()> {
-        let gpu = &self.engine.gpu;
-        gpu.scoped(|| {
-            let mut encoder = self.engine.encoder();
-            edit(&self.workspace, &mut encoder);
-            gpu.queue().submit([encoder.finish()]);
-            Ok(())
-        })
-    }
-
     fn request_state(&self) -> Result<Pending> {
-        let gpu = &self.engine.gpu;
-        gpu.scoped(|| {
-            let bytes = self.workspace.state_bytes();
-            let readback = Readback::new(gpu, bytes);
-            let mut encoder = self.engine.encoder();
-            self.workspace.collect_state(&mut encoder, &readback, 0, self.half);
-            gpu.queue().submit([encoder.finish()]);
-            Ok(readback.map(gpu, bytes))
+        let bytes = self.workspace.state_bytes();
+        Readback::submit(&self.engine.gpu, self.engine.encoder(), bytes, |encoder, target| {
+            self.workspace.collect_state(encoder, target, 0, self.half);
         })
     }
 }

@@ -252,21 +252,13 @@ fn empty_state(gpu: &Gpu, problem: &Problem) -> Result<(DeviceArray, Option<Devi
 }
 
 /// Submits, and asks for some arrays one behind the other.
-fn submit(
-    gpu: &Gpu,
-    mut encoder: wgpu::CommandEncoder,
-    arrays: &[&DeviceArray],
-) -> Result<Pending> {
-    gpu.scoped(|| {
-        let bytes = arrays.iter().map(|array| array.bytes()).sum();
-        let readback = Readback::new(gpu, bytes);
+fn submit(gpu: &Gpu, encoder: wgpu::CommandEncoder, arrays: &[&DeviceArray]) -> Result<Pending> {
+    let bytes = arrays.iter().map(|array| array.bytes()).sum();
+    Readback::submit(gpu, encoder, bytes, |encoder, target| {
         let mut offset = 0;
         for array in arrays {
-            let (source, target) = (array.buffer(), &readback.buffer);
-            encoder.copy_buffer_to_buffer(source, 0, target, offset, array.bytes());
+            encoder.copy_buffer_to_buffer(array.buffer(), 0, target, offset, array.bytes());
             offset += array.bytes();
         }
-        gpu.queue().submit([encoder.finish()]);
-        Ok(readback.map(gpu, bytes))
     })
 }

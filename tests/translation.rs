@@ -19,11 +19,13 @@ const ENTRY_POINT: &str = "main";
 
 /// A few kernels, one of each kind, whose MSL is kept to be read in reviews: it shows what a change of a shader, or of
 /// naga, does to the code.
-const SNAPSHOTS: [&str; 9] = [
+const SNAPSHOTS: [&str; 11] = [
     "matmul_gates_32x32x16_8x2",
     "step_lstm_hoisted_r1_u64x1",
+    "step_lstm_hoisted_r1_u8x1s32",
     "step_gru_hoisted_r1_u64x1",
     "sequence_lstm_r1_u64x1",
+    "sequence_lstm_r1_u64x1s4",
     "sequence_gru_r1_u64x1",
     "step_backward_lstm_r1_u64x1",
     "sequence_backward_gru_r1_u64x1",

@@ -2,18 +2,17 @@
 // Math:  h' = W_hr (o * tanh(c)); a column of W_hr is a word of four neighbouring outputs
 
 fn advance(place: Place, local: u32, h_read: u32, h_write: u32) {
-    let slice = params.slices[place.slice];
+    let slice = place.slice;
     let w_hh = gates_matrix(slice.w_hh);
     let exchange = 2u * COPY_SIZE;
     var acc: Tile;
     input_part(&acc, place, local, local);
-    operand = h_read;
-    accumulate(&acc, w_hh, 0u, local, local, quads(params.recurrent_size));
+    multiply(&acc, w_hh, h_read, params.recurrent_size, local);
     for (var u = 0u; u < UNITS_PER_INVOCATION; u++) {
         let unit = local + u * UNITS;
         for (var r = 0u; r < ROWS; r++) {
             let i = u * ROWS + r;
-            let next = cell_update(acc[i], CellState(0.0, c[i]), place.slice, column(w_hh, local, u));
+            let next = cell_update(acc[i], CellState(0.0, c[i]), place.z, column(w_hh, local, u));
             if (unit < params.hidden_size) {
                 if (place.step < length_of(place.row + r)) { c[i] = next.c; }
                 h[exchange + r * CAPACITY + unit] = next.h;
@@ -22,9 +21,8 @@ fn advance(place: Place, local: u32, h_read: u32, h_write: u32) {
         fill(&acc, u, Gates());
     }
     workgroupBarrier();
-    operand = exchange;
     let words = quads(params.recurrent_size);
-    accumulate(&acc, Matrix(slice.w_hr, words, words), 0u, local, local, quads(params.hidden_size));
+    multiply(&acc, Matrix(slice.w_hr, words, words), exchange, params.hidden_size, local);
     for (var u = 0u; u < UNITS_PER_INVOCATION; u++) {
         let word = local + u * UNITS;
         for (var r = 0u; r < ROWS; r++) {

@@ -11,7 +11,7 @@ var<private> scale: Gates;
 var<private> upcoming: Tile; // what the next step begins with
 
 fn prepare(place: Place, local: u32) {
-    let w_hh = gates_matrix(params.slices[place.slice].w_hh);
+    let w_hh = gates_matrix(place.slice.w_hh);
     let at = w_hh.first + column(w_hh, local % UNITS, 0u);
     scale = load_scale(w_hh.first, w_hh.row_words, column(w_hh, local % UNITS, 0u));
     for (var q = 0u; q < QUADS; q++) {
@@ -30,23 +30,21 @@ fn prepare(place: Place, local: u32) {
 fn advance(place: Place, local: u32, h_read: u32, h_write: u32) {
     let unit = local % UNITS;
     let last = params.first_step + params.num_steps - 1u;
-    let after = Place(place.slice, min(place.step + 1u, last), place.row, place.h_prev);
+    let after = Place(place.z, place.slice, min(place.step + 1u, last), place.row, place.h_prev);
     var acc = upcoming;
     var next: Tile;
     input_part(&next, after, unit, local);
-    operand = h_read;
+    var sums: Sums;
     for (var q = 0u; q < QUADS; q++) {
-        let w = array<Gates, 4>(
+        let w = Quad(
             unpacked(kept[4u * q], scale),
             unpacked(kept[4u * q + 1u], scale),
             unpacked(kept[4u * q + 2u], scale),
             unpacked(kept[4u * q + 3u], scale),
         );
-        for (var r = 0u; r < ROWS; r++) {
-            let v = operand_quad(r, local / UNITS + q * SPLIT);
-            acc[r] += v.x * w[0] + v.y * w[1] + v.z * w[2] + v.w * w[3];
-        }
+        sums = plus_product(sums, w, operand(h_read, local / UNITS + q * SPLIT));
     }
+    add_sums(&acc, sums);
     sum_parts(&acc, local);
     update(&acc, place, local, h_read, h_write);
     upcoming = next;

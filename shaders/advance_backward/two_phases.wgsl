@@ -2,14 +2,15 @@
 // Scalars are exchanged, not words: invocations that write components of one vector would race.
 
 var<workgroup> d_exchange: array<f32, ROWS * CAPACITY>;
-var<private> is_second: bool; // which operand is multiplied
+const D_PRE = 0u; // the operands
+const EXCHANGED = 1u;
 
 fn exchanged(at: u32) -> f32 {
     return d_exchange[at];
 }
 
-fn operand_word(row: u32, j: u32) -> Gates {
-    if (is_second) {
+fn operand_word(operand: u32, row: u32, j: u32) -> Gates {
+    if (operand == EXCHANGED) {
         return second_word(row * CAPACITY, j);
     }
     return d_pre[row * CAPACITY + j];
@@ -19,11 +20,6 @@ fn operand_word(row: u32, j: u32) -> Gates {
 fn clear(at: u32) {
     d_pre[at] = Gates();
     d_exchange[at] = 0.0;
-}
-
-fn multiply(sums: ptr<function, Sums>, z: u32, local: u32) {
-    is_second = false;
-    accumulate(sums, w_hh_transposed(params.slices[z]), local, params.hidden_size);
 }
 
 fn advance(next: ptr<function, Carries>, place: Place, local: u32) {
@@ -41,10 +37,9 @@ fn advance(next: ptr<function, Carries>, place: Place, local: u32) {
         }
     }
     workgroupBarrier(); // all have read d_pre, and what is exchanged is complete
-    var sums: Sums;
-    is_second = true;
+    var acc: Tile;
     if (place.step < longest_of(place.row)) {
-        accumulate(&sums, second_matrix(params.slices[z]), local, second_words());
+        multiply(&acc, second_matrix(params.slices[z]), EXCHANGED, second_words(), local);
     }
     for (var u = 0u; u < UNITS_PER_INVOCATION; u++) {
         let unit = local + u * UNITS;
@@ -52,7 +47,7 @@ fn advance(next: ptr<function, Carries>, place: Place, local: u32) {
             let row = place.row + r;
             let i = u * ROWS + r;
             if (row < params.batch && unit < params.hidden_size) {
-                let given = unit_second(z, place.step, row, unit, sums[i], (*next)[i]);
+                let given = unit_second(z, place.step, row, unit, acc[i], (*next)[i]);
                 gates[gates_at(place.step, row, z) + unit] = given.pre;
                 d_pre[r * CAPACITY + unit] = recurrent_part(given.pre);
                 (*next)[i] = CellState(given.h, given.c);

@@ -1,15 +1,13 @@
 // advance_backward/whole.wgsl: a time step of sequence_backward.wgsl in one phase.
 
-fn operand_word(row: u32, j: u32) -> Gates {
+const D_PRE = 0u; // the only operand
+
+fn operand_word(operand: u32, row: u32, j: u32) -> Gates {
     return d_pre[row * CAPACITY + j];
 }
 
 fn clear(at: u32) {
     d_pre[at] = Gates();
-}
-
-fn multiply(sums: ptr<function, Sums>, z: u32, local: u32) {
-    accumulate(sums, w_hh_transposed(params.slices[z]), local, params.hidden_size);
 }
 
 fn advance(next: ptr<function, Carries>, place: Place, local: u32) {

@@ -3,10 +3,6 @@
 //        d_pre = (d_r, d_z, d_n, r * d_n), gates times activate_f', 0 where pre was clipped
 // Where it scales h before the product, r is 1 here, and d_r comes from elsewhere (unit_backward/reset.wgsl).
 
-fn product(d: Gates, w: Gates) -> f32 {
-    return dot(d, w);
-}
-
 // 0 where a pre-activation was clipped.
 fn passes(pre: f32, slice: u32) -> f32 {
     if (IS_CHOSEN == 1u) {

@@ -3,10 +3,6 @@
 //        d_i, d_f, d_g = d_c' * (g, c, i)               d_c = f * d_c' + p_i * d_pre.i + p_f * d_pre.f
 //        d_pre = d_gate * activate'(pre)                 0 where pre was clipped; d_c' is 0 where c' was clipped
 
-fn product(d: Gates, w: Gates) -> f32 {
-    return dot(d, w);
-}
-
 fn cell_backward(pre: Gates, prev: CellState, d_h: f32, d_c_next: f32, slice: u32, unit: u32) -> CellGradient {
     if (IS_CHOSEN == 1u) {
         let choice = params.slices[slice].choice;

@@ -1,10 +1,6 @@
 // cell/rnn_backward.wgsl: the gradient of the vanilla RNN.
 // Math:  d_pre = d_h * activate_f'(pre)                  0 where pre was clipped
 
-fn product(d: Gates, w: Gates) -> f32 {
-    return d * w;
-}
-
 fn cell_backward(pre: Gates, prev: CellState, d_h: f32, d_c_next: f32, slice: u32, unit: u32) -> CellGradient {
     if (IS_CHOSEN == 1u) {
         let bound = params.slices[slice].choice.preact_clip;

@@ -4,7 +4,7 @@
 @group(0) @binding(2) var<storage, read> x: array<f32>; // [T,B,I] or [B,T,I]
 
 fn input_part(acc: ptr<function, Tile>, place: Place, unit: u32, local: u32) {
-    let slice = params.slices[place.slice];
+    let slice = place.slice;
     let w_ih = gates_matrix(slice.w_ih);
     if (is_first(local)) {
         for (var u = 0u; u < UNITS_PER_INVOCATION; u++) {

@@ -10,7 +10,7 @@ fn input_part(acc: ptr<function, Tile>, place: Place, unit: u32, local: u32) {
     let matrix = gates_matrix(0u);
     for (var r = 0u; r < ROWS; r++) {
         let row = min(place.row + r, params.batch - 1u);
-        let at = (step * params.batch + row) * params.num_slices + place.slice;
+        let at = (step * params.batch + row) * params.num_slices + place.z;
         for (var u = 0u; u < UNITS_PER_INVOCATION; u++) {
             (*acc)[u * ROWS + r] = x_proj[at * params.row_words + column(matrix, unit, u)];
         }

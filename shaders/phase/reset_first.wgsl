@@ -3,11 +3,11 @@
 
 fn finish(pre: Gates, place: Place, row: u32, unit: u32, is_running: bool, is_active: bool) {
     if (is_active) {
-        let slice = params.slices[place.slice];
+        let slice = place.slice;
         let at = slot_of(row) * params.hidden_size + unit;
         let exchange = slice.exchange + at;
-        state[exchange] = gate(pre.x, place.slice) * state[h_prev_of(place, row) + slice.h + at];
-        state[exchange + params.exchange_size] = gate(pre.y, place.slice);
+        state[exchange] = gate(pre.x, place.z) * state[h_prev_of(place, row) + slice.h + at];
+        state[exchange + params.exchange_size] = gate(pre.y, place.z);
         state[exchange + 2u * params.exchange_size] = pre.z;
     }
 }

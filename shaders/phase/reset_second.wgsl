@@ -11,7 +11,7 @@ fn phase_operand(slice: Slice, place: Place) -> Source {
 
 // Only n_h is of use; the products of the other gates with r * h mean nothing.
 fn begin(acc: ptr<function, Tile>, place: Place, unit: u32, local: u32) {
-    let slice = params.slices[place.slice];
+    let slice = place.slice;
     if (!is_first(local)) {
         return;
     }
@@ -21,13 +21,13 @@ fn begin(acc: ptr<function, Tile>, place: Place, unit: u32, local: u32) {
 }
 
 fn finish(pre: Gates, place: Place, row: u32, unit: u32, is_running: bool, is_active: bool) {
-    let slice = params.slices[place.slice];
+    let slice = place.slice;
     let at = slot_of(row) * params.hidden_size + unit;
     var h = 0.0;
     if (is_active) {
         let exchange = slice.exchange + at;
         let z = state[exchange + params.exchange_size];
-        let n = candidate(state[exchange + 2u * params.exchange_size] + pre.w, place.slice);
+        let n = candidate(state[exchange + 2u * params.exchange_size] + pre.w, place.z);
         h = (1.0 - z) * n + z * state[h_prev_of(place, row) + slice.h + at];
     }
     write_h(place, row, unit, is_running, is_active, h);

@@ -81,12 +81,9 @@ impl<T: Element> DeviceArray<T> {
 
     fn request(&self) -> Result<Pending> {
         self.check_usage("array", wgpu::BufferUsages::COPY_SRC)?;
-        self.gpu.scoped(|| {
-            let readback = Readback::new(&self.gpu, self.bytes());
-            let mut encoder = self.gpu.device().create_command_encoder(&Default::default());
-            encoder.copy_buffer_to_buffer(&self.buffer, 0, &readback.buffer, 0, self.bytes());
-            self.gpu.queue().submit([encoder.finish()]);
-            Ok(readback.map(&self.gpu, self.bytes()))
+        let encoder = self.gpu.device().create_command_encoder(&Default::default());
+        Readback::submit(&self.gpu, encoder, self.bytes(), |encoder, target| {
+            encoder.copy_buffer_to_buffer(&self.buffer, 0, target, 0, self.bytes());
         })
     }
 

@@ -46,6 +46,21 @@ impl Readback {
         Readback { buffer: gpu.create_buffer("readback", bytes, usage) }
     }
 
+    /// Submits what is recorded, copies to the first `bytes` of a new buffer among it, and asks for those.
+    pub fn submit(
+        gpu: &Gpu,
+        mut encoder: wgpu::CommandEncoder,
+        bytes: u64,
+        copy: impl FnOnce(&mut wgpu::CommandEncoder, &wgpu::Buffer),
+    ) -> Result<Pending> {
+        gpu.scoped(|| {
+            let readback = Readback::new(gpu, bytes);
+            copy(&mut encoder, &readback.buffer);
+            gpu.queue().submit([encoder.finish()]);
+            Ok(readback.map(gpu, bytes))
+        })
+    }
+
     /// Asks for the first `bytes`; call it after the copy has been submitted.
     pub fn map(self, gpu: &Gpu, bytes: u64) -> Pending {
         let arrival = Arc::<Arrival>::default();

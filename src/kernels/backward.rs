@@ -2,10 +2,10 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::recurrence::{CellKernel, Choice, MAX_SLICES, Phases, ROWS, accumulate_iterations};
+use super::recurrence::{CellKernel, Choice, MAX_SLICES, Phases, ROWS};
 use super::sequence::Sequence;
 use super::step::Phase;
-use super::{BACKWARD_PARAMS, H_BEFORE, WEIGHTS_F32, compose, word_bytes};
+use super::{BACKWARD_PARAMS, H_BEFORE, Lanes, WEIGHTS_F32, compose, product_files};
 use crate::cell::{Cell, Flavour};
 use crate::problem::LayerSizes;
 
@@ -92,11 +92,19 @@ impl DOutput {
 fn compose_backward(
     cell: &CellKernel,
     d_output: DOutput,
+    (rows, units_per_invocation): (u32, u32),
     constants: &[(&str, u32)],
     parts: &[&str],
     skeleton: &str,
 ) -> String {
-    let constants: Vec<_> = constants.iter().copied().chain(cell.constants()).collect();
+    let tile = [("ROWS", rows), ("UNITS_PER_INVOCATION", units_per_invocation)];
+    let constants: Vec<_> = constants.iter().copied().chain(tile).chain(cell.constants()).collect();
+    // Whatever the lanes of a word, a unit has one sum.
+    let product = product_files(Lanes::One, rows, units_per_invocation);
+    let transposed = match Lanes::of(cell.cell) {
+        Lanes::One => include_str!("../../shaders/transposed/one_lane.wgsl"),
+        Lanes::Four => include_str!("../../shaders/transposed/four_lanes.wgsl"),
+    };
     let gradients = match cell.cell {
         Cell::Lstm => include_str!("../../shaders/cell/lstm_backward.wgsl"),
         Cell::Gru { .. } => include_str!("../../shaders/cell/gru_backward.wgsl"),
@@ -110,7 +118,7 @@ fn compose_backward(
     let shared = include_str!("../../shaders/backward.wgsl");
     let [d_output, h_before] = d_output.files();
     let own = [derivative(cell), gradients, WEIGHTS_F32, BACKWARD_PARAMS, h_before, d_output];
-    let own = [&own[..], &[shared, unit]].concat();
+    let own = [&own[..], &product, &[shared, transposed, unit]].concat();
     compose(&constants, &[&cell.files()[..], &own, parts, &[skeleton]].concat())
 }
 
@@ -172,7 +180,7 @@ impl StepBackward {
     }
 
     pub fn workgroup_bytes(&self) -> u32 {
-        word_bytes(self.cell.cell) * self.rows * Self::TILE_WORDS
+        Lanes::of(self.cell.cell).bytes() * self.rows * Self::TILE_WORDS
     }
 
     /// Loop iterations of one invocation where nothing is unrolled.
@@ -180,8 +188,7 @@ impl StepBackward {
         let tiles = hidden_size.div_ceil(Self::TILE_WORDS.into());
         let staging = tiles * (2 + u64::from(self.rows * Self::TILE_WORDS / self.units));
         let update = 4 * u64::from((1 + self.rows) * (1 + self.units_per_invocation));
-        let quads = hidden_size.div_ceil(4);
-        let product = accumulate_iterations(quads, self.rows, self.units_per_invocation) + staging;
+        let product = hidden_size + staging;
         let products = if self.d_output == DOutput::Above { 2 } else { 1 };
         products * product + update
     }
@@ -198,9 +205,7 @@ impl StepBackward {
 
     pub fn source(&self) -> String {
         let constants = [
-            ("ROWS", self.rows),
             ("UNITS", self.units),
-            ("UNITS_PER_INVOCATION", self.units_per_invocation),
             ("TILE_WORDS", Self::TILE_WORDS),
             ("HAS_H_INNER", self.d_output.keeps_h(self.cell.cell).into()),
         ];
@@ -211,7 +216,8 @@ impl StepBackward {
             (_, Phase::Second) => &[include_str!("../../shaders/phase_backward/second.wgsl")],
         };
         let skeleton = include_str!("../../shaders/step_backward.wgsl");
-        compose_backward(&self.cell, self.d_output, &constants, parts, skeleton)
+        let tile = (self.rows, self.units_per_invocation);
+        compose_backward(&self.cell, self.d_output, tile, &constants, parts, skeleton)
     }
 }
 
@@ -251,16 +257,14 @@ impl SequenceBackward {
 
     pub fn workgroup_bytes(&self) -> u32 {
         let exchanged = if self.cell.phases == Phases::Whole { 0 } else { 4 };
-        (word_bytes(self.cell.cell) + exchanged) * self.rows * self.capacity()
+        (Lanes::of(self.cell.cell).bytes() + exchanged) * self.rows * self.capacity()
     }
 
     /// Loop iterations of one invocation for a time step, where nothing is unrolled.
     pub fn step_iterations(&self, hidden_size: u64) -> u64 {
         let update = 8 * u64::from((1 + self.rows) * (1 + self.units_per_invocation));
-        let quads = hidden_size.div_ceil(4);
-        let product = accumulate_iterations(quads, self.rows, self.units_per_invocation);
         let products = if self.cell.phases == Phases::Whole { 1 } else { 2 };
-        1 + products * product + update
+        1 + products * hidden_size + update
     }
 
     pub fn name(&self) -> String {
@@ -269,16 +273,13 @@ impl SequenceBackward {
     }
 
     pub fn source(&self) -> String {
-        let constants = [
-            ("ROWS", self.rows),
-            ("UNITS", self.units),
-            ("UNITS_PER_INVOCATION", self.units_per_invocation),
-        ];
+        let constants = [("UNITS", self.units)];
         let advance = match self.cell.phases {
             Phases::Whole => include_str!("../../shaders/advance_backward/whole.wgsl"),
             _ => include_str!("../../shaders/advance_backward/two_phases.wgsl"),
         };
         let skeleton = include_str!("../../shaders/sequence_backward.wgsl");
-        compose_backward(&self.cell, DOutput::Given, &constants, &[advance], skeleton)
+        let tile = (self.rows, self.units_per_invocation);
+        compose_backward(&self.cell, DOutput::Given, tile, &constants, &[advance], skeleton)
     }
 }

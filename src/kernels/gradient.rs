@@ -5,7 +5,7 @@ use bytemuck::{Pod, Zeroable};
 
 use super::matmul::Tile;
 use super::recurrence::lengths_file;
-use super::{LANES, OPERAND, QUADS_AS_GATES, TIME_OF, WEIGHTS_F32, compose};
+use super::{LANES, Lanes, OPERAND, QUADS_AS_GATES, TIME_OF, WEIGHTS_F32, compose};
 use crate::caps::DeviceCaps;
 use crate::cell::Cell;
 use crate::problem::Problem;
@@ -118,7 +118,10 @@ impl Gradient {
         let staged = u64::from(k * n / self.invocations());
         // A tile has at most two ends of steps of many rows.
         let ends = if self.by_step { 2 * (1 + m_each * n_each) } else { 0 };
-        let products = u64::from(k) * (1 + n_each + m_each + m_each * n_each);
+        let products = match self.of {
+            Of::Input => u64::from(k),
+            Of::Weights => u64::from(k) * (1 + n_each + m_each + m_each * n_each),
+        };
         let per_tile = 1 + 2 * staged + products + ends;
         inner.div_ceil(k.into()) * per_tile + 4 * (1 + m_each) * (1 + n_each)
     }
@@ -140,8 +143,10 @@ impl Gradient {
         match self.of {
             Of::Input => {
                 let skeleton = include_str!("../../shaders/input_gradient.wgsl");
+                // A group of four elements is a quad of k.
+                let product = self.tile.product_files(Lanes::One);
                 let files = [QUADS_AS_GATES, WEIGHTS_F32, params, lengths, TIME_OF, skeleton];
-                compose(&constants, &files)
+                compose(&constants, &[&product[..], &files].concat())
             }
             Of::Weights => {
                 let skeleton = include_str!("../../shaders/weight_gradient.wgsl");

@@ -3,7 +3,10 @@
 use bytemuck::{Pod, Zeroable};
 
 use super::recurrence::lengths_file;
-use super::{LANES, OPERAND, QUADS_AS_GATES, TIME_OF, compose, format_suffix, weights_file};
+use super::{
+    LANES, Lanes, OPERAND, QUADS_AS_GATES, TIME_OF, compose, format_suffix, product_files,
+    weights_file,
+};
 use crate::caps::DeviceCaps;
 use crate::format::WeightFormat;
 
@@ -31,9 +34,9 @@ pub struct Tile {
 impl Tile {
     /// 64 invocations with 64 sums each.
     pub const GPU: Tile = Tile { m: 32, n: 32, k: 16, m_per_invocation: 8, n_per_invocation: 2 };
-    /// lavapipe unrolls loops up to a few hundred operations; arrays of a larger tile would stay in memory.
+    /// 32 invocations with 256 sums each: on a CPU adapter loads cost far more than arithmetic.
     pub const SOFTWARE: Tile =
-        Tile { m: 32, n: 32, k: 16, m_per_invocation: 8, n_per_invocation: 1 };
+        Tile { m: 64, n: 32, k: 16, m_per_invocation: 16, n_per_invocation: 4 };
 
     pub(super) fn invocations(&self) -> u32 {
         let Tile { m, n, m_per_invocation, n_per_invocation, .. } = self;
@@ -53,6 +56,10 @@ impl Tile {
             ("M_PER_INVOCATION", self.m_per_invocation),
             ("N_PER_INVOCATION", self.n_per_invocation),
         ]
+    }
+
+    pub(super) fn product_files(&self, lanes: Lanes) -> [&'static str; 5] {
+        product_files(lanes, self.m_per_invocation, self.n_per_invocation)
     }
 
     /// The tiles for a device.
@@ -123,9 +130,8 @@ impl Matmul {
     pub fn iterations(&self, inner: u64) -> u64 {
         let Tile { n, k, m_per_invocation, n_per_invocation, .. } = self.tile;
         let (m_each, n_each) = (u64::from(m_per_invocation), u64::from(n_per_invocation));
-        let per_quad = 1 + n_each + m_each + m_each * n_each;
         // The loads of a tile are far fewer than the elements of w_tile.
-        let per_tile = 1 + u64::from(k * n / self.invocations()) * 2 + u64::from(k / 4) * per_quad;
+        let per_tile = 1 + u64::from(k * n / self.invocations()) * 2 + u64::from(k / 4);
         inner.div_ceil(k.into()) * per_tile + 4 * (1 + m_each) * (1 + n_each)
     }
 
@@ -154,8 +160,9 @@ impl Matmul {
         };
         let skeleton = include_str!("../../shaders/matmul.wgsl");
         let lengths = lengths_file(self.has_lengths);
-        let weights = weights_file(self.weights, 4);
+        let weights = weights_file(self.weights, Lanes::Four);
+        let product = self.tile.product_files(Lanes::Four);
         let shared = [QUADS_AS_GATES, weights, lengths, TIME_OF, OPERAND];
-        compose(&constants, &[&shared, store, &[skeleton]].concat())
+        compose(&constants, &[&shared, &product[..], store, &[skeleton]].concat())
     }
 }

@@ -5,6 +5,7 @@ pub mod backward;
 pub mod gather;
 pub mod gradient;
 pub mod matmul;
+mod product;
 pub mod recurrence;
 pub mod sequence;
 pub mod states;
@@ -21,7 +22,8 @@ pub use states::{CellStates, PeepholeGradient, ResetStates};
 pub use step::{Phase, Step};
 pub use unpack::{Unpack, UnpackParams};
 
-use crate::cell::Cell;
+pub(crate) use product::{Lanes, product_files};
+
 use crate::format::WeightFormat;
 
 /// A kernel with all its constants: one WGSL module, one pipeline.
@@ -242,12 +244,12 @@ const QUADS_AS_GATES: &str = "alias Gates = vec4<f32>;\n";
 const WEIGHTS_F32: &str = include_str!("../../shaders/weights/f32.wgsl");
 
 /// How words of so many lanes are loaded.
-fn weights_file(format: WeightFormat, lanes: u64) -> &'static str {
+fn weights_file(format: WeightFormat, lanes: Lanes) -> &'static str {
     match (format, lanes) {
         (WeightFormat::F32, _) => WEIGHTS_F32,
-        (WeightFormat::F16, 1) => include_str!("../../shaders/weights/f16_single.wgsl"),
+        (WeightFormat::F16, Lanes::One) => include_str!("../../shaders/weights/f16_single.wgsl"),
         (WeightFormat::F16, _) => include_str!("../../shaders/weights/f16.wgsl"),
-        (WeightFormat::Int8, 1) => include_str!("../../shaders/weights/int8_single.wgsl"),
+        (WeightFormat::Int8, Lanes::One) => include_str!("../../shaders/weights/int8_single.wgsl"),
         (WeightFormat::Int8, _) => include_str!("../../shaders/weights/int8.wgsl"),
     }
 }
@@ -255,9 +257,4 @@ fn weights_file(format: WeightFormat, lanes: u64) -> &'static str {
 /// What a format adds to a kernel's name.
 fn format_suffix(format: WeightFormat) -> String {
     if format == WeightFormat::F32 { String::new() } else { format!("_{format}") }
-}
-
-/// Bytes of a word of gates.
-fn word_bytes(cell: Cell) -> u32 {
-    if cell == Cell::Rnn { 4 } else { 16 }
 }

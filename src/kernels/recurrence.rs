@@ -2,7 +2,7 @@
 
 use bytemuck::{Pod, Zeroable};
 
-use super::{compose, weights_file, word_bytes};
+use super::{Lanes, compose, product_files, weights_file};
 use crate::cell::{Activation, Activations, Cell, CellOptions, Flavour};
 use crate::format::WeightFormat;
 use crate::problem::{LayerSizes, Problem};
@@ -253,33 +253,28 @@ pub(super) fn lengths_file(has_lengths: bool) -> &'static str {
 pub(super) fn compose_recurrence(
     cell: &CellKernel,
     (weights, input, split): (WeightFormat, Input, u32),
+    (rows, units_per_invocation): (u32, u32),
     constants: &[(&str, u32)],
     parts: &[&str],
     skeleton: &str,
 ) -> String {
-    let split_constant = [("SPLIT", split)];
-    let constants: Vec<_> =
-        constants.iter().copied().chain(split_constant).chain(cell.constants()).collect();
+    let tile = [("SPLIT", split), ("ROWS", rows), ("UNITS_PER_INVOCATION", units_per_invocation)];
+    let constants: Vec<_> = constants.iter().copied().chain(tile).chain(cell.constants()).collect();
     let sums = match split {
         1 => include_str!("../../shaders/split/none.wgsl"),
         _ => include_str!("../../shaders/split/parts.wgsl"),
     };
     let recurrence = include_str!("../../shaders/recurrence.wgsl");
-    let weights = weights_file(weights, if cell.cell == Cell::Rnn { 1 } else { 4 });
-    let shared = [weights, input.file(), recurrence, sums];
-    let files = [&cell.files()[..], &shared, parts, &[skeleton]].concat();
+    let lanes = Lanes::of(cell.cell);
+    let product = product_files(lanes, rows, units_per_invocation);
+    let shared = [weights_file(weights, lanes), input.file(), recurrence, sums];
+    let files = [&cell.files()[..], &product, &shared, parts, &[skeleton]].concat();
     compose(&constants, &files)
-}
-
-/// Loop iterations of `accumulate` over `quads` quads where nothing is unrolled.
-pub(super) fn accumulate_iterations(quads: u64, rows: u32, units_per_invocation: u32) -> u64 {
-    let (rows, units) = (u64::from(rows), u64::from(units_per_invocation));
-    quads * (1 + units + rows + rows * units)
 }
 
 /// Bytes of workgroup memory for handing on parts of sums.
 pub(super) fn split_bytes(cell: Cell, split: u32, units: u32, sums: u32) -> u32 {
-    if split == 1 { 0 } else { word_bytes(cell) * (split / 2) * units * sums }
+    if split == 1 { 0 } else { Lanes::of(cell).bytes() * (split / 2) * units * sums }
 }
 
 /// Loop iterations of handing on parts of sums.

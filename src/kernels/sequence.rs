@@ -2,8 +2,7 @@
 
 use super::format_suffix;
 use super::recurrence::{
-    CellKernel, Input, Phases, ROWS, accumulate_iterations, compose_recurrence, split_bytes,
-    split_iterations,
+    CellKernel, Input, Phases, ROWS, compose_recurrence, split_bytes, split_iterations,
 };
 use crate::cell::Cell;
 use crate::format::WeightFormat;
@@ -142,9 +141,8 @@ impl Sequence {
             false => hidden_size.div_ceil(4),
         };
         let parts = split_iterations(self.split, (self.rows * self.units_per_invocation).into());
-        let product = accumulate_iterations(quads, self.rows, self.units_per_invocation);
         let products = u64::from(self.copies() - 1);
-        1 + products * product + parts + update
+        1 + products * (1 + quads) + parts + update
     }
 
     pub fn name(&self) -> String {
@@ -155,12 +153,7 @@ impl Sequence {
     }
 
     pub fn source(&self) -> String {
-        let constants = [
-            ("ROWS", self.rows),
-            ("UNITS", self.units),
-            ("UNITS_PER_INVOCATION", self.units_per_invocation),
-            ("COPIES", self.copies()),
-        ];
+        let constants = [("UNITS", self.units), ("COPIES", self.copies())];
         let streamed = include_str!("../../shaders/advance/streamed.wgsl");
         let update = include_str!("../../shaders/advance/update.wgsl");
         let advance: &[_] = match self.cell.phases {
@@ -175,6 +168,7 @@ impl Sequence {
         };
         let skeleton = include_str!("../../shaders/sequence.wgsl");
         let kind = (self.weights, Input::Hoisted, self.split);
-        compose_recurrence(&self.cell, kind, &constants, advance, skeleton)
+        let tile = (self.rows, self.units_per_invocation);
+        compose_recurrence(&self.cell, kind, tile, &constants, advance, skeleton)
     }
 }

@@ -2,8 +2,7 @@
 
 use super::format_suffix;
 use super::recurrence::{
-    CellKernel, Input, Phases, ROWS, accumulate_iterations, compose_recurrence, split_bytes,
-    split_iterations,
+    CellKernel, Input, Phases, ROWS, compose_recurrence, split_bytes, split_iterations,
 };
 use crate::format::WeightFormat;
 use crate::problem::LayerSizes;
@@ -118,10 +117,7 @@ impl Step {
         let parts = split_iterations(self.split, (self.rows * self.units_per_invocation).into());
         // Each tile ends with a round for the quads that are left.
         let own_quads = quads.div_ceil(self.split.into()) + quads / u64::from(Self::TILE_QUADS);
-        accumulate_iterations(own_quads, self.rows, self.units_per_invocation)
-            + 2 * staging
-            + parts
-            + update
+        own_quads + 2 * staging + parts + update
     }
 
     pub fn name(&self) -> String {
@@ -141,12 +137,7 @@ impl Step {
     }
 
     pub fn source(&self) -> String {
-        let constants = [
-            ("ROWS", self.rows),
-            ("UNITS", self.units),
-            ("UNITS_PER_INVOCATION", self.units_per_invocation),
-            ("TILE_QUADS", Self::TILE_QUADS),
-        ];
+        let constants = [("UNITS", self.units), ("TILE_QUADS", Self::TILE_QUADS)];
         let phase = match (self.cell.phases, self.phase) {
             (Phases::Whole, _) => include_str!("../../shaders/phase/whole.wgsl"),
             (Phases::Reset, Phase::First) => include_str!("../../shaders/phase/reset_first.wgsl"),
@@ -169,6 +160,7 @@ impl Step {
         let parts = [slots, gates, phase];
         let skeleton = include_str!("../../shaders/step.wgsl");
         let kind = (self.weights, self.input, self.split);
-        compose_recurrence(&self.cell, kind, &constants, &parts, skeleton)
+        let tile = (self.rows, self.units_per_invocation);
+        compose_recurrence(&self.cell, kind, tile, &constants, &parts, skeleton)
     }
 }

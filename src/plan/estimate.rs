@@ -18,14 +18,13 @@ use crate::problem::InputKind;
 ///
 /// | part | seconds |
 /// |---|---|
-/// | projection | words of W_ih · T · B / 8 rows · `word` with 8 rows, where the input is hoisted |
+/// | projection | words of W_ih · T · B / rows of a tile · `word` with so many rows, where the input is hoisted |
 /// | recurrence | words that all workgroups of a dispatch go through · `word` · dispatches, or time steps of a fused sequence |
 /// | launches | (dispatches + projections) · `dispatch_seconds` |
 /// | exchanges | `exchange_seconds` · (phases of a time step, where a workgroup keeps h, and log2 of the invocations that share a sum, for each product) |
 ///
-/// The model takes the weights of a layer to be cached, a projection to run as the inner product of a step with 8
-/// rows, and all that is not a product to be free. It says which of two plans is the faster rather than how long
-/// either takes: `wgpu-rnn bench --schedule all` prints predicted times beside measured ones.
+/// The model takes the weights of a layer to be cached, a projection to run as the inner product of a step, and all
+/// that is not a product to be free. It says which of two plans is the faster rather than how long either takes: `wgpu-rnn bench --schedule all` prints predicted times beside measured ones.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Estimate {
     /// What no kernel on this device can do without.

@@ -89,7 +89,7 @@ impl<K: Kind> StreamPool<K> {
     /// [`Error::PoolFull`](crate::Error::PoolFull), [`Error::DeviceLost`](crate::Error::DeviceLost).
     pub fn join(&mut self) -> Result<Slot> {
         let place = self.slots.next_free()?;
-        self.change(|workspace, encoder| workspace.clear(encoder, place))?;
+        self.engine.submit(|encoder| self.workspace.clear(encoder, place))?;
         self.slots.join()
     }
 
@@ -107,7 +107,7 @@ impl<K: Kind> StreamPool<K> {
     /// [`Error::StaleSlot`](crate::Error::StaleSlot), [`Error::DeviceLost`](crate::Error::DeviceLost).
     pub fn reset(&mut self, slot: Slot) -> Result<()> {
         let place = self.slots.place(slot)?;
-        self.change(|workspace, encoder| workspace.clear(encoder, place))
+        self.engine.submit(|encoder| self.workspace.clear(encoder, place))
     }
 
     /// A new stream that goes on from the state of another, which is copied on the GPU.
@@ -118,7 +118,7 @@ impl<K: Kind> StreamPool<K> {
         let from = self.slots.place(slot)?;
         let to = self.slots.next_free()?;
         let gpu = &self.engine.gpu;
-        self.change(|workspace, encoder| workspace.copy(gpu, encoder, from, to))?;
+        self.engine.submit(|encoder| self.workspace.copy(gpu, encoder, from, to))?;
         self.slots.join()
     }
 
@@ -234,16 +234,6 @@ impl<K: Kind> StreamPool<K> {
     /// The y of no stream.
     fn nothing(&self) -> Array2<f32> {
         Array2::zeros((0, self.engine.sizes.output_size()))
-    }
-
-    fn change(&self, edit: impl FnOnce(&PoolWorkspace, &mut wgpu::CommandEncoder)) -> Result<()> {
-        let gpu = &self.engine.gpu;
-        gpu.scoped(|| {
-            let mut encoder = self.engine.encoder();
-            edit(&self.workspace, &mut encoder);
-            gpu.queue().submit([encoder.finish()]);
-            Ok(())
-        })
     }
 
     fn split(&self, values: &[f32]) -> Result<States> {

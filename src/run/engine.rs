@@ -260,6 +260,16 @@ impl Engine {
     pub fn encoder(&self) -> wgpu::CommandEncoder {
         self.gpu.device().create_command_encoder(&wgpu::CommandEncoderDescriptor::default())
     }
+
+    /// Submits what is recorded.
+    pub fn submit(&self, record: impl FnOnce(&mut wgpu::CommandEncoder)) -> Result<()> {
+        self.gpu.scoped(|| {
+            let mut encoder = self.encoder();
+            record(&mut encoder);
+            self.gpu.queue().submit([encoder.finish()]);
+            Ok(())
+        })
+    }
 }
 
 pub(crate) fn check_lengths(lengths: &[usize], problem: &Problem) -> Result<Vec<u32>> {

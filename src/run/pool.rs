@@ -276,18 +276,13 @@ impl PoolWorkspace {
 
     /// Asks for a slot's h, with c behind it.
     pub fn request(&self, engine: &Engine, place: Place) -> Result<Pending> {
-        let gpu = &engine.gpu;
-        gpu.scoped(|| {
-            let readback = Readback::new(gpu, self.arrays.slot_bytes());
-            let mut encoder = engine.encoder();
+        let bytes = self.arrays.slot_bytes();
+        Readback::submit(&engine.gpu, engine.encoder(), bytes, |encoder, target| {
             let mut at = 0;
             for (offset, bytes) in self.arrays.parts(place) {
-                let state = &self.arrays.state;
-                encoder.copy_buffer_to_buffer(state, offset, &readback.buffer, at, bytes);
+                encoder.copy_buffer_to_buffer(&self.arrays.state, offset, target, at, bytes);
                 at += bytes;
             }
-            gpu.queue().submit([encoder.finish()]);
-            Ok(readback.map(gpu, at))
         })
     }
 }

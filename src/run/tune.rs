@@ -193,11 +193,8 @@ impl Contender {
     /// Seconds of a run from zero states.
     fn run(&self, engine: &Engine, arrays: &Arrays, timer: Option<&GpuTimer>) -> Result<f64> {
         let gpu = &engine.gpu;
-        gpu.scoped(|| {
-            let mut encoder = engine.encoder();
-            self.workspace.upload(gpu, &mut encoder, None, arrays.lengths.as_deref());
-            gpu.queue().submit([encoder.finish()]);
-            Ok(())
+        engine.submit(|encoder| {
+            self.workspace.upload(gpu, encoder, None, arrays.lengths.as_deref());
         })?;
         let repeats = FEWEST_RECORDED.div_ceil(arrays.problem.seq_len);
         GpuTimer::seconds(gpu, timer, |encoder| {

@@ -253,7 +253,7 @@ impl Workspace {
         phase: usize,
     ) -> u64 {
         let y_bytes = self.collect_output(encoder, host, readback);
-        self.collect_state(encoder, readback, y_bytes, self.final_half(phase));
+        self.collect_state(encoder, &readback.buffer, y_bytes, self.final_half(phase));
         y_bytes + self.state_bytes()
     }
 
@@ -272,7 +272,7 @@ impl Workspace {
     pub fn collect_state(
         &self,
         encoder: &mut wgpu::CommandEncoder,
-        readback: &Readback,
+        target: &wgpu::Buffer,
         offset: u64,
         half: usize,
     ) {
@@ -280,7 +280,7 @@ impl Workspace {
         let h = (half as u64 * self.h_bytes(), offset, self.h_bytes());
         let c = (c_start, offset + self.h_bytes(), c_bytes);
         for (source, offset, bytes) in [h, c].into_iter().filter(|(.., bytes)| *bytes > 0) {
-            encoder.copy_buffer_to_buffer(&self.state, source, &readback.buffer, offset, bytes);
+            encoder.copy_buffer_to_buffer(&self.state, source, target, offset, bytes);
         }
     }
 

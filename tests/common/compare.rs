@@ -1,25 +1,17 @@
 //! The one comparison, and the one table of tolerances.
 
+use wgpu_rnn::WeightFormat;
 use wgpu_rnn::ndarray::{ArrayD, Dimension, IxDyn};
 
-/// How far outputs and states may be from the truth: `max|a - b| / max(1, max|b|)` per array.
-///
-/// f32 sums of up to some thousand products of values around 1 lose about `sqrt(1000) * 2^-24 = 2e-6`; the recurrence
-/// contracts errors, so they do not grow with T. PyTorch's own f32 path reaches 9e-7 on these cases.
-pub const F32: f64 = 1e-5;
+/// How far outputs and states may be from the truth: `max|a - b| / max(1, max|b|)` per array. PyTorch's own f32 path
+/// reaches 9e-7 on these cases.
+pub const F32: f64 = WeightFormat::F32.tolerance();
 /// With inputs 100 times larger, pre-activations of some hundreds carry 100 times the rounding error into the few
 /// gates that do not saturate. PyTorch's own f32 path reaches 1.6e-6.
 pub const F32_LARGE_INPUTS: f64 = 1e-4;
 
 /// With unbounded activations errors are not contracted, but grow with the values, over some ten steps.
 pub const F32_CHOSEN: f64 = 1e-4;
-
-/// How far a stack of LSTM layers may be from one with unrounded weights. A weight in f16 is off by 2^-12 of itself on
-/// average, and sums of K such errors grow with the root of K, as the sums do; gates and the recurrence take off more than
-/// they add.
-pub const F16_WEIGHTS: f64 = 2e-3;
-/// As for f16; a weight is off by up to 1/254 of the largest of its row.
-pub const INT8_WEIGHTS: f64 = 5e-2;
 
 /// How far gradients may be: sums over all steps and rows of products of two rounded values; and where gates saturate,
 /// `1 - y²` cancels. PyTorch's own f32 path reaches 3.2e-6.

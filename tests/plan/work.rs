@@ -8,7 +8,7 @@ use wgpu_rnn::kernels::{
     TransposeParams, UnpackParams,
 };
 use wgpu_rnn::run::{Dispatch, Program};
-use wgpu_rnn::{DeviceCaps, LayerSizes};
+use wgpu_rnn::{Cell, DeviceCaps, LayerSizes};
 
 /// Entries of the clock.
 const MOST_TICKS: u32 = 4096;
@@ -190,9 +190,9 @@ fn work(kernel: &Kernel, params: &[u8], sizes: &LayerSizes, slices: u64) -> Work
     }
 }
 
-/// `accumulate` of backward.wgsl over `words` words.
-fn accumulate(words: u64, rows: u64, units: u64) -> u64 {
-    words.div_ceil(4) * (1 + units + rows * (1 + units))
+/// Words of a quad of k, of which `accumulate` of product.wgsl takes one at a time.
+fn quad_words(cell: Cell) -> u64 {
+    if cell == Cell::Rnn { 4 } else { 1 }
 }
 
 /// Words of a row that the second product of a step works on.
@@ -208,14 +208,15 @@ fn step_backward(kernel: &StepBackward, sizes: &LayerSizes) -> u64 {
     let [rows, each, units, tile] =
         [kernel.rows, kernel.units_per_invocation, kernel.units, StepBackward::TILE_WORDS]
             .map(u64::from);
+    let quad = quad_words(kernel.cell.cell);
     let words = match kernel.phase {
         Phase::First => sizes.hidden_size as u64,
         Phase::Second => second_words(kernel.cell.phases, sizes),
     };
     let tiles = (0..words.div_ceil(tile)).map(|at| {
         let count = tile.min(words - at * tile);
-        let staged = (rows * count.next_multiple_of(4)).div_ceil(units);
-        1 + staged + accumulate(count, rows, each)
+        let staged = (rows * count.next_multiple_of(quad)).div_ceil(units);
+        1 + staged + count.div_ceil(quad)
     });
     // In a wave the longest row is sought again, for a second product.
     let products = if kernel.d_output == DOutput::Above { 2 } else { 1 };
@@ -225,12 +226,13 @@ fn step_backward(kernel: &StepBackward, sizes: &LayerSizes) -> u64 {
 
 fn sequence_backward(kernel: &SequenceBackward, sizes: &LayerSizes, steps: u64) -> u64 {
     let [rows, each] = [kernel.rows, kernel.units_per_invocation].map(u64::from);
-    let product = accumulate(sizes.hidden_size as u64, rows, each) + rows * each;
+    let quad = quad_words(kernel.cell.cell);
+    let product = (sizes.hidden_size as u64).div_ceil(quad) + rows * each;
     let all_units = each * (1 + rows);
     let step = match kernel.cell.phases {
         Phases::Whole => all_units,
         phases => {
-            let second = accumulate(second_words(phases, sizes), rows, each);
+            let second = second_words(phases, sizes).div_ceil(quad);
             2 * all_units + 3 * rows + rows + second
         }
     };
@@ -244,8 +246,7 @@ fn matmul(kernel: &Matmul, inner: u64) -> u64 {
         [kernel.tile.m_per_invocation, kernel.tile.n_per_invocation].map(u64::from);
     let invocations = u64::from(kernel.invocations());
     let a_loads = m * (k / 4) / invocations;
-    let product = (k / 4) * (1 + n_each + m_each * (1 + n_each));
-    let tile = 1 + a_loads + (k * n).div_ceil(invocations) + product;
+    let tile = 1 + a_loads + (k * n).div_ceil(invocations) + k / 4;
     a_loads + 2 * n_each * (1 + m_each) + inner.div_ceil(k) * tile
 }
 
@@ -264,8 +265,7 @@ fn gradient(kernel: &Gradient, params: &GradientParams) -> u64 {
             2 * n_each * (1 + m_each) + u64::from(params.rows).div_ceil(k) * tile + ends
         }
         Of::Input => {
-            let product = k * (1 + n_each + m_each * (1 + n_each));
-            let tile = 1 + staged(k * m) + staged(k * n) + product;
+            let tile = 1 + staged(k * m) + staged(k * n) + k;
             m_each * (1 + n_each) + u64::from(params.columns).div_ceil(k) * tile
         }
     }

@@ -3,21 +3,11 @@
 use wgpu_rnn::WeightFormat;
 use wgpu_rnn::ndarray::{ArrayD, Dimension};
 
-/// Allowed of outputs and states, as `max|a - b| / max(1, max|b|)` per array: f32 sums of some thousand products of
-/// values around 1 lose about `sqrt(1000) * 2^-24 = 2e-6`, and the recurrence contracts errors.
-pub const TOLERANCE: f64 = 1e-5;
+/// Allowed of outputs and states, as `max|a - b| / max(1, max|b|)` per array.
+pub const TOLERANCE: f64 = WeightFormat::F32.tolerance();
 /// Allowed with inputs 100 times larger: pre-activations then carry 100 times the rounding error into those gates
 /// that do not saturate.
 pub const TOLERANCE_LARGE_INPUTS: f64 = 1e-4;
-
-/// Allowed beside that where weights are rounded: those of a row to 2^-11 of each, or to 1/254 of the largest.
-pub fn tolerance_of(format: WeightFormat) -> f64 {
-    match format {
-        WeightFormat::F16 => 2e-3,
-        WeightFormat::Int8 => 5e-2,
-        _ => TOLERANCE,
-    }
-}
 
 /// The worst of some comparisons.
 #[derive(Clone)]

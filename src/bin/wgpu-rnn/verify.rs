@@ -12,7 +12,7 @@ use wgpu_rnn::{Error, Gpu, Kind, Layer, LayerConfig, Options, Schedule, WeightFo
 use crate::adapter::AdapterArgs;
 use crate::cases::{self, Case, Fixture, Training};
 use crate::cells::by_kind;
-use crate::compare::{Deviation, tolerance_of};
+use crate::compare::Deviation;
 use crate::failure::Result;
 use crate::schedules::{self, Choice};
 use crate::shapes::FormatArgs;
@@ -60,7 +60,7 @@ pub fn run(args: &Args, adapter: &AdapterArgs, out: &mut dyn Write) -> Result<Ve
         for schedule in args.schedule.schedules() {
             let config = LayerConfig { weight_format, ..forced(case, schedule) };
             let run = by_kind!(case.weights.sizes().cell, forward(&gpu, case, config));
-            let tolerance = tolerance_of(weight_format).max(case.tolerance);
+            let tolerance = weight_format.tolerance().max(case.tolerance);
             if let Some(outcome) = on_gpu(run, tolerance, args.schedule) {
                 report.add(name, Pass::Forward, &schedule.to_string(), outcome)?;
             }

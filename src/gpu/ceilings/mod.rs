@@ -5,7 +5,7 @@ mod probe;
 use super::{Gpu, GpuTimer};
 use crate::ceilings::{Ceilings, WordSeconds};
 use crate::error::Result;
-use crate::kernels::compose;
+use crate::kernels::{Lanes, compose, product_files};
 use probe::Probe;
 
 /// Bytes of each of the two buffers of a copy: the binding that WebGPU grants, and with both larger than most caches.
@@ -27,13 +27,15 @@ const LONG_ENOUGH: f64 = 0.01;
 /// Dispatches that wait for each other, and barriers: enough to be long against what surrounds them.
 const CHAIN_DISPATCHES: u32 = 512;
 const CHAIN_ROUNDS: u32 = 8192;
-/// `QUADS * 4` and `COLUMNS` of product.wgsl, and the words that an invocation goes through.
+/// `QUADS * 4` and `WORDS` of product.wgsl, and the words of a column that an invocation goes through.
 const PRODUCT_INNER: u64 = 512;
-const PRODUCT_COLUMNS: u64 = 256;
+const PRODUCT_ROW_WORDS: u64 = 256;
 const PRODUCT_WORDS: u64 = 4 * PRODUCT_INNER;
 /// Enough to fill most devices; a software adapter has a few threads to fill.
 const PRODUCT_GROUPS: u32 = 1 << 11;
 const PRODUCT_GROUPS_SOFTWARE: u32 = 16;
+/// Columns of an invocation, as in the kernels of steps; on GPUs one.
+const PRODUCT_COLUMNS_SOFTWARE: u32 = 4;
 /// Two measurements tell what a word costs and what a row of it.
 const PRODUCT_ROWS: [u32; 2] = [1, 8];
 
@@ -87,14 +89,17 @@ impl Gpu {
         width: u32,
         groups: u32,
     ) -> Result<WordSeconds> {
-        let words = PRODUCT_WORDS * u64::from(width) * u64::from(groups);
+        let columns = if self.caps().is_software { PRODUCT_COLUMNS_SOFTWARE } else { 1 };
+        let words = PRODUCT_WORDS * u64::from(columns * width) * u64::from(groups);
         let seconds = |rows| {
             let probe = self.scoped(|| {
                 let usage = wgpu::BufferUsages::STORAGE;
-                let w = self.create_buffer("w", 16 * PRODUCT_INNER * PRODUCT_COLUMNS, usage);
+                let w = self.create_buffer("w", 16 * PRODUCT_INNER * PRODUCT_ROW_WORDS, usage);
                 let sums = self.create_buffer("sums", 4 * u64::from(width * groups), usage);
                 let file = include_str!("../../../shaders/ceilings/product.wgsl");
-                let source_text = compose(&[("WIDTH", width), ("ROWS", rows)], &[file]);
+                let constants = [("WIDTH", width), ("ROWS", rows), ("COLUMNS", columns)];
+                let product = product_files(Lanes::Four, rows, columns);
+                let source_text = compose(&constants, &[&product[..], &[file]].concat());
                 Ok(Probe::new(self, "product", &source_text, [&w, &sums], groups))
             })?;
             Ok(probe.best_seconds(self, timer)? / words as f64)

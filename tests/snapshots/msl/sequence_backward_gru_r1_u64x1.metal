@@ -9,7 +9,7 @@ struct _mslBufferSizes {
     uint size2;
     uint size3;
     uint size4;
-    uint size5;
+    uint size6;
 };
 
 struct Choice {
@@ -82,19 +82,30 @@ struct CellGradient {
 };
 typedef Gates type_3[1];
 typedef float type_4[1];
-struct Sums {
+struct Tile {
     float inner[1];
+};
+typedef metal::float4 Quad;
+typedef float SumsOf1_;
+typedef metal::float2 SumsOf2_;
+typedef metal::float4 SumsOf4_;
+typedef metal::float4 BlockOperand;
+struct type_8 {
+    Gates inner[64];
+};
+struct Column {
+    uint first;
+    uint stride;
 };
 struct Matrix {
     uint first;
     uint columns;
     uint row_words;
 };
-struct type_7 {
-    Gates inner[64];
-};
-struct type_8 {
-    Gates inner[4];
+struct Quads {
+    uint first;
+    uint end;
+    uint stride;
 };
 struct Carries {
     CellState inner[1];
@@ -104,13 +115,15 @@ struct Place {
     uint step;
     uint row;
 };
-constant uint ROWS = 1u;
 constant uint UNITS = 64u;
+constant uint ROWS = 1u;
 constant uint UNITS_PER_INVOCATION = 1u;
 constant uint MAX_SLICES = 16u;
 constant uint HAS_C = 0u;
 constant uint IS_CHOSEN = 0u;
 constant uint CAPACITY = 64u;
+constant uint QUAD_WORDS = 1u;
+constant uint D_PRE = 0u;
 
 float clip(
     float x,
@@ -123,8 +136,8 @@ float sigmoid(
     float x_1
 ) {
     float e = metal::exp(-(metal::abs(x_1)));
-    float r_6 = 1.0 / (1.0 + e);
-    return (x_1 >= 0.0) ? r_6 : (e * r_6);
+    float r_5 = 1.0 / (1.0 + e);
+    return (x_1 >= 0.0) ? r_5 : (e * r_5);
 }
 
 float tanh_stable(
@@ -237,13 +250,6 @@ float d_activate_h(
     uint slice_9
 ) {
     return 1.0 - (y_2 * y_2);
-}
-
-float product(
-    Gates d,
-    Gates w
-) {
-    return metal::dot(d, w);
 }
 
 float inside(
@@ -480,13 +486,189 @@ float d_output(
 }
 
 void multiply_above(
-    thread Sums& sums,
+    thread Tile& acc,
     uint z_7,
     uint next_step,
     uint first_row,
     uint first_unit,
     uint local_6
 ) {
+    return;
+}
+
+SumsOf1_ quad_times_row(
+    Quad w,
+    metal::float4 v
+) {
+    return metal::dot(w, v);
+}
+
+Gates operand_word(
+    uint operand,
+    uint row_9,
+    uint j,
+    threadgroup type_8& d_pre_1
+) {
+    Gates _e8 = d_pre_1.inner[(row_9 * CAPACITY) + j];
+    return _e8;
+}
+
+metal::float4 operand_quad(
+    uint at,
+    uint row_10,
+    uint quad_,
+    threadgroup type_8& d_pre_1
+) {
+    Gates _e3 = operand_word(at, row_10, quad_, d_pre_1);
+    return _e3;
+}
+
+BlockOperand block_operand(
+    uint at_1,
+    uint row_11,
+    uint quad_1,
+    threadgroup type_8& d_pre_1
+) {
+    metal::float4 _e3 = operand_quad(at_1, row_11, quad_1, d_pre_1);
+    return _e3;
+}
+
+SumsOf1_ block_product(
+    Quad w_1,
+    BlockOperand v_1
+) {
+    SumsOf1_ _e2 = quad_times_row(w_1, v_1);
+    return _e2;
+}
+
+void add_block(
+    thread Tile& acc_1,
+    uint first_1,
+    SumsOf1_ sums
+) {
+    float _e4 = acc_1.inner[first_1];
+    acc_1.inner[first_1] = _e4 + sums;
+    return;
+}
+
+BlockOperand operand_1(
+    uint at_2,
+    uint quad_2,
+    threadgroup type_8& d_pre_1
+) {
+    BlockOperand _e3 = block_operand(at_2, 0u, quad_2, d_pre_1);
+    return _e3;
+}
+
+SumsOf1_ plus_product(
+    SumsOf1_ sums_1,
+    Quad w_2,
+    BlockOperand v_2
+) {
+    SumsOf1_ _e3 = block_product(w_2, v_2);
+    return sums_1 + _e3;
+}
+
+void add_rows(
+    thread Tile& acc_2,
+    uint first_2,
+    SumsOf1_ sums_2
+) {
+    add_block(acc_2, first_2, sums_2);
+    return;
+}
+
+uint column_2(
+    Matrix matrix_,
+    uint unit_7,
+    uint u_2
+) {
+    return metal::min(unit_7 + (u_2 * UNITS), matrix_.columns - 1u);
+}
+
+Column column_of(
+    Matrix matrix_1,
+    uint first_3,
+    uint u_3
+) {
+    uint _e4 = column_2(matrix_1, first_3, u_3);
+    return Column {matrix_1.first + _e4, matrix_1.row_words};
+}
+
+Column columns_of(
+    Matrix matrix_2,
+    uint first_4
+) {
+    Column _e3 = column_of(matrix_2, first_4, 0u);
+    return _e3;
+}
+
+Quad load_quad(
+    Column column_3,
+    uint quad_3,
+    device type_3 const& weights,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    Gates _e5 = load_full(column_3.first, quad_3 * column_3.stride, weights, _buffer_sizes);
+    return _e5;
+}
+
+SumsOf1_ plus_products(
+    SumsOf1_ sums_3,
+    Column columns,
+    BlockOperand v_3,
+    uint quad_4,
+    device type_3 const& weights,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    Quad _e4 = load_quad(columns, quad_4, weights, _buffer_sizes);
+    SumsOf1_ _e5 = plus_product(sums_3, _e4, v_3);
+    return _e5;
+}
+
+void add_sums(
+    thread Tile& acc_3,
+    SumsOf1_ sums_4
+) {
+    add_rows(acc_3, 0u, sums_4);
+    return;
+}
+
+void accumulate(
+    thread SumsOf1_& sums_5,
+    Column columns_1,
+    uint at_3,
+    Quads quads,
+    device type_3 const& weights,
+    threadgroup type_8& d_pre_1,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    uint q = {};
+    q = quads.first;
+    uint2 loop_bound = uint2(4294967295u);
+    bool loop_init = true;
+    while(true) {
+        if (metal::all(loop_bound == uint2(0u))) { break; }
+        loop_bound -= uint2(loop_bound.y == 0u, 1u);
+        if (!loop_init) {
+            uint _e14 = q;
+            q = _e14 + quads.stride;
+        }
+        loop_init = false;
+        uint _e6 = q;
+        if (_e6 < quads.end) {
+        } else {
+            break;
+        }
+        {
+            SumsOf1_ _e9 = sums_5;
+            uint _e10 = q;
+            BlockOperand _e11 = operand_1(at_3, _e10, d_pre_1);
+            uint _e12 = q;
+            SumsOf1_ _e13 = plus_products(_e9, columns_1, _e11, _e12, weights, _buffer_sizes);
+            sums_5 = _e13;
+        }
+    }
     return;
 }
 
@@ -499,174 +681,20 @@ Matrix w_hh_transposed(
     return Matrix {slice_15.w_t, _e4, _e7};
 }
 
-uint column_2(
-    Matrix matrix_,
-    uint unit_7,
-    uint u_2
-) {
-    return metal::min(unit_7 + (u_2 * UNITS), matrix_.columns - 1u);
-}
-
 uint naga_div(uint lhs, uint rhs) {
     return lhs / metal::select(rhs, 1u, rhs == 0u);
 }
 
-uint quads(
+uint quads_1(
     uint size
 ) {
     return naga_div(size + 3u, 4u);
 }
 
-Gates operand_word(
-    uint row_9,
-    uint j,
-    threadgroup type_7& d_pre_1
+uint word_quads(
+    uint words
 ) {
-    Gates _e7 = d_pre_1.inner[(row_9 * CAPACITY) + j];
-    return _e7;
-}
-
-void accumulate(
-    thread Sums& sums_1,
-    Matrix matrix_1,
-    uint unit_8,
-    uint count,
-    device type_3 const& weights,
-    threadgroup type_7& d_pre_1,
-    constant _mslBufferSizes& _buffer_sizes
-) {
-    type_8 w_1 = {};
-    uint j_1 = 0u;
-    uint u_3 = {};
-    uint r_3 = {};
-    uint u_4 = {};
-    uint last = count - 1u;
-    uint2 loop_bound = uint2(4294967295u);
-    bool loop_init = true;
-    while(true) {
-        if (metal::all(loop_bound == uint2(0u))) { break; }
-        loop_bound -= uint2(loop_bound.y == 0u, 1u);
-        if (!loop_init) {
-            uint _e151 = j_1;
-            j_1 = _e151 + 4u;
-        }
-        loop_init = false;
-        uint _e9 = j_1;
-        if (_e9 < count) {
-        } else {
-            break;
-        }
-        {
-            uint _e12 = j_1;
-            uint row_0_ = matrix_1.first + (_e12 * matrix_1.row_words);
-            uint _e17 = j_1;
-            uint row_1_ = matrix_1.first + (metal::min(_e17 + 1u, last) * matrix_1.row_words);
-            uint _e25 = j_1;
-            uint row_2_ = matrix_1.first + (metal::min(_e25 + 2u, last) * matrix_1.row_words);
-            uint _e33 = j_1;
-            uint row_3_ = matrix_1.first + (metal::min(_e33 + 3u, last) * matrix_1.row_words);
-            u_3 = 0u;
-            uint2 loop_bound_1 = uint2(4294967295u);
-            bool loop_init_1 = true;
-            while(true) {
-                if (metal::all(loop_bound_1 == uint2(0u))) { break; }
-                loop_bound_1 -= uint2(loop_bound_1.y == 0u, 1u);
-                if (!loop_init_1) {
-                    uint _e74 = u_3;
-                    u_3 = _e74 + 1u;
-                }
-                loop_init_1 = false;
-                uint _e42 = u_3;
-                if (_e42 < UNITS_PER_INVOCATION) {
-                } else {
-                    break;
-                }
-                {
-                    uint _e45 = u_3;
-                    uint _e46 = column_2(matrix_1, unit_8, _e45);
-                    uint _e48 = u_3;
-                    Gates _e51 = load_full(row_0_, _e46, weights, _buffer_sizes);
-                    w_1.inner[4u * _e48] = _e51;
-                    uint _e53 = u_3;
-                    Gates _e58 = load_full(row_1_, _e46, weights, _buffer_sizes);
-                    w_1.inner[(4u * _e53) + 1u] = _e58;
-                    uint _e60 = u_3;
-                    Gates _e65 = load_full(row_2_, _e46, weights, _buffer_sizes);
-                    w_1.inner[(4u * _e60) + 2u] = _e65;
-                    uint _e67 = u_3;
-                    Gates _e72 = load_full(row_3_, _e46, weights, _buffer_sizes);
-                    w_1.inner[(4u * _e67) + 3u] = _e72;
-                }
-            }
-            r_3 = 0u;
-            uint2 loop_bound_2 = uint2(4294967295u);
-            bool loop_init_2 = true;
-            while(true) {
-                if (metal::all(loop_bound_2 == uint2(0u))) { break; }
-                loop_bound_2 -= uint2(loop_bound_2.y == 0u, 1u);
-                if (!loop_init_2) {
-                    uint _e149 = r_3;
-                    r_3 = _e149 + 1u;
-                }
-                loop_init_2 = false;
-                uint _e78 = r_3;
-                if (_e78 < ROWS) {
-                } else {
-                    break;
-                }
-                {
-                    uint _e81 = r_3;
-                    uint _e82 = j_1;
-                    Gates _e83 = operand_word(_e81, _e82, d_pre_1);
-                    uint _e84 = r_3;
-                    uint _e85 = j_1;
-                    Gates _e88 = operand_word(_e84, _e85 + 1u, d_pre_1);
-                    uint _e89 = r_3;
-                    uint _e90 = j_1;
-                    Gates _e93 = operand_word(_e89, _e90 + 2u, d_pre_1);
-                    uint _e94 = r_3;
-                    uint _e95 = j_1;
-                    Gates _e98 = operand_word(_e94, _e95 + 3u, d_pre_1);
-                    u_4 = 0u;
-                    uint2 loop_bound_3 = uint2(4294967295u);
-                    bool loop_init_3 = true;
-                    while(true) {
-                        if (metal::all(loop_bound_3 == uint2(0u))) { break; }
-                        loop_bound_3 -= uint2(loop_bound_3.y == 0u, 1u);
-                        if (!loop_init_3) {
-                            uint _e146 = u_4;
-                            u_4 = _e146 + 1u;
-                        }
-                        loop_init_3 = false;
-                        uint _e101 = u_4;
-                        if (_e101 < UNITS_PER_INVOCATION) {
-                        } else {
-                            break;
-                        }
-                        {
-                            uint _e104 = u_4;
-                            uint _e107 = r_3;
-                            float _e110 = sums_1.inner[(_e104 * ROWS) + _e107];
-                            uint _e112 = u_4;
-                            Gates _e115 = w_1.inner[4u * _e112];
-                            float _e116 = product(_e83, _e115);
-                            uint _e118 = u_4;
-                            Gates _e123 = w_1.inner[(4u * _e118) + 1u];
-                            float _e124 = product(_e88, _e123);
-                            uint _e127 = u_4;
-                            Gates _e132 = w_1.inner[(4u * _e127) + 2u];
-                            float _e133 = product(_e93, _e132);
-                            uint _e136 = u_4;
-                            Gates _e141 = w_1.inner[(4u * _e136) + 3u];
-                            float _e142 = product(_e98, _e141);
-                            sums_1.inner[(_e104 * ROWS) + _e107] = _e110 + (((_e116 + _e124) + _e133) + _e142);
-                        }
-                    }
-                }
-            }
-        }
-    }
-    return;
+    return naga_div((words + QUAD_WORDS) - 1u, QUAD_WORDS);
 }
 
 uint longest_of(
@@ -674,25 +702,25 @@ uint longest_of(
     device BackwardParams const& params
 ) {
     uint longest = 0u;
-    uint r_4 = 0u;
-    uint2 loop_bound_4 = uint2(4294967295u);
-    bool loop_init_4 = true;
+    uint r_3 = 0u;
+    uint2 loop_bound_1 = uint2(4294967295u);
+    bool loop_init_1 = true;
     while(true) {
-        if (metal::all(loop_bound_4 == uint2(0u))) { break; }
-        loop_bound_4 -= uint2(loop_bound_4.y == 0u, 1u);
-        if (!loop_init_4) {
-            uint _e14 = r_4;
-            r_4 = _e14 + 1u;
+        if (metal::all(loop_bound_1 == uint2(0u))) { break; }
+        loop_bound_1 -= uint2(loop_bound_1.y == 0u, 1u);
+        if (!loop_init_1) {
+            uint _e14 = r_3;
+            r_3 = _e14 + 1u;
         }
-        loop_init_4 = false;
-        uint _e5 = r_4;
+        loop_init_1 = false;
+        uint _e5 = r_3;
         if (_e5 < ROWS) {
         } else {
             break;
         }
         {
             uint _e8 = longest;
-            uint _e9 = r_4;
+            uint _e9 = r_3;
             uint _e11 = length_of(first_row_1 + _e9, params);
             longest = metal::max(_e8, _e11);
         }
@@ -710,8 +738,8 @@ Gates recurrent_part(
 CellGradient unit_backward(
     uint z_8,
     uint step_7,
-    uint row_10,
-    uint unit_9,
+    uint row_12,
+    uint unit_8,
     CellState next_1,
     device BackwardParams const& params,
     device type_4 const& carry,
@@ -721,121 +749,105 @@ CellGradient unit_backward(
     constant _mslBufferSizes& _buffer_sizes
 ) {
     CellState prev_2 = {};
-    uint _e5 = length_of(row_10, params);
+    uint _e5 = length_of(row_12, params);
     if (step_7 >= _e5) {
         return CellGradient {Gates {}, next_1.h, next_1.c};
     }
-    uint _e12 = gates_at(step_7, row_10, z_8, params);
-    Gates pre_9 = gates[_e12 + unit_9];
-    float _e16 = h_before(z_8, step_7, row_10, unit_9, params, carry, y_5, _buffer_sizes);
+    uint _e12 = gates_at(step_7, row_12, z_8, params);
+    Gates pre_9 = gates[_e12 + unit_8];
+    float _e16 = h_before(z_8, step_7, row_12, unit_8, params, carry, y_5, _buffer_sizes);
     prev_2 = CellState {_e16, 0.0};
     if (false) {
-        float _e22 = c_before(z_8, step_7, row_10, unit_9, params, carry, _buffer_sizes);
+        float _e22 = c_before(z_8, step_7, row_12, unit_8, params, carry, _buffer_sizes);
         prev_2.c = _e22;
     }
-    float _e23 = d_output(z_8, step_7, row_10, unit_9, params, d_y, _buffer_sizes);
+    float _e23 = d_output(z_8, step_7, row_12, unit_8, params, d_y, _buffer_sizes);
     float d_h_2 = _e23 + next_1.h;
     CellState _e26 = prev_2;
-    CellGradient _e28 = cell_backward(pre_9, _e26, d_h_2, next_1.c, z_8, unit_9, params);
+    CellGradient _e28 = cell_backward(pre_9, _e26, d_h_2, next_1.c, z_8, unit_8, params);
     return _e28;
 }
 
 void clear(
-    uint at,
-    threadgroup type_7& d_pre_1
+    uint at_4,
+    threadgroup type_8& d_pre_1
 ) {
-    d_pre_1.inner[at] = Gates {};
-    return;
-}
-
-void multiply(
-    thread Sums& sums_2,
-    uint z_9,
-    uint local_7,
-    device BackwardParams const& params,
-    device type_3 const& weights,
-    threadgroup type_7& d_pre_1,
-    constant _mslBufferSizes& _buffer_sizes
-) {
-    BackwardSlice _e6 = params.slices.inner[z_9];
-    Matrix _e7 = w_hh_transposed(_e6, params);
-    uint _e10 = params.hidden_size;
-    accumulate(sums_2, _e7, local_7, _e10, weights, d_pre_1, _buffer_sizes);
+    d_pre_1.inner[at_4] = Gates {};
     return;
 }
 
 void advance(
     thread Carries& next_2,
     Place place,
-    uint local_8,
+    uint local_7,
     device BackwardParams const& params,
     device type_4 const& carry,
     device type_4 const& y_5,
     device type_4 const& d_y,
+    threadgroup type_8& d_pre_1,
     device type_3& gates,
-    threadgroup type_7& d_pre_1,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    uint u_5 = 0u;
-    uint r_5 = {};
-    bool local_9 = {};
+    uint u_4 = 0u;
+    uint r_4 = {};
+    bool local_8 = {};
     metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
-    uint2 loop_bound_5 = uint2(4294967295u);
-    bool loop_init_5 = true;
+    uint2 loop_bound_2 = uint2(4294967295u);
+    bool loop_init_2 = true;
     while(true) {
-        if (metal::all(loop_bound_5 == uint2(0u))) { break; }
-        loop_bound_5 -= uint2(loop_bound_5.y == 0u, 1u);
-        if (!loop_init_5) {
-            uint _e69 = u_5;
-            u_5 = _e69 + 1u;
+        if (metal::all(loop_bound_2 == uint2(0u))) { break; }
+        loop_bound_2 -= uint2(loop_bound_2.y == 0u, 1u);
+        if (!loop_init_2) {
+            uint _e69 = u_4;
+            u_4 = _e69 + 1u;
         }
-        loop_init_5 = false;
-        uint _e5 = u_5;
+        loop_init_2 = false;
+        uint _e5 = u_4;
         if (_e5 < UNITS_PER_INVOCATION) {
         } else {
             break;
         }
         {
-            uint _e8 = u_5;
-            uint unit_10 = local_8 + (_e8 * UNITS);
-            r_5 = 0u;
-            uint2 loop_bound_6 = uint2(4294967295u);
-            bool loop_init_6 = true;
+            uint _e8 = u_4;
+            uint unit_9 = local_7 + (_e8 * UNITS);
+            r_4 = 0u;
+            uint2 loop_bound_3 = uint2(4294967295u);
+            bool loop_init_3 = true;
             while(true) {
-                if (metal::all(loop_bound_6 == uint2(0u))) { break; }
-                loop_bound_6 -= uint2(loop_bound_6.y == 0u, 1u);
-                if (!loop_init_6) {
-                    uint _e66 = r_5;
-                    r_5 = _e66 + 1u;
+                if (metal::all(loop_bound_3 == uint2(0u))) { break; }
+                loop_bound_3 -= uint2(loop_bound_3.y == 0u, 1u);
+                if (!loop_init_3) {
+                    uint _e66 = r_4;
+                    r_4 = _e66 + 1u;
                 }
-                loop_init_6 = false;
-                uint _e14 = r_5;
+                loop_init_3 = false;
+                uint _e14 = r_4;
                 if (_e14 < ROWS) {
                 } else {
                     break;
                 }
                 {
-                    uint _e18 = r_5;
-                    uint row_11 = place.row + _e18;
+                    uint _e18 = r_4;
+                    uint row_13 = place.row + _e18;
                     uint _e22 = params.batch;
-                    if (row_11 < _e22) {
+                    if (row_13 < _e22) {
                         uint _e28 = params.hidden_size;
-                        local_9 = unit_10 < _e28;
+                        local_8 = unit_9 < _e28;
                     } else {
-                        local_9 = false;
+                        local_8 = false;
                     }
-                    bool _e31 = local_9;
+                    bool _e31 = local_8;
                     if (_e31) {
-                        uint _e34 = u_5;
-                        uint _e37 = r_5;
+                        uint _e34 = u_4;
+                        uint _e37 = r_4;
                         CellState _e40 = next_2.inner[(_e34 * ROWS) + _e37];
-                        CellGradient _e41 = unit_backward(place.slice, place.step, row_11, unit_10, _e40, params, carry, y_5, d_y, gates, _buffer_sizes);
-                        uint _e45 = gates_at(place.step, row_11, place.slice, params);
-                        gates[_e45 + unit_10] = _e41.pre;
-                        uint _e50 = r_5;
-                        d_pre_1.inner[(_e50 * CAPACITY) + unit_10] = _e41.pre;
-                        uint _e56 = u_5;
-                        uint _e59 = r_5;
+                        CellGradient _e41 = unit_backward(place.slice, place.step, row_13, unit_9, _e40, params, carry, y_5, d_y, gates, _buffer_sizes);
+                        uint _e45 = gates_at(place.step, row_13, place.slice, params);
+                        gates[_e45 + unit_9] = _e41.pre;
+                        uint _e50 = r_4;
+                        d_pre_1.inner[(_e50 * CAPACITY) + unit_9] = _e41.pre;
+                        uint _e56 = u_4;
+                        uint _e59 = r_4;
                         next_2.inner[(_e56 * ROWS) + _e59] = CellState {_e41.h, _e41.c};
                     }
                 }
@@ -845,43 +857,65 @@ void advance(
     return;
 }
 
+void multiply(
+    thread Tile& acc_4,
+    Matrix matrix_3,
+    uint operand_2,
+    uint words_1,
+    uint local_9,
+    device type_3 const& weights,
+    threadgroup type_8& d_pre_1,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    SumsOf1_ sums_6 = {};
+    Column _e6 = columns_of(matrix_3, local_9);
+    uint _e8 = word_quads(words_1);
+    accumulate(sums_6, _e6, operand_2, Quads {0u, _e8, 1u}, weights, d_pre_1, _buffer_sizes);
+    SumsOf1_ _e11 = sums_6;
+    add_sums(acc_4, _e11);
+    return;
+}
+
 void add_product(
     thread Carries& next_3,
-    uint z_10,
+    uint z_9,
     uint local_10,
     device BackwardParams const& params,
     device type_3 const& weights,
-    threadgroup type_7& d_pre_1,
+    threadgroup type_8& d_pre_1,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    Sums sums_3 = {};
+    Tile acc_5 = {};
     uint i_1 = 0u;
     uint _e5 = params.recurrent_size;
     if (local_10 >= _e5) {
         return;
     }
-    multiply(sums_3, z_10, local_10, params, weights, d_pre_1, _buffer_sizes);
-    uint2 loop_bound_7 = uint2(4294967295u);
-    bool loop_init_7 = true;
+    BackwardSlice _e11 = params.slices.inner[z_9];
+    Matrix _e12 = w_hh_transposed(_e11, params);
+    uint _e16 = params.hidden_size;
+    multiply(acc_5, _e12, D_PRE, _e16, local_10, weights, d_pre_1, _buffer_sizes);
+    uint2 loop_bound_4 = uint2(4294967295u);
+    bool loop_init_4 = true;
     while(true) {
-        if (metal::all(loop_bound_7 == uint2(0u))) { break; }
-        loop_bound_7 -= uint2(loop_bound_7.y == 0u, 1u);
-        if (!loop_init_7) {
-            uint _e22 = i_1;
-            i_1 = _e22 + 1u;
+        if (metal::all(loop_bound_4 == uint2(0u))) { break; }
+        loop_bound_4 -= uint2(loop_bound_4.y == 0u, 1u);
+        if (!loop_init_4) {
+            uint _e31 = i_1;
+            i_1 = _e31 + 1u;
         }
-        loop_init_7 = false;
-        uint _e10 = i_1;
-        if (_e10 < 1u) {
+        loop_init_4 = false;
+        uint _e19 = i_1;
+        if (_e19 < 1u) {
         } else {
             break;
         }
         {
-            uint _e13 = i_1;
-            float _e16 = next_3.inner[_e13].h;
-            uint _e17 = i_1;
-            float _e19 = sums_3.inner[_e17];
-            next_3.inner[_e13].h = _e16 + _e19;
+            uint _e22 = i_1;
+            float _e25 = next_3.inner[_e22].h;
+            uint _e26 = i_1;
+            float _e28 = acc_5.inner[_e26];
+            next_3.inner[_e22].h = _e25 + _e28;
         }
     }
     return;
@@ -897,8 +931,8 @@ kernel void main_(
 , device type_4& carry [[user(fake0)]]
 , device type_4 const& y_5 [[user(fake0)]]
 , device type_4 const& d_y [[user(fake0)]]
+, threadgroup type_8& d_pre_1
 , device type_3& gates [[user(fake0)]]
-, threadgroup type_7& d_pre_1
 , constant _mslBufferSizes& _buffer_sizes [[user(fake0)]]
 ) {
     if (local == 0u) {
@@ -915,20 +949,20 @@ kernel void main_(
     bool local_2 = {};
     bool local_3 = {};
     bool local_4 = {};
-    uint z_11 = group.y;
-    BackwardSlice slice_17 = params.slices.inner[z_11];
+    uint z_10 = group.y;
+    BackwardSlice slice_17 = params.slices.inner[z_10];
     uint first_row_2 = group.x * ROWS;
     uint _e10 = longest_of(first_row_2, params);
-    uint2 loop_bound_8 = uint2(4294967295u);
-    bool loop_init_8 = true;
+    uint2 loop_bound_5 = uint2(4294967295u);
+    bool loop_init_5 = true;
     while(true) {
-        if (metal::all(loop_bound_8 == uint2(0u))) { break; }
-        loop_bound_8 -= uint2(loop_bound_8.y == 0u, 1u);
-        if (!loop_init_8) {
+        if (metal::all(loop_bound_5 == uint2(0u))) { break; }
+        loop_bound_5 -= uint2(loop_bound_5.y == 0u, 1u);
+        if (!loop_init_5) {
             uint _e89 = u;
             u = _e89 + 1u;
         }
-        loop_init_8 = false;
+        loop_init_5 = false;
         uint _e14 = u;
         if (_e14 < UNITS_PER_INVOCATION) {
         } else {
@@ -936,18 +970,18 @@ kernel void main_(
         }
         {
             uint _e17 = u;
-            uint unit_11 = local + (_e17 * UNITS);
+            uint unit_10 = local + (_e17 * UNITS);
             r = 0u;
-            uint2 loop_bound_9 = uint2(4294967295u);
-            bool loop_init_9 = true;
+            uint2 loop_bound_6 = uint2(4294967295u);
+            bool loop_init_6 = true;
             while(true) {
-                if (metal::all(loop_bound_9 == uint2(0u))) { break; }
-                loop_bound_9 -= uint2(loop_bound_9.y == 0u, 1u);
-                if (!loop_init_9) {
+                if (metal::all(loop_bound_6 == uint2(0u))) { break; }
+                loop_bound_6 -= uint2(loop_bound_6.y == 0u, 1u);
+                if (!loop_init_6) {
                     uint _e86 = r;
                     r = _e86 + 1u;
                 }
-                loop_init_9 = false;
+                loop_init_6 = false;
                 uint _e23 = r;
                 if (_e23 < ROWS) {
                 } else {
@@ -956,13 +990,13 @@ kernel void main_(
                 {
                     uint _e26 = r;
                     uint _e30 = params.batch;
-                    uint row_12 = metal::min(first_row_2 + _e26, _e30 - 1u);
+                    uint row_14 = metal::min(first_row_2 + _e26, _e30 - 1u);
                     uint _e36 = params.recurrent_size;
                     uint _e40 = params.recurrent_size;
-                    uint h_at = (row_12 * _e36) + metal::min(unit_11, _e40 - 1u);
+                    uint h_at = (row_14 * _e36) + metal::min(unit_10, _e40 - 1u);
                     uint _e47 = params.hidden_size;
                     uint _e51 = params.hidden_size;
-                    uint c_at = (row_12 * _e47) + metal::min(unit_11, _e51 - 1u);
+                    uint c_at = (row_14 * _e47) + metal::min(unit_10, _e51 - 1u);
                     uint _e56 = u;
                     uint _e59 = r;
                     float _e67 = carry[slice_17.carry_h + h_at];
@@ -974,22 +1008,22 @@ kernel void main_(
                         next.inner[(_e69 * ROWS) + _e72].c = _e80;
                     }
                     uint _e81 = r;
-                    clear((_e81 * CAPACITY) + unit_11, d_pre_1);
+                    clear((_e81 * CAPACITY) + unit_10, d_pre_1);
                 }
             }
         }
     }
     metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
-    uint2 loop_bound_10 = uint2(4294967295u);
-    bool loop_init_10 = true;
+    uint2 loop_bound_7 = uint2(4294967295u);
+    bool loop_init_7 = true;
     while(true) {
-        if (metal::all(loop_bound_10 == uint2(0u))) { break; }
-        loop_bound_10 -= uint2(loop_bound_10.y == 0u, 1u);
-        if (!loop_init_10) {
+        if (metal::all(loop_bound_7 == uint2(0u))) { break; }
+        loop_bound_7 -= uint2(loop_bound_7.y == 0u, 1u);
+        if (!loop_init_7) {
             uint _e121 = i;
             i = _e121 + 1u;
         }
-        loop_init_10 = false;
+        loop_init_7 = false;
         uint _e93 = i;
         uint _e96 = params.num_steps;
         if (_e93 < _e96) {
@@ -1009,26 +1043,26 @@ kernel void main_(
             }
             bool _e118 = local_1;
             if (_e118) {
-                add_product(next, z_11, local, params, weights, d_pre_1, _buffer_sizes);
+                add_product(next, z_10, local, params, weights, d_pre_1, _buffer_sizes);
             }
-            advance(next, Place {z_11, step_8, first_row_2}, local, params, carry, y_5, d_y, gates, d_pre_1, _buffer_sizes);
+            advance(next, Place {z_10, step_8, first_row_2}, local, params, carry, y_5, d_y, d_pre_1, gates, _buffer_sizes);
             metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
         }
     }
     uint _e125 = params.first_step;
     if (_e125 < _e10) {
-        add_product(next, z_11, local, params, weights, d_pre_1, _buffer_sizes);
+        add_product(next, z_10, local, params, weights, d_pre_1, _buffer_sizes);
     }
-    uint2 loop_bound_11 = uint2(4294967295u);
-    bool loop_init_11 = true;
+    uint2 loop_bound_8 = uint2(4294967295u);
+    bool loop_init_8 = true;
     while(true) {
-        if (metal::all(loop_bound_11 == uint2(0u))) { break; }
-        loop_bound_11 -= uint2(loop_bound_11.y == 0u, 1u);
-        if (!loop_init_11) {
+        if (metal::all(loop_bound_8 == uint2(0u))) { break; }
+        loop_bound_8 -= uint2(loop_bound_8.y == 0u, 1u);
+        if (!loop_init_8) {
             uint _e210 = u_1;
             u_1 = _e210 + 1u;
         }
-        loop_init_11 = false;
+        loop_init_8 = false;
         uint _e129 = u_1;
         if (_e129 < UNITS_PER_INVOCATION) {
         } else {
@@ -1036,18 +1070,18 @@ kernel void main_(
         }
         {
             uint _e132 = u_1;
-            uint unit_12 = local + (_e132 * UNITS);
+            uint unit_11 = local + (_e132 * UNITS);
             r_1 = 0u;
-            uint2 loop_bound_12 = uint2(4294967295u);
-            bool loop_init_12 = true;
+            uint2 loop_bound_9 = uint2(4294967295u);
+            bool loop_init_9 = true;
             while(true) {
-                if (metal::all(loop_bound_12 == uint2(0u))) { break; }
-                loop_bound_12 -= uint2(loop_bound_12.y == 0u, 1u);
-                if (!loop_init_12) {
+                if (metal::all(loop_bound_9 == uint2(0u))) { break; }
+                loop_bound_9 -= uint2(loop_bound_9.y == 0u, 1u);
+                if (!loop_init_9) {
                     uint _e207 = r_1;
                     r_1 = _e207 + 1u;
                 }
-                loop_init_12 = false;
+                loop_init_9 = false;
                 uint _e138 = r_1;
                 if (_e138 < ROWS) {
                 } else {
@@ -1055,11 +1089,11 @@ kernel void main_(
                 }
                 {
                     uint _e141 = r_1;
-                    uint row_13 = first_row_2 + _e141;
+                    uint row_15 = first_row_2 + _e141;
                     uint _e145 = params.batch;
-                    if (row_13 < _e145) {
+                    if (row_15 < _e145) {
                         uint _e151 = params.recurrent_size;
-                        local_2 = unit_12 < _e151;
+                        local_2 = unit_11 < _e151;
                     } else {
                         local_2 = false;
                     }
@@ -1069,18 +1103,18 @@ kernel void main_(
                         uint _e164 = u_1;
                         uint _e167 = r_1;
                         float _e171 = next.inner[(_e164 * ROWS) + _e167].h;
-                        carry[(slice_17.carry_h + (row_13 * _e159)) + unit_12] = _e171;
+                        carry[(slice_17.carry_h + (row_15 * _e159)) + unit_11] = _e171;
                     }
                     if (false) {
                         uint _e177 = params.batch;
-                        local_3 = row_13 < _e177;
+                        local_3 = row_15 < _e177;
                     } else {
                         local_3 = false;
                     }
                     bool _e180 = local_3;
                     if (_e180) {
                         uint _e185 = params.hidden_size;
-                        local_4 = unit_12 < _e185;
+                        local_4 = unit_11 < _e185;
                     } else {
                         local_4 = false;
                     }
@@ -1090,7 +1124,7 @@ kernel void main_(
                         uint _e198 = u_1;
                         uint _e201 = r_1;
                         float _e205 = next.inner[(_e198 * ROWS) + _e201].c;
-                        carry[(slice_17.carry_c + (row_13 * _e193)) + unit_12] = _e205;
+                        carry[(slice_17.carry_c + (row_15 * _e193)) + unit_11] = _e205;
                     }
                 }
             }

@@ -6,9 +6,9 @@ using metal::uint;
 
 struct _mslBufferSizes {
     uint size1;
-    uint size2;
     uint size3;
     uint size4;
+    uint size5;
 };
 
 struct Choice {
@@ -72,46 +72,57 @@ struct Params {
     type_2 slices;
 };
 typedef Gates type_3[1];
+typedef metal::float4x4 Quad;
+typedef metal::float4 SumsOf1_;
+typedef metal::float2x4 SumsOf2_;
+typedef metal::float4x4 SumsOf4_;
+typedef metal::float4 BlockOperand;
+struct type_5 {
+    float inner[128];
+};
 struct Tile {
     Gates inner[1];
 };
-struct Place {
-    uint slice;
-    uint step;
-    uint row;
-    uint h_prev;
+struct Column {
+    uint first;
+    uint stride;
+    char _pad2[8];
+    Gates scale;
 };
 struct Matrix {
     uint first;
     uint columns;
     uint row_words;
 };
-typedef float type_6[1];
-struct type_7 {
-    float inner[128];
+struct Quads {
+    uint first;
+    uint end;
+    uint stride;
 };
-struct type_9 {
-    Gates inner[1];
+struct Place {
+    uint z;
+    Slice slice;
+    uint step;
+    uint row;
+    uint h_prev;
 };
+typedef float type_9[1];
 struct type_10 {
-    Gates inner[4];
-};
-struct type_11 {
     float inner[1];
 };
-constant uint ROWS = 1u;
 constant uint UNITS = 64u;
-constant uint UNITS_PER_INVOCATION = 1u;
 constant uint COPIES = 2u;
 constant uint SPLIT = 1u;
+constant uint ROWS = 1u;
+constant uint UNITS_PER_INVOCATION = 1u;
 constant uint MAX_SLICES = 16u;
 constant uint HAS_C = 1u;
 constant uint IS_CHOSEN = 0u;
+constant uint CAPACITY = 64u;
+constant uint COPY_SIZE = 64u;
 constant uint TILE_SIZE = 1u;
 constant uint NONE = 4294967295u;
 constant uint INVOCATIONS = 64u;
-constant uint CAPACITY = 64u;
-constant uint COPY_SIZE = 64u;
 
 float clip(
     float x,
@@ -124,8 +135,8 @@ float sigmoid(
     float x_1
 ) {
     float e = metal::exp(-(metal::abs(x_1)));
-    float r_8 = 1.0 / (1.0 + e);
-    return (x_1 >= 0.0) ? r_8 : (e * r_8);
+    float r_7 = 1.0 / (1.0 + e);
+    return (x_1 >= 0.0) ? r_7 : (e * r_7);
 }
 
 float tanh_stable(
@@ -219,12 +230,121 @@ uint length_of(
     return _e3;
 }
 
-Gates load_scale(
+SumsOf1_ quad_times_row(
+    Quad w,
+    metal::float4 v
+) {
+    return w * v;
+}
+
+metal::float4 operand_quad(
+    uint copy_1,
+    uint row_3,
+    uint quad_,
+    threadgroup type_5& h_1
+) {
+    uint at_3 = (copy_1 + (row_3 * CAPACITY)) + (4u * quad_);
+    float _e11 = h_1.inner[at_3];
+    float _e16 = h_1.inner[at_3 + 1u];
+    float _e21 = h_1.inner[at_3 + 2u];
+    float _e26 = h_1.inner[at_3 + 3u];
+    return metal::float4(_e11, _e16, _e21, _e26);
+}
+
+BlockOperand block_operand(
+    uint at,
+    uint row_4,
+    uint quad_1,
+    threadgroup type_5& h_1
+) {
+    metal::float4 _e3 = operand_quad(at, row_4, quad_1, h_1);
+    return _e3;
+}
+
+SumsOf1_ block_product(
+    Quad w_1,
+    BlockOperand v_1
+) {
+    SumsOf1_ _e2 = quad_times_row(w_1, v_1);
+    return _e2;
+}
+
+void add_block(
+    thread Tile& acc,
     uint first,
+    SumsOf1_ sums
+) {
+    Gates _e4 = acc.inner[first];
+    acc.inner[first] = _e4 + sums;
+    return;
+}
+
+BlockOperand operand(
+    uint at_1,
+    uint quad_2,
+    threadgroup type_5& h_1
+) {
+    BlockOperand _e3 = block_operand(at_1, 0u, quad_2, h_1);
+    return _e3;
+}
+
+SumsOf1_ plus_product(
+    SumsOf1_ sums_1,
+    Quad w_2,
+    BlockOperand v_2
+) {
+    SumsOf1_ _e3 = block_product(w_2, v_2);
+    return sums_1 + _e3;
+}
+
+void add_rows(
+    thread Tile& acc_1,
+    uint first_1,
+    SumsOf1_ sums_2
+) {
+    add_block(acc_1, first_1, sums_2);
+    return;
+}
+
+uint column_1(
+    Matrix matrix_,
+    uint unit_1,
+    uint u_3
+) {
+    return metal::min(unit_1 + (u_3 * UNITS), matrix_.columns - 1u);
+}
+
+Gates load_scale(
+    uint first_2,
     uint row_words,
-    uint column_1
+    uint column_2
 ) {
     return Gates {};
+}
+
+Column column_of(
+    Matrix matrix_1,
+    uint first_3,
+    uint u_4
+) {
+    uint _e3 = column_1(matrix_1, first_3, u_4);
+    Gates _e9 = load_scale(matrix_1.first, matrix_1.row_words, _e3);
+    return Column {matrix_1.first + _e3, matrix_1.row_words, {}, _e9};
+}
+
+Column columns_of(
+    Matrix matrix_2,
+    uint first_4
+) {
+    Column _e3 = column_of(matrix_2, first_4, 0u);
+    return _e3;
+}
+
+Gates unpacked(
+    Gates word,
+    Gates scale
+) {
+    return word;
 }
 
 Gates load_packed(
@@ -236,11 +356,81 @@ Gates load_packed(
     return _e3;
 }
 
-Gates unpacked(
-    Gates word,
-    Gates scale
+Quad load_quad(
+    Column column_3,
+    uint quad_3,
+    device type_3 const& weights,
+    constant _mslBufferSizes& _buffer_sizes
 ) {
-    return word;
+    uint at_4 = column_3.first + ((4u * quad_3) * column_3.stride);
+    Gates _e8 = load_packed(at_4, weights, _buffer_sizes);
+    Gates _e10 = unpacked(_e8, column_3.scale);
+    Gates _e13 = load_packed(at_4 + column_3.stride, weights, _buffer_sizes);
+    Gates _e15 = unpacked(_e13, column_3.scale);
+    Gates _e20 = load_packed(at_4 + (2u * column_3.stride), weights, _buffer_sizes);
+    Gates _e22 = unpacked(_e20, column_3.scale);
+    Gates _e27 = load_packed(at_4 + (3u * column_3.stride), weights, _buffer_sizes);
+    Gates _e29 = unpacked(_e27, column_3.scale);
+    return Quad(_e10, _e15, _e22, _e29);
+}
+
+SumsOf1_ plus_products(
+    SumsOf1_ sums_3,
+    Column columns,
+    BlockOperand v_3,
+    uint quad_4,
+    device type_3 const& weights,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    Quad _e4 = load_quad(columns, quad_4, weights, _buffer_sizes);
+    SumsOf1_ _e5 = plus_product(sums_3, _e4, v_3);
+    return _e5;
+}
+
+void add_sums(
+    thread Tile& acc_2,
+    SumsOf1_ sums_4
+) {
+    add_rows(acc_2, 0u, sums_4);
+    return;
+}
+
+void accumulate(
+    thread SumsOf1_& sums_5,
+    Column columns_1,
+    uint at_2,
+    Quads quads,
+    device type_3 const& weights,
+    threadgroup type_5& h_1,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    uint q = {};
+    q = quads.first;
+    uint2 loop_bound = uint2(4294967295u);
+    bool loop_init = true;
+    while(true) {
+        if (metal::all(loop_bound == uint2(0u))) { break; }
+        loop_bound -= uint2(loop_bound.y == 0u, 1u);
+        if (!loop_init) {
+            uint _e14 = q;
+            q = _e14 + quads.stride;
+        }
+        loop_init = false;
+        uint _e6 = q;
+        if (_e6 < quads.end) {
+        } else {
+            break;
+        }
+        {
+            SumsOf1_ _e9 = sums_5;
+            uint _e10 = q;
+            BlockOperand _e11 = operand(at_2, _e10, h_1);
+            uint _e12 = q;
+            SumsOf1_ _e13 = plus_products(_e9, columns_1, _e11, _e12, weights, _buffer_sizes);
+            sums_5 = _e13;
+        }
+    }
+    return;
 }
 
 bool is_first(
@@ -257,24 +447,16 @@ bool is_first(
 }
 
 Matrix gates_matrix(
-    uint first_1,
+    uint first_5,
     device Params const& params
 ) {
     uint _e3 = params.hidden_size;
     uint _e6 = params.row_words;
-    return Matrix {first_1, _e3, _e6};
-}
-
-uint column_2(
-    Matrix matrix_,
-    uint unit_1,
-    uint u_3
-) {
-    return metal::min(unit_1 + (u_3 * UNITS), matrix_.columns - 1u);
+    return Matrix {first_5, _e3, _e6};
 }
 
 void input_part(
-    thread Tile& acc,
+    thread Tile& acc_3,
     Place place,
     uint unit_2,
     uint local_9,
@@ -283,7 +465,7 @@ void input_part(
     constant _mslBufferSizes& _buffer_sizes
 ) {
     uint r_2 = 0u;
-    uint u_4 = {};
+    uint u_5 = {};
     bool _e4 = is_first(local_9);
     if (!(_e4)) {
         return;
@@ -291,16 +473,16 @@ void input_part(
     uint _e9 = params.first_step;
     uint step_2 = place.step - _e9;
     Matrix _e12 = gates_matrix(0u, params);
-    uint2 loop_bound = uint2(4294967295u);
-    bool loop_init = true;
+    uint2 loop_bound_1 = uint2(4294967295u);
+    bool loop_init_1 = true;
     while(true) {
-        if (metal::all(loop_bound == uint2(0u))) { break; }
-        loop_bound -= uint2(loop_bound.y == 0u, 1u);
-        if (!loop_init) {
+        if (metal::all(loop_bound_1 == uint2(0u))) { break; }
+        loop_bound_1 -= uint2(loop_bound_1.y == 0u, 1u);
+        if (!loop_init_1) {
             uint _e63 = r_2;
             r_2 = _e63 + 1u;
         }
-        loop_init = false;
+        loop_init_1 = false;
         uint _e15 = r_2;
         if (_e15 < ROWS) {
         } else {
@@ -309,34 +491,34 @@ void input_part(
         {
             uint _e19 = r_2;
             uint _e23 = params.batch;
-            uint row_6 = metal::min(place.row + _e19, _e23 - 1u);
+            uint row_7 = metal::min(place.row + _e19, _e23 - 1u);
             uint _e29 = params.batch;
             uint _e34 = params.num_slices;
-            uint at = (((step_2 * _e29) + row_6) * _e34) + place.slice;
-            u_4 = 0u;
-            uint2 loop_bound_1 = uint2(4294967295u);
-            bool loop_init_1 = true;
+            uint at_5 = (((step_2 * _e29) + row_7) * _e34) + place.z;
+            u_5 = 0u;
+            uint2 loop_bound_2 = uint2(4294967295u);
+            bool loop_init_2 = true;
             while(true) {
-                if (metal::all(loop_bound_1 == uint2(0u))) { break; }
-                loop_bound_1 -= uint2(loop_bound_1.y == 0u, 1u);
-                if (!loop_init_1) {
-                    uint _e60 = u_4;
-                    u_4 = _e60 + 1u;
+                if (metal::all(loop_bound_2 == uint2(0u))) { break; }
+                loop_bound_2 -= uint2(loop_bound_2.y == 0u, 1u);
+                if (!loop_init_2) {
+                    uint _e60 = u_5;
+                    u_5 = _e60 + 1u;
                 }
-                loop_init_1 = false;
-                uint _e40 = u_4;
+                loop_init_2 = false;
+                uint _e40 = u_5;
                 if (_e40 < UNITS_PER_INVOCATION) {
                 } else {
                     break;
                 }
                 {
-                    uint _e43 = u_4;
+                    uint _e43 = u_5;
                     uint _e46 = r_2;
                     uint _e52 = params.row_words;
-                    uint _e54 = u_4;
-                    uint _e55 = column_2(_e12, unit_2, _e54);
-                    Gates _e58 = x_proj[(at * _e52) + _e55];
-                    acc.inner[(_e43 * ROWS) + _e46] = _e58;
+                    uint _e54 = u_5;
+                    uint _e55 = column_1(_e12, unit_2, _e54);
+                    Gates _e58 = x_proj[(at_5 * _e52) + _e55];
+                    acc_3.inner[(_e43 * ROWS) + _e46] = _e58;
                 }
             }
         }
@@ -347,227 +529,55 @@ void input_part(
 float operand_at(
     bool is_input,
     uint index_1,
-    device type_6 const& state,
+    device type_9 const& state,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     float _e4 = state[index_1];
     return _e4;
 }
 
-metal::float4 operand_quad(
-    uint row_3,
-    uint quad_,
-    thread uint& operand,
-    threadgroup type_7& h_1
-) {
-    uint _e3 = operand;
-    uint at_1 = (_e3 + (row_3 * CAPACITY)) + (4u * quad_);
-    float _e12 = h_1.inner[at_1];
-    float _e17 = h_1.inner[at_1 + 1u];
-    float _e22 = h_1.inner[at_1 + 2u];
-    float _e27 = h_1.inner[at_1 + 3u];
-    return metal::float4(_e12, _e17, _e22, _e27);
-}
-
 uint naga_div(uint lhs, uint rhs) {
     return lhs / metal::select(rhs, 1u, rhs == 0u);
 }
 
-void accumulate(
-    thread Tile& acc_1,
-    Matrix matrix_1,
-    uint first_row,
-    uint unit_3,
-    uint local_10,
+Quads own_quads(
+    uint first_6,
     uint num_quads,
-    device type_3 const& weights,
-    thread uint& operand,
-    threadgroup type_7& h_1,
-    constant _mslBufferSizes& _buffer_sizes
+    uint local_10
 ) {
-    type_9 scales = {};
-    uint u_5 = 0u;
-    type_10 w = {};
-    uint q = {};
-    uint u_6 = {};
-    uint r_3 = {};
-    uint u_7 = {};
-    uint stride = matrix_1.row_words;
-    uint2 loop_bound_2 = uint2(4294967295u);
-    bool loop_init_2 = true;
-    while(true) {
-        if (metal::all(loop_bound_2 == uint2(0u))) { break; }
-        loop_bound_2 -= uint2(loop_bound_2.y == 0u, 1u);
-        if (!loop_init_2) {
-            uint _e20 = u_5;
-            u_5 = _e20 + 1u;
-        }
-        loop_init_2 = false;
-        uint _e10 = u_5;
-        if (_e10 < UNITS_PER_INVOCATION) {
-        } else {
-            break;
-        }
-        {
-            uint _e13 = u_5;
-            uint _e16 = u_5;
-            uint _e17 = column_2(matrix_1, unit_3, _e16);
-            Gates _e18 = load_scale(matrix_1.first, stride, _e17);
-            scales.inner[_e13] = _e18;
-        }
-    }
-    q = naga_div(local_10, UNITS);
+    return Quads {first_6 + naga_div(local_10, UNITS), first_6 + num_quads, SPLIT};
+}
+
+void fill(
+    thread Tile& acc_4,
+    uint u_6,
+    Gates value
+) {
+    uint r_3 = 0u;
     uint2 loop_bound_3 = uint2(4294967295u);
     bool loop_init_3 = true;
     while(true) {
         if (metal::all(loop_bound_3 == uint2(0u))) { break; }
         loop_bound_3 -= uint2(loop_bound_3.y == 0u, 1u);
         if (!loop_init_3) {
-            uint _e159 = q;
-            q = _e159 + SPLIT;
+            uint _e14 = r_3;
+            r_3 = _e14 + 1u;
         }
         loop_init_3 = false;
-        uint _e26 = q;
-        if (_e26 < num_quads) {
-        } else {
-            break;
-        }
-        {
-            u_6 = 0u;
-            uint2 loop_bound_4 = uint2(4294967295u);
-            bool loop_init_4 = true;
-            while(true) {
-                if (metal::all(loop_bound_4 == uint2(0u))) { break; }
-                loop_bound_4 -= uint2(loop_bound_4.y == 0u, 1u);
-                if (!loop_init_4) {
-                    uint _e93 = u_6;
-                    u_6 = _e93 + 1u;
-                }
-                loop_init_4 = false;
-                uint _e30 = u_6;
-                if (_e30 < UNITS_PER_INVOCATION) {
-                } else {
-                    break;
-                }
-                {
-                    uint _e35 = q;
-                    uint _e40 = u_6;
-                    uint _e41 = column_2(matrix_1, unit_3, _e40);
-                    uint at_2 = (matrix_1.first + ((first_row + (4u * _e35)) * stride)) + _e41;
-                    uint _e44 = u_6;
-                    Gates _e47 = load_packed(at_2, weights, _buffer_sizes);
-                    uint _e48 = u_6;
-                    Gates _e50 = scales.inner[_e48];
-                    Gates _e51 = unpacked(_e47, _e50);
-                    w.inner[4u * _e44] = _e51;
-                    uint _e53 = u_6;
-                    Gates _e59 = load_packed(at_2 + stride, weights, _buffer_sizes);
-                    uint _e60 = u_6;
-                    Gates _e62 = scales.inner[_e60];
-                    Gates _e63 = unpacked(_e59, _e62);
-                    w.inner[(4u * _e53) + 1u] = _e63;
-                    uint _e65 = u_6;
-                    Gates _e73 = load_packed(at_2 + (2u * stride), weights, _buffer_sizes);
-                    uint _e74 = u_6;
-                    Gates _e76 = scales.inner[_e74];
-                    Gates _e77 = unpacked(_e73, _e76);
-                    w.inner[(4u * _e65) + 2u] = _e77;
-                    uint _e79 = u_6;
-                    Gates _e87 = load_packed(at_2 + (3u * stride), weights, _buffer_sizes);
-                    uint _e88 = u_6;
-                    Gates _e90 = scales.inner[_e88];
-                    Gates _e91 = unpacked(_e87, _e90);
-                    w.inner[(4u * _e79) + 3u] = _e91;
-                }
-            }
-            r_3 = 0u;
-            uint2 loop_bound_5 = uint2(4294967295u);
-            bool loop_init_5 = true;
-            while(true) {
-                if (metal::all(loop_bound_5 == uint2(0u))) { break; }
-                loop_bound_5 -= uint2(loop_bound_5.y == 0u, 1u);
-                if (!loop_init_5) {
-                    uint _e157 = r_3;
-                    r_3 = _e157 + 1u;
-                }
-                loop_init_5 = false;
-                uint _e97 = r_3;
-                if (_e97 < ROWS) {
-                } else {
-                    break;
-                }
-                {
-                    uint _e100 = r_3;
-                    uint _e101 = q;
-                    metal::float4 _e102 = operand_quad(_e100, _e101, operand, h_1);
-                    u_7 = 0u;
-                    uint2 loop_bound_6 = uint2(4294967295u);
-                    bool loop_init_6 = true;
-                    while(true) {
-                        if (metal::all(loop_bound_6 == uint2(0u))) { break; }
-                        loop_bound_6 -= uint2(loop_bound_6.y == 0u, 1u);
-                        if (!loop_init_6) {
-                            uint _e154 = u_7;
-                            u_7 = _e154 + 1u;
-                        }
-                        loop_init_6 = false;
-                        uint _e105 = u_7;
-                        if (_e105 < UNITS_PER_INVOCATION) {
-                        } else {
-                            break;
-                        }
-                        {
-                            uint _e108 = u_7;
-                            uint _e111 = r_3;
-                            Gates _e114 = acc_1.inner[(_e108 * ROWS) + _e111];
-                            uint _e117 = u_7;
-                            Gates _e120 = w.inner[4u * _e117];
-                            uint _e124 = u_7;
-                            Gates _e129 = w.inner[(4u * _e124) + 1u];
-                            uint _e134 = u_7;
-                            Gates _e139 = w.inner[(4u * _e134) + 2u];
-                            uint _e144 = u_7;
-                            Gates _e149 = w.inner[(4u * _e144) + 3u];
-                            acc_1.inner[(_e108 * ROWS) + _e111] = _e114 + ((((_e102.x * _e120) + (_e102.y * _e129)) + (_e102.z * _e139)) + (_e102.w * _e149));
-                        }
-                    }
-                }
-            }
-        }
-    }
-    return;
-}
-
-void fill(
-    thread Tile& acc_2,
-    uint u_8,
-    Gates value
-) {
-    uint r_4 = 0u;
-    uint2 loop_bound_7 = uint2(4294967295u);
-    bool loop_init_7 = true;
-    while(true) {
-        if (metal::all(loop_bound_7 == uint2(0u))) { break; }
-        loop_bound_7 -= uint2(loop_bound_7.y == 0u, 1u);
-        if (!loop_init_7) {
-            uint _e14 = r_4;
-            r_4 = _e14 + 1u;
-        }
-        loop_init_7 = false;
-        uint _e5 = r_4;
+        uint _e5 = r_3;
         if (_e5 < ROWS) {
         } else {
             break;
         }
         {
-            uint _e10 = r_4;
-            acc_2.inner[(u_8 * ROWS) + _e10] = value;
+            uint _e10 = r_3;
+            acc_4.inner[(u_6 * ROWS) + _e10] = value;
         }
     }
     return;
 }
 
-uint quads(
+uint quads_1(
     uint size
 ) {
     return naga_div(size + 3u, 4u);
@@ -576,11 +586,11 @@ uint quads(
 uint time_of(
     Slice slice_4,
     uint step,
-    uint row_4,
+    uint row_5,
     device Params const& params
 ) {
     bool local_11 = {};
-    uint _e3 = length_of(row_4, params);
+    uint _e3 = length_of(row_5, params);
     if (slice_4.reverse != 0u) {
         local_11 = step < _e3;
     } else {
@@ -593,18 +603,18 @@ uint time_of(
 void write_output(
     Slice slice_5,
     uint step_1,
-    uint row_5,
-    uint unit_4,
+    uint row_6,
+    uint unit_3,
     float h,
     device Params const& params,
-    device type_6& y,
+    device type_9& y,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     if (slice_5.output != NONE) {
-        uint _e8 = time_of(slice_5, step_1, row_5, params);
+        uint _e8 = time_of(slice_5, step_1, row_6, params);
         uint _e12 = params.output_stride_t;
         uint _e16 = params.output_stride_b;
-        y[(((_e8 * _e12) + (row_5 * _e16)) + slice_5.output) + unit_4] = h;
+        y[(((_e8 * _e12) + (row_6 * _e16)) + slice_5.output) + unit_3] = h;
         return;
     } else {
         return;
@@ -612,30 +622,30 @@ void write_output(
 }
 
 uint longest_of(
-    uint first_row_1,
+    uint first_row,
     device Params const& params
 ) {
     uint longest = 0u;
-    uint r_5 = 0u;
-    uint2 loop_bound_8 = uint2(4294967295u);
-    bool loop_init_8 = true;
+    uint r_4 = 0u;
+    uint2 loop_bound_4 = uint2(4294967295u);
+    bool loop_init_4 = true;
     while(true) {
-        if (metal::all(loop_bound_8 == uint2(0u))) { break; }
-        loop_bound_8 -= uint2(loop_bound_8.y == 0u, 1u);
-        if (!loop_init_8) {
-            uint _e14 = r_5;
-            r_5 = _e14 + 1u;
+        if (metal::all(loop_bound_4 == uint2(0u))) { break; }
+        loop_bound_4 -= uint2(loop_bound_4.y == 0u, 1u);
+        if (!loop_init_4) {
+            uint _e14 = r_4;
+            r_4 = _e14 + 1u;
         }
-        loop_init_8 = false;
-        uint _e5 = r_5;
+        loop_init_4 = false;
+        uint _e5 = r_4;
         if (_e5 < ROWS) {
         } else {
             break;
         }
         {
             uint _e8 = longest;
-            uint _e9 = r_5;
-            uint _e11 = length_of(first_row_1 + _e9, params);
+            uint _e9 = r_4;
+            uint _e11 = length_of(first_row + _e9, params);
             longest = metal::max(_e8, _e11);
         }
     }
@@ -644,7 +654,7 @@ uint longest_of(
 }
 
 void sum_parts(
-    thread Tile& acc_3,
+    thread Tile& acc_5,
     uint local_12
 ) {
     return;
@@ -657,28 +667,47 @@ void prepare(
     return;
 }
 
+void multiply(
+    thread Tile& acc_6,
+    Matrix matrix_3,
+    uint copy_2,
+    uint size_1,
+    uint local_14,
+    device type_3 const& weights,
+    threadgroup type_5& h_1,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    SumsOf1_ sums_6 = {};
+    Column _e6 = columns_of(matrix_3, local_14);
+    uint _e8 = quads_1(size_1);
+    Quads _e9 = own_quads(0u, _e8, local_14);
+    accumulate(sums_6, _e6, copy_2, _e9, weights, h_1, _buffer_sizes);
+    SumsOf1_ _e10 = sums_6;
+    add_sums(acc_6, _e10);
+    return;
+}
+
 void write_h(
     Place place_2,
-    uint r_6,
-    uint unit_5,
+    uint r_5,
+    uint unit_4,
     uint h_read,
     uint h_write,
     float value_1,
     device Params const& params,
-    device type_6& y,
-    threadgroup type_7& h_1,
+    threadgroup type_5& h_1,
+    device type_9& y,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    uint row_7 = place_2.row + r_6;
-    uint at_3 = (r_6 * CAPACITY) + unit_5;
-    uint _e12 = length_of(row_7, params);
+    uint row_8 = place_2.row + r_5;
+    uint at_6 = (r_5 * CAPACITY) + unit_4;
+    uint _e12 = length_of(row_8, params);
     bool is_active = place_2.step < _e12;
-    float _e20 = h_1.inner[h_read + at_3];
-    h_1.inner[h_write + at_3] = is_active ? value_1 : _e20;
+    float _e20 = h_1.inner[h_read + at_6];
+    h_1.inner[h_write + at_6] = is_active ? value_1 : _e20;
     uint _e24 = params.batch;
-    if (row_7 < _e24) {
-        Slice _e30 = params.slices.inner[place_2.slice];
-        write_output(_e30, place_2.step, row_7, unit_5, is_active ? value_1 : 0.0, params, y, _buffer_sizes);
+    if (row_8 < _e24) {
+        write_output(place_2.slice, place_2.step, row_8, unit_4, is_active ? value_1 : 0.0, params, y, _buffer_sizes);
         return;
     } else {
         return;
@@ -686,87 +715,87 @@ void write_h(
 }
 
 void update(
-    thread Tile& acc_4,
+    thread Tile& acc_7,
     Place place_3,
-    uint local_14,
+    uint local_15,
     uint h_read_1,
     uint h_write_1,
     device Params const& params,
     device type_3 const& weights,
-    device type_6& y,
-    threadgroup type_7& h_1,
-    thread type_11& c,
+    threadgroup type_5& h_1,
+    device type_9& y,
+    thread type_10& c,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    uint u_9 = 0u;
-    uint r_7 = {};
-    bool local_15 = {};
-    bool _e5 = is_first(local_14);
+    uint u_7 = 0u;
+    uint r_6 = {};
+    bool local_16 = {};
+    bool _e5 = is_first(local_15);
     if (!(_e5)) {
         return;
     }
     Matrix _e8 = gates_matrix(0u, params);
-    uint2 loop_bound_9 = uint2(4294967295u);
-    bool loop_init_9 = true;
+    uint2 loop_bound_5 = uint2(4294967295u);
+    bool loop_init_5 = true;
     while(true) {
-        if (metal::all(loop_bound_9 == uint2(0u))) { break; }
-        loop_bound_9 -= uint2(loop_bound_9.y == 0u, 1u);
-        if (!loop_init_9) {
-            uint _e70 = u_9;
-            u_9 = _e70 + 1u;
+        if (metal::all(loop_bound_5 == uint2(0u))) { break; }
+        loop_bound_5 -= uint2(loop_bound_5.y == 0u, 1u);
+        if (!loop_init_5) {
+            uint _e70 = u_7;
+            u_7 = _e70 + 1u;
         }
-        loop_init_9 = false;
-        uint _e11 = u_9;
+        loop_init_5 = false;
+        uint _e11 = u_7;
         if (_e11 < UNITS_PER_INVOCATION) {
         } else {
             break;
         }
         {
-            uint _e14 = u_9;
-            uint unit_6 = local_14 + (_e14 * UNITS);
-            r_7 = 0u;
-            uint2 loop_bound_10 = uint2(4294967295u);
-            bool loop_init_10 = true;
+            uint _e14 = u_7;
+            uint unit_5 = local_15 + (_e14 * UNITS);
+            r_6 = 0u;
+            uint2 loop_bound_6 = uint2(4294967295u);
+            bool loop_init_6 = true;
             while(true) {
-                if (metal::all(loop_bound_10 == uint2(0u))) { break; }
-                loop_bound_10 -= uint2(loop_bound_10.y == 0u, 1u);
-                if (!loop_init_10) {
-                    uint _e67 = r_7;
-                    r_7 = _e67 + 1u;
+                if (metal::all(loop_bound_6 == uint2(0u))) { break; }
+                loop_bound_6 -= uint2(loop_bound_6.y == 0u, 1u);
+                if (!loop_init_6) {
+                    uint _e67 = r_6;
+                    r_6 = _e67 + 1u;
                 }
-                loop_init_10 = false;
-                uint _e20 = r_7;
+                loop_init_6 = false;
+                uint _e20 = r_6;
                 if (_e20 < ROWS) {
                 } else {
                     break;
                 }
                 {
-                    uint _e23 = u_9;
-                    uint _e26 = r_7;
+                    uint _e23 = u_7;
+                    uint _e26 = r_6;
                     uint i = (_e23 * ROWS) + _e26;
-                    uint _e29 = r_7;
-                    float _e35 = h_1.inner[(h_read_1 + (_e29 * CAPACITY)) + unit_6];
+                    uint _e29 = r_6;
+                    float _e35 = h_1.inner[(h_read_1 + (_e29 * CAPACITY)) + unit_5];
                     float _e38 = c.inner[i];
                     CellState prev_1 = CellState {_e35, _e38};
-                    Gates _e41 = acc_4.inner[i];
-                    uint _e43 = u_9;
-                    uint _e44 = column_2(_e8, local_14, _e43);
-                    CellState _e45 = cell_update(_e41, prev_1, place_3.slice, _e44, params, weights, _buffer_sizes);
+                    Gates _e41 = acc_7.inner[i];
+                    uint _e43 = u_7;
+                    uint _e44 = column_1(_e8, local_15, _e43);
+                    CellState _e45 = cell_update(_e41, prev_1, place_3.z, _e44, params, weights, _buffer_sizes);
                     uint _e48 = params.hidden_size;
-                    if (unit_6 < _e48) {
+                    if (unit_5 < _e48) {
                         if (true) {
-                            uint _e55 = r_7;
+                            uint _e55 = r_6;
                             uint _e57 = length_of(place_3.row + _e55, params);
-                            local_15 = place_3.step < _e57;
+                            local_16 = place_3.step < _e57;
                         } else {
-                            local_15 = false;
+                            local_16 = false;
                         }
-                        bool _e60 = local_15;
+                        bool _e60 = local_16;
                         if (_e60) {
                             c.inner[i] = _e45.c;
                         }
-                        uint _e64 = r_7;
-                        write_h(place_3, _e64, unit_6, h_read_1, h_write_1, _e45.h, params, y, h_1, _buffer_sizes);
+                        uint _e64 = r_6;
+                        write_h(place_3, _e64, unit_5, h_read_1, h_write_1, _e45.h, params, h_1, y, _buffer_sizes);
                     }
                 }
             }
@@ -777,27 +806,23 @@ void update(
 
 void advance(
     Place place_4,
-    uint local_16,
+    uint local_17,
     uint h_read_2,
     uint h_write_2,
     device Params const& params,
     device type_3 const& weights,
+    threadgroup type_5& h_1,
     device type_3 const& x_proj,
-    device type_6& y,
-    thread uint& operand,
-    threadgroup type_7& h_1,
-    thread type_11& c,
+    device type_9& y,
+    thread type_10& c,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    Tile acc_5 = {};
-    uint _e9 = params.slices.inner[place_4.slice].w_hh;
-    Matrix _e10 = gates_matrix(_e9, params);
-    input_part(acc_5, place_4, local_16, local_16, params, x_proj, _buffer_sizes);
-    operand = h_read_2;
-    uint _e16 = params.recurrent_size;
-    uint _e17 = quads(_e16);
-    accumulate(acc_5, _e10, 0u, local_16, local_16, _e17, weights, operand, h_1, _buffer_sizes);
-    update(acc_5, place_4, local_16, h_read_2, h_write_2, params, weights, y, h_1, c, _buffer_sizes);
+    Tile acc_8 = {};
+    Matrix _e6 = gates_matrix(place_4.slice.w_hh, params);
+    input_part(acc_8, place_4, local_17, local_17, params, x_proj, _buffer_sizes);
+    uint _e10 = params.recurrent_size;
+    multiply(acc_8, _e6, h_read_2, _e10, local_17, weights, h_1, _buffer_sizes);
+    update(acc_8, place_4, local_17, h_read_2, h_write_2, params, weights, h_1, y, c, _buffer_sizes);
     return;
 }
 uint naga_mod(uint lhs, uint rhs) {
@@ -812,14 +837,13 @@ kernel void main_(
 , uint local [[thread_index_in_threadgroup]]
 , device Params const& params [[user(fake0)]]
 , device type_3 const& weights [[user(fake0)]]
+, threadgroup type_5& h_1
 , device type_3 const& x_proj [[user(fake0)]]
-, device type_6& state [[user(fake0)]]
-, device type_6& y [[user(fake0)]]
-, threadgroup type_7& h_1
+, device type_9& state [[user(fake0)]]
+, device type_9& y [[user(fake0)]]
 , constant _mslBufferSizes& _buffer_sizes [[user(fake0)]]
 ) {
-    uint operand = {};
-    type_11 c = {};
+    type_10 c = {};
     if (local == 0u) {
         h_1 = {};
     }
@@ -840,22 +864,22 @@ kernel void main_(
     bool local_5 = {};
     bool local_6 = {};
     Slice slice_6 = params.slices.inner[group.y];
-    uint first_row_2 = group.x * ROWS;
+    uint first_row_1 = group.x * ROWS;
     uint _e12 = params.phase;
     uint _e15 = params.state_size;
     uint h_at = (_e12 * _e15) + slice_6.h;
     bool _e21 = is_first(local);
     uint own_units = _e21 ? UNITS_PER_INVOCATION : 0u;
-    uint2 loop_bound_11 = uint2(4294967295u);
-    bool loop_init_11 = true;
+    uint2 loop_bound_7 = uint2(4294967295u);
+    bool loop_init_7 = true;
     while(true) {
-        if (metal::all(loop_bound_11 == uint2(0u))) { break; }
-        loop_bound_11 -= uint2(loop_bound_11.y == 0u, 1u);
-        if (!loop_init_11) {
+        if (metal::all(loop_bound_7 == uint2(0u))) { break; }
+        loop_bound_7 -= uint2(loop_bound_7.y == 0u, 1u);
+        if (!loop_init_7) {
             uint _e122 = u;
             u = _e122 + 1u;
         }
-        loop_init_11 = false;
+        loop_init_7 = false;
         uint _e25 = u;
         if (_e25 < own_units) {
         } else {
@@ -863,18 +887,18 @@ kernel void main_(
         }
         {
             uint _e27 = u;
-            uint unit_7 = local + (_e27 * UNITS);
+            uint unit_6 = local + (_e27 * UNITS);
             r = 0u;
-            uint2 loop_bound_12 = uint2(4294967295u);
-            bool loop_init_12 = true;
+            uint2 loop_bound_8 = uint2(4294967295u);
+            bool loop_init_8 = true;
             while(true) {
-                if (metal::all(loop_bound_12 == uint2(0u))) { break; }
-                loop_bound_12 -= uint2(loop_bound_12.y == 0u, 1u);
-                if (!loop_init_12) {
+                if (metal::all(loop_bound_8 == uint2(0u))) { break; }
+                loop_bound_8 -= uint2(loop_bound_8.y == 0u, 1u);
+                if (!loop_init_8) {
                     uint _e119 = r;
                     r = _e119 + 1u;
                 }
-                loop_init_12 = false;
+                loop_init_8 = false;
                 uint _e33 = r;
                 if (_e33 < ROWS) {
                 } else {
@@ -882,18 +906,18 @@ kernel void main_(
                 }
                 {
                     uint _e36 = r;
-                    uint row_8 = first_row_2 + _e36;
+                    uint row_9 = first_row_1 + _e36;
                     copy = 0u;
-                    uint2 loop_bound_13 = uint2(4294967295u);
-                    bool loop_init_13 = true;
+                    uint2 loop_bound_9 = uint2(4294967295u);
+                    bool loop_init_9 = true;
                     while(true) {
-                        if (metal::all(loop_bound_13 == uint2(0u))) { break; }
-                        loop_bound_13 -= uint2(loop_bound_13.y == 0u, 1u);
-                        if (!loop_init_13) {
+                        if (metal::all(loop_bound_9 == uint2(0u))) { break; }
+                        loop_bound_9 -= uint2(loop_bound_9.y == 0u, 1u);
+                        if (!loop_init_9) {
                             uint _e55 = copy;
                             copy = _e55 + 1u;
                         }
-                        loop_init_13 = false;
+                        loop_init_9 = false;
                         uint _e40 = copy;
                         if (_e40 < COPIES) {
                         } else {
@@ -902,13 +926,13 @@ kernel void main_(
                         {
                             uint _e44 = copy;
                             uint _e47 = r;
-                            h_1.inner[((_e44 * COPY_SIZE) + (_e47 * CAPACITY)) + unit_7] = 0.0;
+                            h_1.inner[((_e44 * COPY_SIZE) + (_e47 * CAPACITY)) + unit_6] = 0.0;
                         }
                     }
                     uint _e59 = params.batch;
-                    if (row_8 < _e59) {
+                    if (row_9 < _e59) {
                         uint _e65 = params.recurrent_size;
-                        local_1 = unit_7 < _e65;
+                        local_1 = unit_6 < _e65;
                     } else {
                         local_1 = false;
                     }
@@ -916,19 +940,19 @@ kernel void main_(
                     if (_e68) {
                         uint _e70 = r;
                         uint _e78 = params.recurrent_size;
-                        float _e83 = state[(h_at + (row_8 * _e78)) + unit_7];
-                        h_1.inner[(_e70 * CAPACITY) + unit_7] = _e83;
+                        float _e83 = state[(h_at + (row_9 * _e78)) + unit_6];
+                        h_1.inner[(_e70 * CAPACITY) + unit_6] = _e83;
                     }
                     if (true) {
                         uint _e89 = params.batch;
-                        local_2 = row_8 < _e89;
+                        local_2 = row_9 < _e89;
                     } else {
                         local_2 = false;
                     }
                     bool _e92 = local_2;
                     if (_e92) {
                         uint _e97 = params.hidden_size;
-                        local_3 = unit_7 < _e97;
+                        local_3 = unit_6 < _e97;
                     } else {
                         local_3 = false;
                     }
@@ -937,7 +961,7 @@ kernel void main_(
                         uint _e102 = u;
                         uint _e105 = r;
                         uint _e112 = params.hidden_size;
-                        float _e117 = state[(slice_6.c + (row_8 * _e112)) + unit_7];
+                        float _e117 = state[(slice_6.c + (row_9 * _e112)) + unit_6];
                         c.inner[(_e102 * ROWS) + _e105] = _e117;
                     }
                 }
@@ -945,23 +969,23 @@ kernel void main_(
         }
     }
     metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
-    uint _e124 = longest_of(first_row_2, params);
+    uint _e124 = longest_of(first_row_1, params);
     uint _e127 = params.first_step;
     uint _e131 = params.first_step;
     uint _e135 = params.num_steps;
     uint active_steps = metal::min(metal::max(_e124, _e127) - _e131, _e135);
     uint _e140 = params.first_step;
-    prepare(Place {group.y, _e140, first_row_2, h_at}, local);
-    uint2 loop_bound_14 = uint2(4294967295u);
-    bool loop_init_14 = true;
+    prepare(Place {group.y, slice_6, _e140, first_row_1, h_at}, local);
+    uint2 loop_bound_10 = uint2(4294967295u);
+    bool loop_init_10 = true;
     while(true) {
-        if (metal::all(loop_bound_14 == uint2(0u))) { break; }
-        loop_bound_14 -= uint2(loop_bound_14.y == 0u, 1u);
-        if (!loop_init_14) {
+        if (metal::all(loop_bound_10 == uint2(0u))) { break; }
+        loop_bound_10 -= uint2(loop_bound_10.y == 0u, 1u);
+        if (!loop_init_10) {
             uint _e161 = s;
             s = _e161 + 1u;
         }
-        loop_init_14 = false;
+        loop_init_10 = false;
         uint _e144 = s;
         if (_e144 < active_steps) {
         } else {
@@ -972,21 +996,21 @@ kernel void main_(
             uint h_read_3 = naga_mod(_e146, 2u) * COPY_SIZE;
             uint _e154 = params.first_step;
             uint _e155 = s;
-            advance(Place {group.y, _e154 + _e155, first_row_2, h_at}, local, h_read_3, COPY_SIZE - h_read_3, params, weights, x_proj, y, operand, h_1, c, _buffer_sizes);
+            advance(Place {group.y, slice_6, _e154 + _e155, first_row_1, h_at}, local, h_read_3, COPY_SIZE - h_read_3, params, weights, h_1, x_proj, y, c, _buffer_sizes);
             metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
         }
     }
     s_1 = active_steps;
-    uint2 loop_bound_15 = uint2(4294967295u);
-    bool loop_init_15 = true;
+    uint2 loop_bound_11 = uint2(4294967295u);
+    bool loop_init_11 = true;
     while(true) {
-        if (metal::all(loop_bound_15 == uint2(0u))) { break; }
-        loop_bound_15 -= uint2(loop_bound_15.y == 0u, 1u);
-        if (!loop_init_15) {
+        if (metal::all(loop_bound_11 == uint2(0u))) { break; }
+        loop_bound_11 -= uint2(loop_bound_11.y == 0u, 1u);
+        if (!loop_init_11) {
             uint _e204 = s_1;
             s_1 = _e204 + 1u;
         }
-        loop_init_15 = false;
+        loop_init_11 = false;
         uint _e164 = s_1;
         uint _e167 = params.num_steps;
         if (_e164 < _e167) {
@@ -995,16 +1019,16 @@ kernel void main_(
         }
         {
             u_1 = 0u;
-            uint2 loop_bound_16 = uint2(4294967295u);
-            bool loop_init_16 = true;
+            uint2 loop_bound_12 = uint2(4294967295u);
+            bool loop_init_12 = true;
             while(true) {
-                if (metal::all(loop_bound_16 == uint2(0u))) { break; }
-                loop_bound_16 -= uint2(loop_bound_16.y == 0u, 1u);
-                if (!loop_init_16) {
+                if (metal::all(loop_bound_12 == uint2(0u))) { break; }
+                loop_bound_12 -= uint2(loop_bound_12.y == 0u, 1u);
+                if (!loop_init_12) {
                     uint _e201 = u_1;
                     u_1 = _e201 + 1u;
                 }
-                loop_init_16 = false;
+                loop_init_12 = false;
                 uint _e171 = u_1;
                 if (_e171 < own_units) {
                 } else {
@@ -1012,31 +1036,31 @@ kernel void main_(
                 }
                 {
                     uint _e173 = u_1;
-                    uint unit_8 = local + (_e173 * UNITS);
-                    row = first_row_2;
-                    uint2 loop_bound_17 = uint2(4294967295u);
-                    bool loop_init_17 = true;
+                    uint unit_7 = local + (_e173 * UNITS);
+                    row = first_row_1;
+                    uint2 loop_bound_13 = uint2(4294967295u);
+                    bool loop_init_13 = true;
                     while(true) {
-                        if (metal::all(loop_bound_17 == uint2(0u))) { break; }
-                        loop_bound_17 -= uint2(loop_bound_17.y == 0u, 1u);
-                        if (!loop_init_17) {
+                        if (metal::all(loop_bound_13 == uint2(0u))) { break; }
+                        loop_bound_13 -= uint2(loop_bound_13.y == 0u, 1u);
+                        if (!loop_init_13) {
                             uint _e198 = row;
                             row = _e198 + 1u;
                         }
-                        loop_init_17 = false;
+                        loop_init_13 = false;
                         uint _e178 = row;
                         uint _e183 = params.batch;
-                        if (_e178 < metal::min(first_row_2 + ROWS, _e183)) {
+                        if (_e178 < metal::min(first_row_1 + ROWS, _e183)) {
                         } else {
                             break;
                         }
                         {
                             uint _e188 = params.recurrent_size;
-                            if (unit_8 < _e188) {
+                            if (unit_7 < _e188) {
                                 uint _e192 = params.first_step;
                                 uint _e193 = s_1;
                                 uint _e195 = row;
-                                write_output(slice_6, _e192 + _e193, _e195, unit_8, 0.0, params, y, _buffer_sizes);
+                                write_output(slice_6, _e192 + _e193, _e195, unit_7, 0.0, params, y, _buffer_sizes);
                             }
                         }
                     }
@@ -1045,16 +1069,16 @@ kernel void main_(
         }
     }
     uint h_last = naga_mod(active_steps, 2u) * COPY_SIZE;
-    uint2 loop_bound_18 = uint2(4294967295u);
-    bool loop_init_18 = true;
+    uint2 loop_bound_14 = uint2(4294967295u);
+    bool loop_init_14 = true;
     while(true) {
-        if (metal::all(loop_bound_18 == uint2(0u))) { break; }
-        loop_bound_18 -= uint2(loop_bound_18.y == 0u, 1u);
-        if (!loop_init_18) {
+        if (metal::all(loop_bound_14 == uint2(0u))) { break; }
+        loop_bound_14 -= uint2(loop_bound_14.y == 0u, 1u);
+        if (!loop_init_14) {
             uint _e291 = u_2;
             u_2 = _e291 + 1u;
         }
-        loop_init_18 = false;
+        loop_init_14 = false;
         uint _e212 = u_2;
         if (_e212 < own_units) {
         } else {
@@ -1062,18 +1086,18 @@ kernel void main_(
         }
         {
             uint _e214 = u_2;
-            uint unit_9 = local + (_e214 * UNITS);
+            uint unit_8 = local + (_e214 * UNITS);
             r_1 = 0u;
-            uint2 loop_bound_19 = uint2(4294967295u);
-            bool loop_init_19 = true;
+            uint2 loop_bound_15 = uint2(4294967295u);
+            bool loop_init_15 = true;
             while(true) {
-                if (metal::all(loop_bound_19 == uint2(0u))) { break; }
-                loop_bound_19 -= uint2(loop_bound_19.y == 0u, 1u);
-                if (!loop_init_19) {
+                if (metal::all(loop_bound_15 == uint2(0u))) { break; }
+                loop_bound_15 -= uint2(loop_bound_15.y == 0u, 1u);
+                if (!loop_init_15) {
                     uint _e288 = r_1;
                     r_1 = _e288 + 1u;
                 }
-                loop_init_19 = false;
+                loop_init_15 = false;
                 uint _e220 = r_1;
                 if (_e220 < ROWS) {
                 } else {
@@ -1081,11 +1105,11 @@ kernel void main_(
                 }
                 {
                     uint _e223 = r_1;
-                    uint row_9 = first_row_2 + _e223;
+                    uint row_10 = first_row_1 + _e223;
                     uint _e227 = params.batch;
-                    if (row_9 < _e227) {
+                    if (row_10 < _e227) {
                         uint _e233 = params.recurrent_size;
-                        local_4 = unit_9 < _e233;
+                        local_4 = unit_8 < _e233;
                     } else {
                         local_4 = false;
                     }
@@ -1093,19 +1117,19 @@ kernel void main_(
                     if (_e236) {
                         uint _e240 = params.recurrent_size;
                         uint _e246 = r_1;
-                        float _e252 = h_1.inner[(h_last + (_e246 * CAPACITY)) + unit_9];
-                        state[(h_at + (row_9 * _e240)) + unit_9] = _e252;
+                        float _e252 = h_1.inner[(h_last + (_e246 * CAPACITY)) + unit_8];
+                        state[(h_at + (row_10 * _e240)) + unit_8] = _e252;
                     }
                     if (true) {
                         uint _e258 = params.batch;
-                        local_5 = row_9 < _e258;
+                        local_5 = row_10 < _e258;
                     } else {
                         local_5 = false;
                     }
                     bool _e261 = local_5;
                     if (_e261) {
                         uint _e266 = params.hidden_size;
-                        local_6 = unit_9 < _e266;
+                        local_6 = unit_8 < _e266;
                     } else {
                         local_6 = false;
                     }
@@ -1115,7 +1139,7 @@ kernel void main_(
                         uint _e280 = u_2;
                         uint _e283 = r_1;
                         float _e286 = c.inner[(_e280 * ROWS) + _e283];
-                        state[(slice_6.c + (row_9 * _e274)) + unit_9] = _e286;
+                        state[(slice_6.c + (row_10 * _e274)) + unit_8] = _e286;
                     }
                 }
             }

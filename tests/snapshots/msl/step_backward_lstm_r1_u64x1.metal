@@ -9,7 +9,7 @@ struct _mslBufferSizes {
     uint size2;
     uint size3;
     uint size4;
-    uint size5;
+    uint size6;
 };
 
 struct Choice {
@@ -82,31 +82,43 @@ struct CellGradient {
     char _pad3[8];
 };
 typedef float type_4[1];
-struct Sums {
+struct Tile {
     float inner[1];
+};
+typedef metal::float4 Quad;
+typedef float SumsOf1_;
+typedef metal::float2 SumsOf2_;
+typedef metal::float4 SumsOf4_;
+typedef metal::float4 BlockOperand;
+struct type_8 {
+    Gates inner[64];
+};
+struct Column {
+    uint first;
+    uint stride;
 };
 struct Matrix {
     uint first;
     uint columns;
     uint row_words;
 };
-struct type_7 {
-    Gates inner[64];
-};
-struct type_8 {
-    Gates inner[4];
+struct Quads {
+    uint first;
+    uint end;
+    uint stride;
 };
 struct Clock {
     uint step;
 };
-constant uint ROWS = 1u;
 constant uint UNITS = 64u;
-constant uint UNITS_PER_INVOCATION = 1u;
 constant uint TILE_WORDS = 64u;
 constant uint HAS_H_INNER = 0u;
+constant uint ROWS = 1u;
+constant uint UNITS_PER_INVOCATION = 1u;
 constant uint MAX_SLICES = 16u;
 constant uint HAS_C = 1u;
 constant uint IS_CHOSEN = 0u;
+constant uint QUAD_WORDS = 1u;
 
 float clip(
     float x,
@@ -119,8 +131,8 @@ float sigmoid(
     float x_1
 ) {
     float e = metal::exp(-(metal::abs(x_1)));
-    float r_3 = 1.0 / (1.0 + e);
-    return (x_1 >= 0.0) ? r_3 : (e * r_3);
+    float r_2 = 1.0 / (1.0 + e);
+    return (x_1 >= 0.0) ? r_2 : (e * r_2);
 }
 
 float tanh_stable(
@@ -236,13 +248,6 @@ float d_activate_h(
     uint slice_6
 ) {
     return 1.0 - (y_2 * y_2);
-}
-
-float product(
-    Gates d,
-    Gates w
-) {
-    return metal::dot(d, w);
 }
 
 float inside(
@@ -483,13 +488,189 @@ float d_output(
 }
 
 void multiply_above(
-    thread Sums& sums_1,
+    thread Tile& acc_1,
     uint z_7,
     uint next_step,
     uint first_row,
     uint first_unit,
     uint local_3
 ) {
+    return;
+}
+
+SumsOf1_ quad_times_row(
+    Quad w,
+    metal::float4 v
+) {
+    return metal::dot(w, v);
+}
+
+Gates operand_word(
+    uint at,
+    uint row_9,
+    uint j,
+    threadgroup type_8& tile
+) {
+    Gates _e9 = tile.inner[((row_9 * TILE_WORDS) + j) - at];
+    return _e9;
+}
+
+metal::float4 operand_quad(
+    uint at_1,
+    uint row_10,
+    uint quad_,
+    threadgroup type_8& tile
+) {
+    Gates _e3 = operand_word(at_1, row_10, quad_, tile);
+    return _e3;
+}
+
+BlockOperand block_operand(
+    uint at_2,
+    uint row_11,
+    uint quad_1,
+    threadgroup type_8& tile
+) {
+    metal::float4 _e3 = operand_quad(at_2, row_11, quad_1, tile);
+    return _e3;
+}
+
+SumsOf1_ block_product(
+    Quad w_1,
+    BlockOperand v_1
+) {
+    SumsOf1_ _e2 = quad_times_row(w_1, v_1);
+    return _e2;
+}
+
+void add_block(
+    thread Tile& acc_2,
+    uint first_1,
+    SumsOf1_ sums
+) {
+    float _e4 = acc_2.inner[first_1];
+    acc_2.inner[first_1] = _e4 + sums;
+    return;
+}
+
+BlockOperand operand(
+    uint at_3,
+    uint quad_2,
+    threadgroup type_8& tile
+) {
+    BlockOperand _e3 = block_operand(at_3, 0u, quad_2, tile);
+    return _e3;
+}
+
+SumsOf1_ plus_product(
+    SumsOf1_ sums_1,
+    Quad w_2,
+    BlockOperand v_2
+) {
+    SumsOf1_ _e3 = block_product(w_2, v_2);
+    return sums_1 + _e3;
+}
+
+void add_rows(
+    thread Tile& acc_3,
+    uint first_2,
+    SumsOf1_ sums_2
+) {
+    add_block(acc_3, first_2, sums_2);
+    return;
+}
+
+uint column_2(
+    Matrix matrix_,
+    uint unit_7,
+    uint u_1
+) {
+    return metal::min(unit_7 + (u_1 * UNITS), matrix_.columns - 1u);
+}
+
+Column column_of(
+    Matrix matrix_1,
+    uint first_3,
+    uint u_2
+) {
+    uint _e4 = column_2(matrix_1, first_3, u_2);
+    return Column {matrix_1.first + _e4, matrix_1.row_words};
+}
+
+Column columns_of(
+    Matrix matrix_2,
+    uint first_4
+) {
+    Column _e3 = column_of(matrix_2, first_4, 0u);
+    return _e3;
+}
+
+Quad load_quad(
+    Column column_3,
+    uint quad_3,
+    device type_3 const& weights,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    Gates _e5 = load_full(column_3.first, quad_3 * column_3.stride, weights, _buffer_sizes);
+    return _e5;
+}
+
+SumsOf1_ plus_products(
+    SumsOf1_ sums_3,
+    Column columns,
+    BlockOperand v_3,
+    uint quad_4,
+    device type_3 const& weights,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    Quad _e4 = load_quad(columns, quad_4, weights, _buffer_sizes);
+    SumsOf1_ _e5 = plus_product(sums_3, _e4, v_3);
+    return _e5;
+}
+
+void add_sums(
+    thread Tile& acc_4,
+    SumsOf1_ sums_4
+) {
+    add_rows(acc_4, 0u, sums_4);
+    return;
+}
+
+void accumulate(
+    thread SumsOf1_& sums_5,
+    Column columns_1,
+    uint at_4,
+    Quads quads,
+    device type_3 const& weights,
+    threadgroup type_8& tile,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    uint q = {};
+    q = quads.first;
+    uint2 loop_bound = uint2(4294967295u);
+    bool loop_init = true;
+    while(true) {
+        if (metal::all(loop_bound == uint2(0u))) { break; }
+        loop_bound -= uint2(loop_bound.y == 0u, 1u);
+        if (!loop_init) {
+            uint _e14 = q;
+            q = _e14 + quads.stride;
+        }
+        loop_init = false;
+        uint _e6 = q;
+        if (_e6 < quads.end) {
+        } else {
+            break;
+        }
+        {
+            SumsOf1_ _e9 = sums_5;
+            uint _e10 = q;
+            BlockOperand _e11 = operand(at_4, _e10, tile);
+            uint _e12 = q;
+            SumsOf1_ _e13 = plus_products(_e9, columns_1, _e11, _e12, weights, _buffer_sizes);
+            sums_5 = _e13;
+        }
+    }
     return;
 }
 
@@ -502,174 +683,20 @@ Matrix w_hh_transposed(
     return Matrix {slice_8.w_t, _e4, _e7};
 }
 
-uint column_2(
-    Matrix matrix_,
-    uint unit_7,
-    uint u_1
-) {
-    return metal::min(unit_7 + (u_1 * UNITS), matrix_.columns - 1u);
-}
-
 uint naga_div(uint lhs, uint rhs) {
     return lhs / metal::select(rhs, 1u, rhs == 0u);
 }
 
-uint quads(
+uint quads_1(
     uint size
 ) {
     return naga_div(size + 3u, 4u);
 }
 
-Gates operand_word(
-    uint row_9,
-    uint j,
-    threadgroup type_7& tile
+uint word_quads(
+    uint words
 ) {
-    Gates _e7 = tile.inner[(row_9 * TILE_WORDS) + j];
-    return _e7;
-}
-
-void accumulate(
-    thread Sums& sums_2,
-    Matrix matrix_1,
-    uint unit_8,
-    uint count,
-    device type_3 const& weights,
-    threadgroup type_7& tile,
-    constant _mslBufferSizes& _buffer_sizes
-) {
-    type_8 w_1 = {};
-    uint j_1 = 0u;
-    uint u_2 = {};
-    uint r_1 = {};
-    uint u_3 = {};
-    uint last = count - 1u;
-    uint2 loop_bound = uint2(4294967295u);
-    bool loop_init = true;
-    while(true) {
-        if (metal::all(loop_bound == uint2(0u))) { break; }
-        loop_bound -= uint2(loop_bound.y == 0u, 1u);
-        if (!loop_init) {
-            uint _e151 = j_1;
-            j_1 = _e151 + 4u;
-        }
-        loop_init = false;
-        uint _e9 = j_1;
-        if (_e9 < count) {
-        } else {
-            break;
-        }
-        {
-            uint _e12 = j_1;
-            uint row_0_ = matrix_1.first + (_e12 * matrix_1.row_words);
-            uint _e17 = j_1;
-            uint row_1_ = matrix_1.first + (metal::min(_e17 + 1u, last) * matrix_1.row_words);
-            uint _e25 = j_1;
-            uint row_2_ = matrix_1.first + (metal::min(_e25 + 2u, last) * matrix_1.row_words);
-            uint _e33 = j_1;
-            uint row_3_ = matrix_1.first + (metal::min(_e33 + 3u, last) * matrix_1.row_words);
-            u_2 = 0u;
-            uint2 loop_bound_1 = uint2(4294967295u);
-            bool loop_init_1 = true;
-            while(true) {
-                if (metal::all(loop_bound_1 == uint2(0u))) { break; }
-                loop_bound_1 -= uint2(loop_bound_1.y == 0u, 1u);
-                if (!loop_init_1) {
-                    uint _e74 = u_2;
-                    u_2 = _e74 + 1u;
-                }
-                loop_init_1 = false;
-                uint _e42 = u_2;
-                if (_e42 < UNITS_PER_INVOCATION) {
-                } else {
-                    break;
-                }
-                {
-                    uint _e45 = u_2;
-                    uint _e46 = column_2(matrix_1, unit_8, _e45);
-                    uint _e48 = u_2;
-                    Gates _e51 = load_full(row_0_, _e46, weights, _buffer_sizes);
-                    w_1.inner[4u * _e48] = _e51;
-                    uint _e53 = u_2;
-                    Gates _e58 = load_full(row_1_, _e46, weights, _buffer_sizes);
-                    w_1.inner[(4u * _e53) + 1u] = _e58;
-                    uint _e60 = u_2;
-                    Gates _e65 = load_full(row_2_, _e46, weights, _buffer_sizes);
-                    w_1.inner[(4u * _e60) + 2u] = _e65;
-                    uint _e67 = u_2;
-                    Gates _e72 = load_full(row_3_, _e46, weights, _buffer_sizes);
-                    w_1.inner[(4u * _e67) + 3u] = _e72;
-                }
-            }
-            r_1 = 0u;
-            uint2 loop_bound_2 = uint2(4294967295u);
-            bool loop_init_2 = true;
-            while(true) {
-                if (metal::all(loop_bound_2 == uint2(0u))) { break; }
-                loop_bound_2 -= uint2(loop_bound_2.y == 0u, 1u);
-                if (!loop_init_2) {
-                    uint _e149 = r_1;
-                    r_1 = _e149 + 1u;
-                }
-                loop_init_2 = false;
-                uint _e78 = r_1;
-                if (_e78 < ROWS) {
-                } else {
-                    break;
-                }
-                {
-                    uint _e81 = r_1;
-                    uint _e82 = j_1;
-                    Gates _e83 = operand_word(_e81, _e82, tile);
-                    uint _e84 = r_1;
-                    uint _e85 = j_1;
-                    Gates _e88 = operand_word(_e84, _e85 + 1u, tile);
-                    uint _e89 = r_1;
-                    uint _e90 = j_1;
-                    Gates _e93 = operand_word(_e89, _e90 + 2u, tile);
-                    uint _e94 = r_1;
-                    uint _e95 = j_1;
-                    Gates _e98 = operand_word(_e94, _e95 + 3u, tile);
-                    u_3 = 0u;
-                    uint2 loop_bound_3 = uint2(4294967295u);
-                    bool loop_init_3 = true;
-                    while(true) {
-                        if (metal::all(loop_bound_3 == uint2(0u))) { break; }
-                        loop_bound_3 -= uint2(loop_bound_3.y == 0u, 1u);
-                        if (!loop_init_3) {
-                            uint _e146 = u_3;
-                            u_3 = _e146 + 1u;
-                        }
-                        loop_init_3 = false;
-                        uint _e101 = u_3;
-                        if (_e101 < UNITS_PER_INVOCATION) {
-                        } else {
-                            break;
-                        }
-                        {
-                            uint _e104 = u_3;
-                            uint _e107 = r_1;
-                            float _e110 = sums_2.inner[(_e104 * ROWS) + _e107];
-                            uint _e112 = u_3;
-                            Gates _e115 = w_1.inner[4u * _e112];
-                            float _e116 = product(_e83, _e115);
-                            uint _e118 = u_3;
-                            Gates _e123 = w_1.inner[(4u * _e118) + 1u];
-                            float _e124 = product(_e88, _e123);
-                            uint _e127 = u_3;
-                            Gates _e132 = w_1.inner[(4u * _e127) + 2u];
-                            float _e133 = product(_e93, _e132);
-                            uint _e136 = u_3;
-                            Gates _e141 = w_1.inner[(4u * _e136) + 3u];
-                            float _e142 = product(_e98, _e141);
-                            sums_2.inner[(_e104 * ROWS) + _e107] = _e110 + (((_e116 + _e124) + _e133) + _e142);
-                        }
-                    }
-                }
-            }
-        }
-    }
-    return;
+    return naga_div((words + QUAD_WORDS) - 1u, QUAD_WORDS);
 }
 
 uint longest_of(
@@ -677,25 +704,25 @@ uint longest_of(
     device BackwardParams const& params
 ) {
     uint longest = 0u;
-    uint r_2 = 0u;
-    uint2 loop_bound_4 = uint2(4294967295u);
-    bool loop_init_4 = true;
+    uint r_1 = 0u;
+    uint2 loop_bound_1 = uint2(4294967295u);
+    bool loop_init_1 = true;
     while(true) {
-        if (metal::all(loop_bound_4 == uint2(0u))) { break; }
-        loop_bound_4 -= uint2(loop_bound_4.y == 0u, 1u);
-        if (!loop_init_4) {
-            uint _e14 = r_2;
-            r_2 = _e14 + 1u;
+        if (metal::all(loop_bound_1 == uint2(0u))) { break; }
+        loop_bound_1 -= uint2(loop_bound_1.y == 0u, 1u);
+        if (!loop_init_1) {
+            uint _e14 = r_1;
+            r_1 = _e14 + 1u;
         }
-        loop_init_4 = false;
-        uint _e5 = r_2;
+        loop_init_1 = false;
+        uint _e5 = r_1;
         if (_e5 < ROWS) {
         } else {
             break;
         }
         {
             uint _e8 = longest;
-            uint _e9 = r_2;
+            uint _e9 = r_1;
             uint _e11 = length_of(first_row_1 + _e9, params);
             longest = metal::max(_e8, _e11);
         }
@@ -713,8 +740,8 @@ Gates recurrent_part(
 CellGradient unit_backward(
     uint z_8,
     uint step_7,
-    uint row_10,
-    uint unit_9,
+    uint row_12,
+    uint unit_8,
     CellState next,
     device BackwardParams const& params,
     device type_3 const& weights,
@@ -725,22 +752,22 @@ CellGradient unit_backward(
     constant _mslBufferSizes& _buffer_sizes
 ) {
     CellState prev_2 = {};
-    uint _e5 = length_of(row_10, params);
+    uint _e5 = length_of(row_12, params);
     if (step_7 >= _e5) {
         return CellGradient {Gates {}, next.h, next.c};
     }
-    uint _e12 = gates_at(step_7, row_10, z_8, params);
-    Gates pre_2 = gates[_e12 + unit_9];
-    float _e16 = h_before(z_8, step_7, row_10, unit_9, params, carry, y_3, _buffer_sizes);
+    uint _e12 = gates_at(step_7, row_12, z_8, params);
+    Gates pre_2 = gates[_e12 + unit_8];
+    float _e16 = h_before(z_8, step_7, row_12, unit_8, params, carry, y_3, _buffer_sizes);
     prev_2 = CellState {_e16, 0.0};
     if (true) {
-        float _e22 = c_before(z_8, step_7, row_10, unit_9, params, carry, _buffer_sizes);
+        float _e22 = c_before(z_8, step_7, row_12, unit_8, params, carry, _buffer_sizes);
         prev_2.c = _e22;
     }
-    float _e23 = d_output(z_8, step_7, row_10, unit_9, params, d_y, _buffer_sizes);
+    float _e23 = d_output(z_8, step_7, row_12, unit_8, params, d_y, _buffer_sizes);
     float d_h_1 = _e23 + next.h;
     CellState _e26 = prev_2;
-    CellGradient _e28 = cell_backward(pre_2, _e26, d_h_1, next.c, z_8, unit_9, params, weights, _buffer_sizes);
+    CellGradient _e28 = cell_backward(pre_2, _e26, d_h_1, next.c, z_8, unit_8, params, weights, _buffer_sizes);
     return _e28;
 }
 
@@ -762,14 +789,14 @@ uint phase_words(
 Gates phase_word(
     uint z_9,
     uint next_step_1,
-    uint row_11,
-    uint j_2,
+    uint row_13,
+    uint j_1,
     device BackwardParams const& params,
     device type_3 const& gates,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    uint _e5 = gates_at(next_step_1, row_11, z_9, params);
-    Gates _e8 = gates[_e5 + j_2];
+    uint _e5 = gates_at(next_step_1, row_13, z_9, params);
+    Gates _e8 = gates[_e5 + j_1];
     Gates _e9 = recurrent_part(_e8);
     return _e9;
 }
@@ -794,8 +821,8 @@ bool has_product(
 void finish(
     uint z_10,
     uint next_step_3,
-    uint row_12,
-    uint unit_10,
+    uint row_14,
+    uint unit_9,
     float sum,
     device BackwardParams const& params,
     device type_3 const& weights,
@@ -808,36 +835,36 @@ void finish(
     CellState next_1 = {};
     BackwardSlice slice_11 = params.slices.inner[z_10];
     uint _e11 = params.hidden_size;
-    uint at_1 = (row_12 * _e11) + unit_10;
-    float _e18 = carry[slice_11.carry_h + at_1];
+    uint at_6 = (row_14 * _e11) + unit_9;
+    float _e18 = carry[slice_11.carry_h + at_6];
     next_1 = CellState {_e18 + sum, 0.0};
     uint _e25 = params.first_step;
     if (next_step_3 > _e25) {
         if (true) {
-            float _e33 = carry[slice_11.carry_c + at_1];
+            float _e33 = carry[slice_11.carry_c + at_6];
             next_1.c = _e33;
         }
         CellState _e36 = next_1;
-        CellGradient _e37 = unit_backward(z_10, next_step_3 - 1u, row_12, unit_10, _e36, params, weights, carry, y_3, d_y, gates, _buffer_sizes);
-        uint _e41 = gates_at(next_step_3 - 1u, row_12, z_10, params);
-        gates[_e41 + unit_10] = _e37.pre;
+        CellGradient _e37 = unit_backward(z_10, next_step_3 - 1u, row_14, unit_9, _e36, params, weights, carry, y_3, d_y, gates, _buffer_sizes);
+        uint _e41 = gates_at(next_step_3 - 1u, row_14, z_10, params);
+        gates[_e41 + unit_9] = _e37.pre;
         next_1 = CellState {_e37.h, _e37.c};
         if (true) {
             float _e54 = next_1.c;
-            carry[slice_11.carry_c + at_1] = _e54;
+            carry[slice_11.carry_c + at_6] = _e54;
         }
     }
     float _e60 = next_1.h;
-    carry[slice_11.carry_h + at_1] = _e60;
+    carry[slice_11.carry_h + at_6] = _e60;
     return;
 }
 
 float exchanged(
-    uint at,
+    uint at_5,
     device type_4 const& carry,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    float _e3 = carry[at];
+    float _e3 = carry[at_5];
     return _e3;
 }
 
@@ -846,8 +873,8 @@ uint naga_mod(uint lhs, uint rhs) {
 }
 
 void multiply(
-    thread Sums& sums_3,
-    Matrix matrix_2,
+    thread Tile& acc_5,
+    Matrix matrix_3,
     uint z_11,
     uint next_step_4,
     uint first_row_2,
@@ -855,74 +882,80 @@ void multiply(
     uint local_5,
     device BackwardParams const& params,
     device type_3 const& weights,
+    threadgroup type_8& tile,
     device type_3 const& gates,
-    threadgroup type_7& tile,
     constant _mslBufferSizes& _buffer_sizes
 ) {
+    SumsOf1_ sums_6 = {};
     uint j0_ = 0u;
     uint i = {};
     Gates word_1 = {};
     uint _e7 = phase_words(params);
-    uint2 loop_bound_5 = uint2(4294967295u);
-    bool loop_init_5 = true;
+    Column _e8 = columns_of(matrix_3, first_unit_1);
+    uint2 loop_bound_2 = uint2(4294967295u);
+    bool loop_init_2 = true;
     while(true) {
-        if (metal::all(loop_bound_5 == uint2(0u))) { break; }
-        loop_bound_5 -= uint2(loop_bound_5.y == 0u, 1u);
-        if (!loop_init_5) {
-            uint _e60 = j0_;
-            j0_ = _e60 + TILE_WORDS;
+        if (metal::all(loop_bound_2 == uint2(0u))) { break; }
+        loop_bound_2 -= uint2(loop_bound_2.y == 0u, 1u);
+        if (!loop_init_2) {
+            uint _e63 = j0_;
+            j0_ = _e63 + TILE_WORDS;
         }
-        loop_init_5 = false;
-        uint _e10 = j0_;
-        if (_e10 < _e7) {
+        loop_init_2 = false;
+        uint _e12 = j0_;
+        if (_e12 < _e7) {
         } else {
             break;
         }
         {
-            uint _e12 = j0_;
-            uint count_1 = metal::min(_e7 - _e12, TILE_WORDS);
-            uint _e17 = quads(count_1);
-            uint padded = 4u * _e17;
+            uint _e14 = j0_;
+            uint count = metal::min(_e7 - _e14, TILE_WORDS);
+            uint _e19 = word_quads(count);
+            uint padded = QUAD_WORDS * _e19;
             metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
             i = local_5;
-            uint2 loop_bound_6 = uint2(4294967295u);
-            bool loop_init_6 = true;
+            uint2 loop_bound_3 = uint2(4294967295u);
+            bool loop_init_3 = true;
             while(true) {
-                if (metal::all(loop_bound_6 == uint2(0u))) { break; }
-                loop_bound_6 -= uint2(loop_bound_6.y == 0u, 1u);
-                if (!loop_init_6) {
-                    uint _e49 = i;
-                    i = _e49 + UNITS;
+                if (metal::all(loop_bound_3 == uint2(0u))) { break; }
+                loop_bound_3 -= uint2(loop_bound_3.y == 0u, 1u);
+                if (!loop_init_3) {
+                    uint _e51 = i;
+                    i = _e51 + UNITS;
                 }
-                loop_init_6 = false;
-                uint _e20 = i;
-                if (_e20 < (ROWS * padded)) {
+                loop_init_3 = false;
+                uint _e22 = i;
+                if (_e22 < (ROWS * padded)) {
                 } else {
                     break;
                 }
                 {
-                    uint _e24 = i;
-                    uint _e29 = params.batch;
-                    uint row_13 = metal::min(first_row_2 + naga_div(_e24, padded), _e29 - 1u);
-                    uint _e33 = i;
-                    uint j_3 = naga_mod(_e33, padded);
+                    uint _e26 = i;
+                    uint _e31 = params.batch;
+                    uint row_15 = metal::min(first_row_2 + naga_div(_e26, padded), _e31 - 1u);
+                    uint _e35 = i;
+                    uint j_2 = naga_mod(_e35, padded);
                     word_1 = Gates {};
-                    if (j_3 < count_1) {
-                        uint _e38 = j0_;
-                        Gates _e40 = phase_word(z_11, next_step_4, row_13, _e38 + j_3, params, gates, _buffer_sizes);
-                        word_1 = _e40;
+                    if (j_2 < count) {
+                        uint _e40 = j0_;
+                        Gates _e42 = phase_word(z_11, next_step_4, row_15, _e40 + j_2, params, gates, _buffer_sizes);
+                        word_1 = _e42;
                     }
-                    uint _e42 = i;
-                    Gates _e48 = word_1;
-                    tile.inner[(naga_div(_e42, padded) * TILE_WORDS) + j_3] = _e48;
+                    uint _e44 = i;
+                    Gates _e50 = word_1;
+                    tile.inner[(naga_div(_e44, padded) * TILE_WORDS) + j_2] = _e50;
                 }
             }
             metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
-            uint _e53 = j0_;
-            uint first_1 = matrix_2.first + (_e53 * matrix_2.row_words);
-            accumulate(sums_3, Matrix {first_1, matrix_2.columns, matrix_2.row_words}, first_unit_1, count_1, weights, tile, _buffer_sizes);
+            uint _e54 = j0_;
+            uint _e55 = j0_;
+            uint _e58 = j0_;
+            uint _e60 = word_quads(_e58 + count);
+            accumulate(sums_6, _e8, _e54, Quads {naga_div(_e55, QUAD_WORDS), _e60, 1u}, weights, tile, _buffer_sizes);
         }
     }
+    SumsOf1_ _e66 = sums_6;
+    add_sums(acc_5, _e66);
     return;
 }
 
@@ -936,8 +969,8 @@ kernel void main_(
 , device type_4& carry [[user(fake0)]]
 , device type_4 const& y_3 [[user(fake0)]]
 , device type_4 const& d_y [[user(fake0)]]
+, threadgroup type_8& tile
 , device type_3& gates [[user(fake0)]]
-, threadgroup type_7& tile
 , device Clock const& clock [[user(fake0)]]
 , constant _mslBufferSizes& _buffer_sizes [[user(fake0)]]
 ) {
@@ -945,7 +978,7 @@ kernel void main_(
         tile = {};
     }
     metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
-    Sums sums = {};
+    Tile acc = {};
     uint u = 0u;
     uint r = {};
     bool local_1 = {};
@@ -968,19 +1001,19 @@ kernel void main_(
     uint _e43 = longest_of(first_row_3, params);
     bool _e44 = has_product(next_step_5, _e43, params);
     if (_e44) {
-        multiply(sums, _e41, z_12, next_step_5, first_row_3, first_unit_2, local, params, weights, gates, tile, _buffer_sizes);
+        multiply(acc, _e41, z_12, next_step_5, first_row_3, first_unit_2, local, params, weights, tile, gates, _buffer_sizes);
     }
-    multiply_above(sums, z_12, next_step_5, first_row_3, first_unit_2, local);
-    uint2 loop_bound_7 = uint2(4294967295u);
-    bool loop_init_7 = true;
+    multiply_above(acc, z_12, next_step_5, first_row_3, first_unit_2, local);
+    uint2 loop_bound_4 = uint2(4294967295u);
+    bool loop_init_4 = true;
     while(true) {
-        if (metal::all(loop_bound_7 == uint2(0u))) { break; }
-        loop_bound_7 -= uint2(loop_bound_7.y == 0u, 1u);
-        if (!loop_init_7) {
+        if (metal::all(loop_bound_4 == uint2(0u))) { break; }
+        loop_bound_4 -= uint2(loop_bound_4.y == 0u, 1u);
+        if (!loop_init_4) {
             uint _e82 = u;
             u = _e82 + 1u;
         }
-        loop_init_7 = false;
+        loop_init_4 = false;
         uint _e47 = u;
         if (_e47 < UNITS_PER_INVOCATION) {
         } else {
@@ -988,18 +1021,18 @@ kernel void main_(
         }
         {
             uint _e50 = u;
-            uint unit_11 = first_unit_2 + (_e50 * UNITS);
+            uint unit_10 = first_unit_2 + (_e50 * UNITS);
             r = 0u;
-            uint2 loop_bound_8 = uint2(4294967295u);
-            bool loop_init_8 = true;
+            uint2 loop_bound_5 = uint2(4294967295u);
+            bool loop_init_5 = true;
             while(true) {
-                if (metal::all(loop_bound_8 == uint2(0u))) { break; }
-                loop_bound_8 -= uint2(loop_bound_8.y == 0u, 1u);
-                if (!loop_init_8) {
+                if (metal::all(loop_bound_5 == uint2(0u))) { break; }
+                loop_bound_5 -= uint2(loop_bound_5.y == 0u, 1u);
+                if (!loop_init_5) {
                     uint _e79 = r;
                     r = _e79 + 1u;
                 }
-                loop_init_8 = false;
+                loop_init_5 = false;
                 uint _e56 = r;
                 if (_e56 < ROWS) {
                 } else {
@@ -1007,10 +1040,10 @@ kernel void main_(
                 }
                 {
                     uint _e59 = r;
-                    uint row_14 = first_row_3 + _e59;
+                    uint row_16 = first_row_3 + _e59;
                     uint _e63 = params.batch;
-                    if (row_14 < _e63) {
-                        local_1 = unit_11 < _e41.columns;
+                    if (row_16 < _e63) {
+                        local_1 = unit_10 < _e41.columns;
                     } else {
                         local_1 = false;
                     }
@@ -1018,8 +1051,8 @@ kernel void main_(
                     if (_e70) {
                         uint _e71 = u;
                         uint _e74 = r;
-                        float _e77 = sums.inner[(_e71 * ROWS) + _e74];
-                        finish(z_12, next_step_5, row_14, unit_11, _e77, params, weights, carry, y_3, d_y, gates, _buffer_sizes);
+                        float _e77 = acc.inner[(_e71 * ROWS) + _e74];
+                        finish(z_12, next_step_5, row_16, unit_10, _e77, params, weights, carry, y_3, d_y, gates, _buffer_sizes);
                     }
                 }
             }

@@ -6,9 +6,9 @@ using metal::uint;
 
 struct _mslBufferSizes {
     uint size1;
-    uint size2;
     uint size3;
     uint size4;
+    uint size5;
 };
 
 struct Choice {
@@ -72,30 +72,41 @@ struct Params {
     type_2 slices;
 };
 typedef Gates type_3[1];
+typedef metal::float4x4 Quad;
+typedef metal::float4 SumsOf1_;
+typedef metal::float2x4 SumsOf2_;
+typedef metal::float4x4 SumsOf4_;
+typedef metal::float4 BlockOperand;
+struct type_5 {
+    metal::float4 inner[64];
+};
 struct Tile {
     Gates inner[1];
 };
-struct Place {
-    uint slice;
-    uint step;
-    uint row;
-    uint h_prev;
+struct Column {
+    uint first;
+    uint stride;
+    char _pad2[8];
+    Gates scale;
 };
 struct Matrix {
     uint first;
     uint columns;
     uint row_words;
 };
-typedef float type_6[1];
-struct type_8 {
-    metal::float4 inner[64];
+struct Quads {
+    uint first;
+    uint end;
+    uint stride;
 };
-struct type_9 {
-    Gates inner[1];
+struct Place {
+    uint z;
+    Slice slice;
+    uint step;
+    uint row;
+    uint h_prev;
 };
-struct type_10 {
-    Gates inner[4];
-};
+typedef float type_9[1];
 struct Source {
     bool is_input;
     bool is_h;
@@ -107,11 +118,11 @@ struct Source {
 struct Clock {
     uint step;
 };
-constant uint ROWS = 1u;
 constant uint UNITS = 64u;
-constant uint UNITS_PER_INVOCATION = 1u;
 constant uint TILE_QUADS = 64u;
 constant uint SPLIT = 1u;
+constant uint ROWS = 1u;
+constant uint UNITS_PER_INVOCATION = 1u;
 constant uint MAX_SLICES = 16u;
 constant uint HAS_C = 1u;
 constant uint IS_CHOSEN = 0u;
@@ -130,8 +141,8 @@ float sigmoid(
     float x_1
 ) {
     float e = metal::exp(-(metal::abs(x_1)));
-    float r_5 = 1.0 / (1.0 + e);
-    return (x_1 >= 0.0) ? r_5 : (e * r_5);
+    float r_4 = 1.0 / (1.0 + e);
+    return (x_1 >= 0.0) ? r_4 : (e * r_4);
 }
 
 float tanh_stable(
@@ -225,12 +236,117 @@ uint length_of(
     return _e3;
 }
 
-Gates load_scale(
+SumsOf1_ quad_times_row(
+    Quad w,
+    metal::float4 v
+) {
+    return w * v;
+}
+
+metal::float4 operand_quad(
+    uint at,
+    uint row_2,
+    uint quad_,
+    threadgroup type_5& tile
+) {
+    metal::float4 _e9 = tile.inner[((row_2 * TILE_QUADS) + quad_) - at];
+    return _e9;
+}
+
+BlockOperand block_operand(
+    uint at_1,
+    uint row_3,
+    uint quad_1,
+    threadgroup type_5& tile
+) {
+    metal::float4 _e3 = operand_quad(at_1, row_3, quad_1, tile);
+    return _e3;
+}
+
+SumsOf1_ block_product(
+    Quad w_1,
+    BlockOperand v_1
+) {
+    SumsOf1_ _e2 = quad_times_row(w_1, v_1);
+    return _e2;
+}
+
+void add_block(
+    thread Tile& acc_1,
     uint first,
+    SumsOf1_ sums
+) {
+    Gates _e4 = acc_1.inner[first];
+    acc_1.inner[first] = _e4 + sums;
+    return;
+}
+
+BlockOperand operand(
+    uint at_2,
+    uint quad_2,
+    threadgroup type_5& tile
+) {
+    BlockOperand _e3 = block_operand(at_2, 0u, quad_2, tile);
+    return _e3;
+}
+
+SumsOf1_ plus_product(
+    SumsOf1_ sums_1,
+    Quad w_2,
+    BlockOperand v_2
+) {
+    SumsOf1_ _e3 = block_product(w_2, v_2);
+    return sums_1 + _e3;
+}
+
+void add_rows(
+    thread Tile& acc_2,
+    uint first_1,
+    SumsOf1_ sums_2
+) {
+    add_block(acc_2, first_1, sums_2);
+    return;
+}
+
+uint column_1(
+    Matrix matrix_,
+    uint unit_1,
+    uint u_1
+) {
+    return metal::min(unit_1 + (u_1 * UNITS), matrix_.columns - 1u);
+}
+
+Gates load_scale(
+    uint first_2,
     uint row_words,
-    uint column_1
+    uint column_2
 ) {
     return Gates {};
+}
+
+Column column_of(
+    Matrix matrix_1,
+    uint first_3,
+    uint u_2
+) {
+    uint _e3 = column_1(matrix_1, first_3, u_2);
+    Gates _e9 = load_scale(matrix_1.first, matrix_1.row_words, _e3);
+    return Column {matrix_1.first + _e3, matrix_1.row_words, {}, _e9};
+}
+
+Column columns_of(
+    Matrix matrix_2,
+    uint first_4
+) {
+    Column _e3 = column_of(matrix_2, first_4, 0u);
+    return _e3;
+}
+
+Gates unpacked(
+    Gates word,
+    Gates scale
+) {
+    return word;
 }
 
 Gates load_packed(
@@ -242,11 +358,81 @@ Gates load_packed(
     return _e3;
 }
 
-Gates unpacked(
-    Gates word,
-    Gates scale
+Quad load_quad(
+    Column column_3,
+    uint quad_3,
+    device type_3 const& weights,
+    constant _mslBufferSizes& _buffer_sizes
 ) {
-    return word;
+    uint at_4 = column_3.first + ((4u * quad_3) * column_3.stride);
+    Gates _e8 = load_packed(at_4, weights, _buffer_sizes);
+    Gates _e10 = unpacked(_e8, column_3.scale);
+    Gates _e13 = load_packed(at_4 + column_3.stride, weights, _buffer_sizes);
+    Gates _e15 = unpacked(_e13, column_3.scale);
+    Gates _e20 = load_packed(at_4 + (2u * column_3.stride), weights, _buffer_sizes);
+    Gates _e22 = unpacked(_e20, column_3.scale);
+    Gates _e27 = load_packed(at_4 + (3u * column_3.stride), weights, _buffer_sizes);
+    Gates _e29 = unpacked(_e27, column_3.scale);
+    return Quad(_e10, _e15, _e22, _e29);
+}
+
+SumsOf1_ plus_products(
+    SumsOf1_ sums_3,
+    Column columns,
+    BlockOperand v_3,
+    uint quad_4,
+    device type_3 const& weights,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    Quad _e4 = load_quad(columns, quad_4, weights, _buffer_sizes);
+    SumsOf1_ _e5 = plus_product(sums_3, _e4, v_3);
+    return _e5;
+}
+
+void add_sums(
+    thread Tile& acc_3,
+    SumsOf1_ sums_4
+) {
+    add_rows(acc_3, 0u, sums_4);
+    return;
+}
+
+void accumulate(
+    thread SumsOf1_& sums_5,
+    Column columns_1,
+    uint at_3,
+    Quads quads,
+    device type_3 const& weights,
+    threadgroup type_5& tile,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    uint q = {};
+    q = quads.first;
+    uint2 loop_bound = uint2(4294967295u);
+    bool loop_init = true;
+    while(true) {
+        if (metal::all(loop_bound == uint2(0u))) { break; }
+        loop_bound -= uint2(loop_bound.y == 0u, 1u);
+        if (!loop_init) {
+            uint _e14 = q;
+            q = _e14 + quads.stride;
+        }
+        loop_init = false;
+        uint _e6 = q;
+        if (_e6 < quads.end) {
+        } else {
+            break;
+        }
+        {
+            SumsOf1_ _e9 = sums_5;
+            uint _e10 = q;
+            BlockOperand _e11 = operand(at_3, _e10, tile);
+            uint _e12 = q;
+            SumsOf1_ _e13 = plus_products(_e9, columns_1, _e11, _e12, weights, _buffer_sizes);
+            sums_5 = _e13;
+        }
+    }
+    return;
 }
 
 bool is_first(
@@ -263,24 +449,16 @@ bool is_first(
 }
 
 Matrix gates_matrix(
-    uint first_1,
+    uint first_5,
     device Params const& params
 ) {
     uint _e3 = params.hidden_size;
     uint _e6 = params.row_words;
-    return Matrix {first_1, _e3, _e6};
-}
-
-uint column_2(
-    Matrix matrix_,
-    uint unit_1,
-    uint u_1
-) {
-    return metal::min(unit_1 + (u_1 * UNITS), matrix_.columns - 1u);
+    return Matrix {first_5, _e3, _e6};
 }
 
 void input_part(
-    thread Tile& acc_1,
+    thread Tile& acc_4,
     Place place,
     uint unit_2,
     uint local_7,
@@ -289,7 +467,7 @@ void input_part(
     constant _mslBufferSizes& _buffer_sizes
 ) {
     uint r_1 = 0u;
-    uint u_2 = {};
+    uint u_3 = {};
     bool _e4 = is_first(local_7);
     if (!(_e4)) {
         return;
@@ -297,16 +475,16 @@ void input_part(
     uint _e9 = params.first_step;
     uint step_2 = place.step - _e9;
     Matrix _e12 = gates_matrix(0u, params);
-    uint2 loop_bound = uint2(4294967295u);
-    bool loop_init = true;
+    uint2 loop_bound_1 = uint2(4294967295u);
+    bool loop_init_1 = true;
     while(true) {
-        if (metal::all(loop_bound == uint2(0u))) { break; }
-        loop_bound -= uint2(loop_bound.y == 0u, 1u);
-        if (!loop_init) {
+        if (metal::all(loop_bound_1 == uint2(0u))) { break; }
+        loop_bound_1 -= uint2(loop_bound_1.y == 0u, 1u);
+        if (!loop_init_1) {
             uint _e63 = r_1;
             r_1 = _e63 + 1u;
         }
-        loop_init = false;
+        loop_init_1 = false;
         uint _e15 = r_1;
         if (_e15 < ROWS) {
         } else {
@@ -315,34 +493,34 @@ void input_part(
         {
             uint _e19 = r_1;
             uint _e23 = params.batch;
-            uint row_10 = metal::min(place.row + _e19, _e23 - 1u);
+            uint row_11 = metal::min(place.row + _e19, _e23 - 1u);
             uint _e29 = params.batch;
             uint _e34 = params.num_slices;
-            uint at = (((step_2 * _e29) + row_10) * _e34) + place.slice;
-            u_2 = 0u;
-            uint2 loop_bound_1 = uint2(4294967295u);
-            bool loop_init_1 = true;
+            uint at_5 = (((step_2 * _e29) + row_11) * _e34) + place.z;
+            u_3 = 0u;
+            uint2 loop_bound_2 = uint2(4294967295u);
+            bool loop_init_2 = true;
             while(true) {
-                if (metal::all(loop_bound_1 == uint2(0u))) { break; }
-                loop_bound_1 -= uint2(loop_bound_1.y == 0u, 1u);
-                if (!loop_init_1) {
-                    uint _e60 = u_2;
-                    u_2 = _e60 + 1u;
+                if (metal::all(loop_bound_2 == uint2(0u))) { break; }
+                loop_bound_2 -= uint2(loop_bound_2.y == 0u, 1u);
+                if (!loop_init_2) {
+                    uint _e60 = u_3;
+                    u_3 = _e60 + 1u;
                 }
-                loop_init_1 = false;
-                uint _e40 = u_2;
+                loop_init_2 = false;
+                uint _e40 = u_3;
                 if (_e40 < UNITS_PER_INVOCATION) {
                 } else {
                     break;
                 }
                 {
-                    uint _e43 = u_2;
+                    uint _e43 = u_3;
                     uint _e46 = r_1;
                     uint _e52 = params.row_words;
-                    uint _e54 = u_2;
-                    uint _e55 = column_2(_e12, unit_2, _e54);
-                    Gates _e58 = x_proj[(at * _e52) + _e55];
-                    acc_1.inner[(_e43 * ROWS) + _e46] = _e58;
+                    uint _e54 = u_3;
+                    uint _e55 = column_1(_e12, unit_2, _e54);
+                    Gates _e58 = x_proj[(at_5 * _e52) + _e55];
+                    acc_4.inner[(_e43 * ROWS) + _e46] = _e58;
                 }
             }
         }
@@ -353,220 +531,55 @@ void input_part(
 float operand_at(
     bool is_input,
     uint index_1,
-    device type_6 const& state,
+    device type_9 const& state,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     float _e4 = state[index_1];
     return _e4;
 }
 
-metal::float4 operand_quad(
-    uint row_2,
-    uint quad_,
-    threadgroup type_8& tile
-) {
-    metal::float4 _e7 = tile.inner[(row_2 * TILE_QUADS) + quad_];
-    return _e7;
-}
-
 uint naga_div(uint lhs, uint rhs) {
     return lhs / metal::select(rhs, 1u, rhs == 0u);
 }
 
-void accumulate(
-    thread Tile& acc_2,
-    Matrix matrix_1,
-    uint first_row,
-    uint unit_3,
-    uint local_8,
+Quads own_quads(
+    uint first_6,
     uint num_quads,
-    device type_3 const& weights,
-    threadgroup type_8& tile,
-    constant _mslBufferSizes& _buffer_sizes
+    uint local_8
 ) {
-    type_9 scales = {};
-    uint u_3 = 0u;
-    type_10 w = {};
-    uint q = {};
-    uint u_4 = {};
-    uint r_2 = {};
-    uint u_5 = {};
-    uint stride = matrix_1.row_words;
-    uint2 loop_bound_2 = uint2(4294967295u);
-    bool loop_init_2 = true;
-    while(true) {
-        if (metal::all(loop_bound_2 == uint2(0u))) { break; }
-        loop_bound_2 -= uint2(loop_bound_2.y == 0u, 1u);
-        if (!loop_init_2) {
-            uint _e20 = u_3;
-            u_3 = _e20 + 1u;
-        }
-        loop_init_2 = false;
-        uint _e10 = u_3;
-        if (_e10 < UNITS_PER_INVOCATION) {
-        } else {
-            break;
-        }
-        {
-            uint _e13 = u_3;
-            uint _e16 = u_3;
-            uint _e17 = column_2(matrix_1, unit_3, _e16);
-            Gates _e18 = load_scale(matrix_1.first, stride, _e17);
-            scales.inner[_e13] = _e18;
-        }
-    }
-    q = naga_div(local_8, UNITS);
+    return Quads {first_6 + naga_div(local_8, UNITS), first_6 + num_quads, SPLIT};
+}
+
+void fill(
+    thread Tile& acc_5,
+    uint u_4,
+    Gates value
+) {
+    uint r_2 = 0u;
     uint2 loop_bound_3 = uint2(4294967295u);
     bool loop_init_3 = true;
     while(true) {
         if (metal::all(loop_bound_3 == uint2(0u))) { break; }
         loop_bound_3 -= uint2(loop_bound_3.y == 0u, 1u);
         if (!loop_init_3) {
-            uint _e159 = q;
-            q = _e159 + SPLIT;
+            uint _e14 = r_2;
+            r_2 = _e14 + 1u;
         }
         loop_init_3 = false;
-        uint _e26 = q;
-        if (_e26 < num_quads) {
-        } else {
-            break;
-        }
-        {
-            u_4 = 0u;
-            uint2 loop_bound_4 = uint2(4294967295u);
-            bool loop_init_4 = true;
-            while(true) {
-                if (metal::all(loop_bound_4 == uint2(0u))) { break; }
-                loop_bound_4 -= uint2(loop_bound_4.y == 0u, 1u);
-                if (!loop_init_4) {
-                    uint _e93 = u_4;
-                    u_4 = _e93 + 1u;
-                }
-                loop_init_4 = false;
-                uint _e30 = u_4;
-                if (_e30 < UNITS_PER_INVOCATION) {
-                } else {
-                    break;
-                }
-                {
-                    uint _e35 = q;
-                    uint _e40 = u_4;
-                    uint _e41 = column_2(matrix_1, unit_3, _e40);
-                    uint at_1 = (matrix_1.first + ((first_row + (4u * _e35)) * stride)) + _e41;
-                    uint _e44 = u_4;
-                    Gates _e47 = load_packed(at_1, weights, _buffer_sizes);
-                    uint _e48 = u_4;
-                    Gates _e50 = scales.inner[_e48];
-                    Gates _e51 = unpacked(_e47, _e50);
-                    w.inner[4u * _e44] = _e51;
-                    uint _e53 = u_4;
-                    Gates _e59 = load_packed(at_1 + stride, weights, _buffer_sizes);
-                    uint _e60 = u_4;
-                    Gates _e62 = scales.inner[_e60];
-                    Gates _e63 = unpacked(_e59, _e62);
-                    w.inner[(4u * _e53) + 1u] = _e63;
-                    uint _e65 = u_4;
-                    Gates _e73 = load_packed(at_1 + (2u * stride), weights, _buffer_sizes);
-                    uint _e74 = u_4;
-                    Gates _e76 = scales.inner[_e74];
-                    Gates _e77 = unpacked(_e73, _e76);
-                    w.inner[(4u * _e65) + 2u] = _e77;
-                    uint _e79 = u_4;
-                    Gates _e87 = load_packed(at_1 + (3u * stride), weights, _buffer_sizes);
-                    uint _e88 = u_4;
-                    Gates _e90 = scales.inner[_e88];
-                    Gates _e91 = unpacked(_e87, _e90);
-                    w.inner[(4u * _e79) + 3u] = _e91;
-                }
-            }
-            r_2 = 0u;
-            uint2 loop_bound_5 = uint2(4294967295u);
-            bool loop_init_5 = true;
-            while(true) {
-                if (metal::all(loop_bound_5 == uint2(0u))) { break; }
-                loop_bound_5 -= uint2(loop_bound_5.y == 0u, 1u);
-                if (!loop_init_5) {
-                    uint _e157 = r_2;
-                    r_2 = _e157 + 1u;
-                }
-                loop_init_5 = false;
-                uint _e97 = r_2;
-                if (_e97 < ROWS) {
-                } else {
-                    break;
-                }
-                {
-                    uint _e100 = r_2;
-                    uint _e101 = q;
-                    metal::float4 _e102 = operand_quad(_e100, _e101, tile);
-                    u_5 = 0u;
-                    uint2 loop_bound_6 = uint2(4294967295u);
-                    bool loop_init_6 = true;
-                    while(true) {
-                        if (metal::all(loop_bound_6 == uint2(0u))) { break; }
-                        loop_bound_6 -= uint2(loop_bound_6.y == 0u, 1u);
-                        if (!loop_init_6) {
-                            uint _e154 = u_5;
-                            u_5 = _e154 + 1u;
-                        }
-                        loop_init_6 = false;
-                        uint _e105 = u_5;
-                        if (_e105 < UNITS_PER_INVOCATION) {
-                        } else {
-                            break;
-                        }
-                        {
-                            uint _e108 = u_5;
-                            uint _e111 = r_2;
-                            Gates _e114 = acc_2.inner[(_e108 * ROWS) + _e111];
-                            uint _e117 = u_5;
-                            Gates _e120 = w.inner[4u * _e117];
-                            uint _e124 = u_5;
-                            Gates _e129 = w.inner[(4u * _e124) + 1u];
-                            uint _e134 = u_5;
-                            Gates _e139 = w.inner[(4u * _e134) + 2u];
-                            uint _e144 = u_5;
-                            Gates _e149 = w.inner[(4u * _e144) + 3u];
-                            acc_2.inner[(_e108 * ROWS) + _e111] = _e114 + ((((_e102.x * _e120) + (_e102.y * _e129)) + (_e102.z * _e139)) + (_e102.w * _e149));
-                        }
-                    }
-                }
-            }
-        }
-    }
-    return;
-}
-
-void fill(
-    thread Tile& acc_3,
-    uint u_6,
-    Gates value
-) {
-    uint r_3 = 0u;
-    uint2 loop_bound_7 = uint2(4294967295u);
-    bool loop_init_7 = true;
-    while(true) {
-        if (metal::all(loop_bound_7 == uint2(0u))) { break; }
-        loop_bound_7 -= uint2(loop_bound_7.y == 0u, 1u);
-        if (!loop_init_7) {
-            uint _e14 = r_3;
-            r_3 = _e14 + 1u;
-        }
-        loop_init_7 = false;
-        uint _e5 = r_3;
+        uint _e5 = r_2;
         if (_e5 < ROWS) {
         } else {
             break;
         }
         {
-            uint _e10 = r_3;
-            acc_3.inner[(u_6 * ROWS) + _e10] = value;
+            uint _e10 = r_2;
+            acc_5.inner[(u_4 * ROWS) + _e10] = value;
         }
     }
     return;
 }
 
-uint quads(
+uint quads_1(
     uint size
 ) {
     return naga_div(size + 3u, 4u);
@@ -575,11 +588,11 @@ uint quads(
 uint time_of(
     Slice slice_4,
     uint step,
-    uint row_3,
+    uint row_4,
     device Params const& params
 ) {
     bool local_9 = {};
-    uint _e3 = length_of(row_3, params);
+    uint _e3 = length_of(row_4, params);
     if (slice_4.reverse != 0u) {
         local_9 = step < _e3;
     } else {
@@ -592,18 +605,18 @@ uint time_of(
 void write_output(
     Slice slice_5,
     uint step_1,
-    uint row_4,
-    uint unit_4,
+    uint row_5,
+    uint unit_3,
     float h,
     device Params const& params,
-    device type_6& y,
+    device type_9& y,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     if (slice_5.output != NONE) {
-        uint _e8 = time_of(slice_5, step_1, row_4, params);
+        uint _e8 = time_of(slice_5, step_1, row_5, params);
         uint _e12 = params.output_stride_t;
         uint _e16 = params.output_stride_b;
-        y[(((_e8 * _e12) + (row_4 * _e16)) + slice_5.output) + unit_4] = h;
+        y[(((_e8 * _e12) + (row_5 * _e16)) + slice_5.output) + unit_3] = h;
         return;
     } else {
         return;
@@ -611,30 +624,30 @@ void write_output(
 }
 
 uint longest_of(
-    uint first_row_1,
+    uint first_row,
     device Params const& params
 ) {
     uint longest = 0u;
-    uint r_4 = 0u;
-    uint2 loop_bound_8 = uint2(4294967295u);
-    bool loop_init_8 = true;
+    uint r_3 = 0u;
+    uint2 loop_bound_4 = uint2(4294967295u);
+    bool loop_init_4 = true;
     while(true) {
-        if (metal::all(loop_bound_8 == uint2(0u))) { break; }
-        loop_bound_8 -= uint2(loop_bound_8.y == 0u, 1u);
-        if (!loop_init_8) {
-            uint _e14 = r_4;
-            r_4 = _e14 + 1u;
+        if (metal::all(loop_bound_4 == uint2(0u))) { break; }
+        loop_bound_4 -= uint2(loop_bound_4.y == 0u, 1u);
+        if (!loop_init_4) {
+            uint _e14 = r_3;
+            r_3 = _e14 + 1u;
         }
-        loop_init_8 = false;
-        uint _e5 = r_4;
+        loop_init_4 = false;
+        uint _e5 = r_3;
         if (_e5 < ROWS) {
         } else {
             break;
         }
         {
             uint _e8 = longest;
-            uint _e9 = r_4;
-            uint _e11 = length_of(first_row_1 + _e9, params);
+            uint _e9 = r_3;
+            uint _e11 = length_of(first_row + _e9, params);
             longest = metal::max(_e8, _e11);
         }
     }
@@ -643,7 +656,7 @@ uint longest_of(
 }
 
 void sum_parts(
-    thread Tile& acc_4,
+    thread Tile& acc_6,
     uint local_10
 ) {
     return;
@@ -657,14 +670,14 @@ uint num_rows(
 }
 
 uint slot_of(
-    uint row_5
+    uint row_6
 ) {
-    return row_5;
+    return row_6;
 }
 
 uint h_prev_of(
     Place place_1,
-    uint row_6
+    uint row_7
 ) {
     return place_1.h_prev;
 }
@@ -688,41 +701,41 @@ Source phase_operand(
 }
 
 void begin(
-    thread Tile& acc_5,
+    thread Tile& acc_7,
     Place place_3,
-    uint unit_5,
+    uint unit_4,
     uint local_11,
     device Params const& params,
     device type_3 const& x_proj,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    input_part(acc_5, place_3, unit_5, local_11, params, x_proj, _buffer_sizes);
+    input_part(acc_7, place_3, unit_4, local_11, params, x_proj, _buffer_sizes);
     return;
 }
 
 void write_h(
     Place place_4,
-    uint row_7,
-    uint unit_6,
+    uint row_8,
+    uint unit_5,
     bool is_running,
     bool is_active,
     float h_1,
     device Params const& params,
-    device type_6& state,
-    device type_6& y,
+    device type_9& state,
+    device type_9& y,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    Slice slice_8 = params.slices.inner[place_4.slice];
-    uint _e12 = slot_of(row_7);
-    uint _e15 = params.recurrent_size;
-    uint at_2 = (slice_8.h + (_e12 * _e15)) + unit_6;
-    uint _e19 = h_prev_of(place_4, row_7);
-    uint _e22 = params.state_size;
-    uint h_next = _e22 - _e19;
-    float _e30 = state[_e19 + at_2];
-    state[h_next + at_2] = is_active ? h_1 : _e30;
+    Slice slice_8 = place_4.slice;
+    uint _e8 = slot_of(row_8);
+    uint _e11 = params.recurrent_size;
+    uint at_6 = (place_4.slice.h + (_e8 * _e11)) + unit_5;
+    uint _e15 = h_prev_of(place_4, row_8);
+    uint _e18 = params.state_size;
+    uint h_next = _e18 - _e15;
+    float _e26 = state[_e15 + at_6];
+    state[h_next + at_6] = is_active ? h_1 : _e26;
     if (is_running) {
-        write_output(slice_8, place_4.step, row_7, unit_6, is_active ? h_1 : 0.0, params, y, _buffer_sizes);
+        write_output(slice_8, place_4.step, row_8, unit_5, is_active ? h_1 : 0.0, params, y, _buffer_sizes);
         return;
     } else {
         return;
@@ -732,59 +745,58 @@ void write_h(
 void finish(
     Gates pre_1,
     Place place_5,
-    uint row_8,
-    uint unit_7,
+    uint row_9,
+    uint unit_6,
     bool is_running_1,
     bool is_active_1,
     device Params const& params,
     device type_3 const& weights,
-    device type_6& state,
-    device type_6& y,
+    device type_9& state,
+    device type_9& y,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     CellState next = {};
-    Slice slice_9 = params.slices.inner[place_5.slice];
-    uint _e11 = slot_of(row_8);
-    uint _e14 = params.hidden_size;
-    uint at_3 = (_e11 * _e14) + unit_7;
-    uint _e18 = h_prev_of(place_5, row_8);
-    float _e23 = state[(_e18 + slice_9.h) + at_3];
-    next = CellState {_e23, 0.0};
+    Slice slice_9 = place_5.slice;
+    uint _e7 = slot_of(row_9);
+    uint _e10 = params.hidden_size;
+    uint at_7 = (_e7 * _e10) + unit_6;
+    uint _e14 = h_prev_of(place_5, row_9);
+    float _e19 = state[(_e14 + place_5.slice.h) + at_7];
+    next = CellState {_e19, 0.0};
     if (is_active_1) {
         if (true) {
-            float _e33 = state[slice_9.c + at_3];
-            next.c = _e33;
+            float _e29 = state[place_5.slice.c + at_7];
+            next.c = _e29;
         }
-        CellState _e34 = next;
-        CellState _e36 = cell_update(pre_1, _e34, place_5.slice, unit_7, params, weights, _buffer_sizes);
-        next = _e36;
+        CellState _e30 = next;
+        CellState _e32 = cell_update(pre_1, _e30, place_5.z, unit_6, params, weights, _buffer_sizes);
+        next = _e32;
         if (true) {
-            float _e43 = next.c;
-            state[slice_9.c + at_3] = _e43;
+            float _e39 = next.c;
+            state[place_5.slice.c + at_7] = _e39;
         }
     }
-    float _e45 = next.h;
-    write_h(place_5, row_8, unit_7, is_running_1, is_active_1, _e45, params, state, y, _buffer_sizes);
+    float _e41 = next.h;
+    write_h(place_5, row_9, unit_6, is_running_1, is_active_1, _e41, params, state, y, _buffer_sizes);
     return;
 }
 
 uint row_start(
     Place place_6,
     Source source,
-    uint row_9,
+    uint row_10,
     device Params const& params
 ) {
     if (source.is_input) {
-        Slice _e8 = params.slices.inner[place_6.slice];
-        uint _e10 = time_of(_e8, place_6.step, row_9, params);
-        uint _e13 = params.input_stride_t;
-        uint _e17 = params.input_stride_b;
-        return (_e10 * _e13) + (row_9 * _e17);
+        uint _e6 = time_of(place_6.slice, place_6.step, row_10, params);
+        uint _e9 = params.input_stride_t;
+        uint _e13 = params.input_stride_b;
+        return (_e6 * _e9) + (row_10 * _e13);
     }
-    uint _e21 = h_prev_of(place_6, row_9);
-    uint half_ = source.is_h ? _e21 : 0u;
-    uint _e26 = slot_of(row_9);
-    return (half_ + source.base) + (_e26 * source.stride);
+    uint _e17 = h_prev_of(place_6, row_10);
+    uint half_ = source.is_h ? _e17 : 0u;
+    uint _e22 = slot_of(row_10);
+    return (half_ + source.base) + (_e22 * source.stride);
 }
 
 uint naga_mod(uint lhs, uint rhs) {
@@ -798,23 +810,23 @@ void stage(
     uint num_quads_1,
     uint local_12,
     device Params const& params,
-    device type_6 const& state,
-    threadgroup type_8& tile,
+    threadgroup type_5& tile,
+    device type_9 const& state,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     uint i = {};
-    metal::float4 quad_1 = {};
+    metal::float4 quad_5 = {};
     i = local_12;
-    uint2 loop_bound_9 = uint2(4294967295u);
-    bool loop_init_9 = true;
+    uint2 loop_bound_5 = uint2(4294967295u);
+    bool loop_init_5 = true;
     while(true) {
-        if (metal::all(loop_bound_9 == uint2(0u))) { break; }
-        loop_bound_9 -= uint2(loop_bound_9.y == 0u, 1u);
-        if (!loop_init_9) {
+        if (metal::all(loop_bound_5 == uint2(0u))) { break; }
+        loop_bound_5 -= uint2(loop_bound_5.y == 0u, 1u);
+        if (!loop_init_5) {
             uint _e64 = i;
             i = _e64 + INVOCATIONS;
         }
-        loop_init_9 = false;
+        loop_init_5 = false;
         uint _e6 = i;
         if (_e6 < (ROWS * num_quads_1)) {
         } else {
@@ -822,74 +834,80 @@ void stage(
         }
         {
             uint _e10 = i;
-            uint r_6 = naga_div(_e10, num_quads_1);
+            uint r_5 = naga_div(_e10, num_quads_1);
             uint _e13 = i;
             uint k = k0_ + (4u * naga_mod(_e13, num_quads_1));
             uint _e19 = num_rows(params);
-            uint _e23 = row_start(place_7, source_1, metal::min(place_7.row + r_6, _e19 - 1u), params);
-            uint at_4 = _e23 + k;
+            uint _e23 = row_start(place_7, source_1, metal::min(place_7.row + r_5, _e19 - 1u), params);
+            uint at_8 = _e23 + k;
             uint left = source_1.size - k;
-            float _e28 = operand_at(source_1.is_input, at_4, state, _buffer_sizes);
-            quad_1 = metal::float4(_e28, 0.0, 0.0, 0.0);
+            float _e28 = operand_at(source_1.is_input, at_8, state, _buffer_sizes);
+            quad_5 = metal::float4(_e28, 0.0, 0.0, 0.0);
             if (left > 1u) {
-                float _e40 = operand_at(source_1.is_input, at_4 + 1u, state, _buffer_sizes);
-                quad_1.y = _e40;
+                float _e40 = operand_at(source_1.is_input, at_8 + 1u, state, _buffer_sizes);
+                quad_5.y = _e40;
             }
             if (left > 2u) {
-                float _e47 = operand_at(source_1.is_input, at_4 + 2u, state, _buffer_sizes);
-                quad_1.z = _e47;
+                float _e47 = operand_at(source_1.is_input, at_8 + 2u, state, _buffer_sizes);
+                quad_5.z = _e47;
             }
             if (left > 3u) {
-                float _e54 = operand_at(source_1.is_input, at_4 + 3u, state, _buffer_sizes);
-                quad_1.w = _e54;
+                float _e54 = operand_at(source_1.is_input, at_8 + 3u, state, _buffer_sizes);
+                quad_5.w = _e54;
             }
-            metal::float4 _e63 = quad_1;
-            tile.inner[(r_6 * TILE_QUADS) + naga_div(k - k0_, 4u)] = _e63;
+            metal::float4 _e63 = quad_5;
+            tile.inner[(r_5 * TILE_QUADS) + naga_div(k - k0_, 4u)] = _e63;
         }
     }
     return;
 }
 
 void multiply(
-    thread Tile& acc_6,
+    thread Tile& acc_8,
     Place place_8,
     Source source_2,
-    Matrix matrix_2,
-    uint unit_8,
+    Matrix matrix_3,
+    uint unit_7,
     uint local_13,
     device Params const& params,
     device type_3 const& weights,
-    device type_6 const& state,
-    threadgroup type_8& tile,
+    threadgroup type_5& tile,
+    device type_9 const& state,
     constant _mslBufferSizes& _buffer_sizes
 ) {
+    SumsOf1_ sums_6 = {};
     uint k0_1 = 0u;
-    uint2 loop_bound_10 = uint2(4294967295u);
-    bool loop_init_10 = true;
+    Column _e6 = columns_of(matrix_3, unit_7);
+    uint2 loop_bound_6 = uint2(4294967295u);
+    bool loop_init_6 = true;
     while(true) {
-        if (metal::all(loop_bound_10 == uint2(0u))) { break; }
-        loop_bound_10 -= uint2(loop_bound_10.y == 0u, 1u);
-        if (!loop_init_10) {
-            uint _e19 = k0_1;
-            k0_1 = _e19 + 256u;
+        if (metal::all(loop_bound_6 == uint2(0u))) { break; }
+        loop_bound_6 -= uint2(loop_bound_6.y == 0u, 1u);
+        if (!loop_init_6) {
+            uint _e27 = k0_1;
+            k0_1 = _e27 + 256u;
         }
-        loop_init_10 = false;
-        uint _e8 = k0_1;
-        if (_e8 < source_2.size) {
+        loop_init_6 = false;
+        uint _e10 = k0_1;
+        if (_e10 < source_2.size) {
         } else {
             break;
         }
         {
-            uint _e12 = k0_1;
-            uint _e16 = quads(metal::min(source_2.size - _e12, 256u));
+            uint _e14 = k0_1;
+            uint _e18 = quads_1(metal::min(source_2.size - _e14, 256u));
             metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
-            uint _e17 = k0_1;
-            stage(place_8, source_2, _e17, _e16, local_13, params, state, tile, _buffer_sizes);
+            uint _e19 = k0_1;
+            stage(place_8, source_2, _e19, _e18, local_13, params, tile, state, _buffer_sizes);
             metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
-            uint _e18 = k0_1;
-            accumulate(acc_6, matrix_2, _e18, unit_8, local_13, _e16, weights, tile, _buffer_sizes);
+            uint _e20 = k0_1;
+            uint _e23 = k0_1;
+            Quads _e26 = own_quads(naga_div(_e23, 4u), _e18, local_13);
+            accumulate(sums_6, _e6, naga_div(_e20, 4u), _e26, weights, tile, _buffer_sizes);
         }
     }
+    SumsOf1_ _e30 = sums_6;
+    add_sums(acc_8, _e30);
     return;
 }
 
@@ -900,10 +918,10 @@ kernel void main_(
 , uint local [[thread_index_in_threadgroup]]
 , device Params const& params [[user(fake0)]]
 , device type_3 const& weights [[user(fake0)]]
+, threadgroup type_5& tile
 , device type_3 const& x_proj [[user(fake0)]]
-, device type_6& state [[user(fake0)]]
-, device type_6& y [[user(fake0)]]
-, threadgroup type_8& tile
+, device type_9& state [[user(fake0)]]
+, device type_9& y [[user(fake0)]]
 , device Clock const& clock [[user(fake0)]]
 , constant _mslBufferSizes& _buffer_sizes [[user(fake0)]]
 ) {
@@ -923,7 +941,7 @@ kernel void main_(
     uint _e12 = clock.step;
     uint step_3 = _e9 + _e12;
     uint first_unit = ((group.x * UNITS) * UNITS_PER_INVOCATION) + naga_mod(local, UNITS);
-    uint first_row_2 = group.y * ROWS;
+    uint first_row_1 = group.y * ROWS;
     uint _e27 = params.phase;
     uint _e33 = params.state_size;
     uint h_prev = naga_mod(step_3 + _e27, 2u) * _e33;
@@ -934,10 +952,10 @@ kernel void main_(
         local_1 = false;
     }
     bool is_running_2 = local_1;
-    Place place_9 = Place {group.z, step_3 - slice_10.delay, first_row_2, h_prev};
+    Place place_9 = Place {group.z, slice_10, step_3 - slice_10.delay, first_row_1, h_prev};
     Matrix _e51 = phase_matrix(slice_10, params);
     if (is_running_2) {
-        uint _e56 = longest_of(first_row_2, params);
+        uint _e56 = longest_of(first_row_1, params);
         local_2 = place_9.step < _e56;
     } else {
         local_2 = false;
@@ -946,23 +964,23 @@ kernel void main_(
     if (_e59) {
         begin(acc, place_9, first_unit, local, params, x_proj, _buffer_sizes);
         Source _e60 = phase_operand(slice_10, place_9, params);
-        multiply(acc, place_9, _e60, _e51, first_unit, local, params, weights, state, tile, _buffer_sizes);
+        multiply(acc, place_9, _e60, _e51, first_unit, local, params, weights, tile, state, _buffer_sizes);
         sum_parts(acc, local);
     }
     bool _e61 = is_first(local);
     if (!(_e61)) {
         return;
     }
-    uint2 loop_bound_11 = uint2(4294967295u);
-    bool loop_init_11 = true;
+    uint2 loop_bound_7 = uint2(4294967295u);
+    bool loop_init_7 = true;
     while(true) {
-        if (metal::all(loop_bound_11 == uint2(0u))) { break; }
-        loop_bound_11 -= uint2(loop_bound_11.y == 0u, 1u);
-        if (!loop_init_11) {
+        if (metal::all(loop_bound_7 == uint2(0u))) { break; }
+        loop_bound_7 -= uint2(loop_bound_7.y == 0u, 1u);
+        if (!loop_init_7) {
             uint _e105 = u;
             u = _e105 + 1u;
         }
-        loop_init_11 = false;
+        loop_init_7 = false;
         uint _e65 = u;
         if (_e65 < UNITS_PER_INVOCATION) {
         } else {
@@ -970,18 +988,18 @@ kernel void main_(
         }
         {
             uint _e68 = u;
-            uint unit_9 = first_unit + (_e68 * UNITS);
+            uint unit_8 = first_unit + (_e68 * UNITS);
             r = 0u;
-            uint2 loop_bound_12 = uint2(4294967295u);
-            bool loop_init_12 = true;
+            uint2 loop_bound_8 = uint2(4294967295u);
+            bool loop_init_8 = true;
             while(true) {
-                if (metal::all(loop_bound_12 == uint2(0u))) { break; }
-                loop_bound_12 -= uint2(loop_bound_12.y == 0u, 1u);
-                if (!loop_init_12) {
+                if (metal::all(loop_bound_8 == uint2(0u))) { break; }
+                loop_bound_8 -= uint2(loop_bound_8.y == 0u, 1u);
+                if (!loop_init_8) {
                     uint _e102 = r;
                     r = _e102 + 1u;
                 }
-                loop_init_12 = false;
+                loop_init_8 = false;
                 uint _e74 = r;
                 if (_e74 < ROWS) {
                 } else {
@@ -989,17 +1007,17 @@ kernel void main_(
                 }
                 {
                     uint _e77 = r;
-                    uint row_11 = first_row_2 + _e77;
+                    uint row_12 = first_row_1 + _e77;
                     uint _e79 = num_rows(params);
-                    if (row_11 < _e79) {
-                        local_3 = unit_9 < _e51.columns;
+                    if (row_12 < _e79) {
+                        local_3 = unit_8 < _e51.columns;
                     } else {
                         local_3 = false;
                     }
                     bool _e86 = local_3;
                     if (_e86) {
                         if (is_running_2) {
-                            uint _e90 = length_of(row_11, params);
+                            uint _e90 = length_of(row_12, params);
                             local_4 = place_9.step < _e90;
                         } else {
                             local_4 = false;
@@ -1008,7 +1026,7 @@ kernel void main_(
                         uint _e94 = u;
                         uint _e97 = r;
                         Gates _e100 = acc.inner[(_e94 * ROWS) + _e97];
-                        finish(_e100, place_9, row_11, unit_9, is_running_2, is_active_2, params, weights, state, y, _buffer_sizes);
+                        finish(_e100, place_9, row_12, unit_8, is_running_2, is_active_2, params, weights, state, y, _buffer_sizes);
                     }
                 }
             }

@@ -1,0 +1,1351 @@
+// language: metal2.0
+#include <metal_stdlib>
+#include <simd/simd.h>
+
+using metal::uint;
+
+struct _mslBufferSizes {
+    uint size1;
+    uint size3;
+    uint size4;
+    uint size5;
+};
+
+struct Choice {
+    uint f;
+    float f_alpha;
+    float f_beta;
+    uint g;
+    float g_alpha;
+    float g_beta;
+    uint h;
+    float h_alpha;
+    float h_beta;
+    uint coupled;
+    float preact_clip;
+    float cell_clip;
+    uint peepholes;
+    uint padding_0_;
+    uint padding_1_;
+    uint padding_2_;
+};
+struct CellState {
+    float h;
+    float c;
+};
+typedef metal::float4 Gates;
+struct Slice {
+    uint bias;
+    uint w_ih;
+    uint w_hh;
+    uint w_hr;
+    uint input_size;
+    uint h;
+    uint c;
+    uint exchange;
+    uint below;
+    uint delay;
+    uint reverse;
+    uint output;
+    Choice choice;
+};
+struct type_2 {
+    Slice inner[16];
+};
+struct Params {
+    uint hidden_size;
+    uint recurrent_size;
+    uint row_words;
+    uint batch;
+    uint seq_len;
+    uint first_step;
+    uint num_steps;
+    uint phase;
+    uint state_size;
+    uint exchange_size;
+    uint input_stride_t;
+    uint input_stride_b;
+    uint output_stride_t;
+    uint output_stride_b;
+    uint num_slices;
+    uint padding;
+    type_2 slices;
+};
+typedef Gates type_3[1];
+typedef metal::float4x4 Quad;
+typedef metal::float4 SumsOf1_;
+typedef metal::float2x4 SumsOf2_;
+typedef metal::float4x4 SumsOf4_;
+typedef metal::float4 BlockOperand;
+struct type_5 {
+    float inner[128];
+};
+struct Tile {
+    Gates inner[1];
+};
+struct Column {
+    uint first;
+    uint stride;
+    char _pad2[8];
+    Gates scale;
+};
+struct Matrix {
+    uint first;
+    uint columns;
+    uint row_words;
+};
+struct Quads {
+    uint first;
+    uint end;
+    uint stride;
+};
+struct Place {
+    uint z;
+    Slice slice;
+    uint step;
+    uint row;
+    uint h_prev;
+};
+typedef float type_9[1];
+struct type_10 {
+    Gates inner[128];
+};
+struct type_11 {
+    float inner[1];
+};
+struct type_12 {
+    Gates inner[16];
+};
+constant uint UNITS = 64u;
+constant uint COPIES = 2u;
+constant uint SPLIT = 4u;
+constant uint ROWS = 1u;
+constant uint UNITS_PER_INVOCATION = 1u;
+constant uint MAX_SLICES = 16u;
+constant uint HAS_C = 1u;
+constant uint IS_CHOSEN = 0u;
+constant uint CAPACITY = 64u;
+constant uint COPY_SIZE = 64u;
+constant uint TILE_SIZE = 1u;
+constant uint NONE = 4294967295u;
+constant uint INVOCATIONS = 256u;
+constant uint QUADS = 4u;
+
+float clip(
+    float x,
+    float bound
+) {
+    return (x < -(bound)) ? -(bound) : ((x > bound) ? bound : x);
+}
+
+float sigmoid(
+    float x_1
+) {
+    float e = metal::exp(-(metal::abs(x_1)));
+    float r_7 = 1.0 / (1.0 + e);
+    return (x_1 >= 0.0) ? r_7 : (e * r_7);
+}
+
+float tanh_stable(
+    float x_2
+) {
+    float e_1 = metal::exp(-2.0 * metal::abs(x_2));
+    float saturating = (metal::sign(x_2) * (1.0 - e_1)) / (1.0 + e_1);
+    float x2_ = x_2 * x_2;
+    float small = x_2 * (1.0 + (x2_ * (-0.33333334 + (x2_ * 0.13333334))));
+    return (metal::abs(x_2) < 0.1) ? small : saturating;
+}
+
+float activate_f(
+    float x_3,
+    uint slice
+) {
+    float _e2 = sigmoid(x_3);
+    return _e2;
+}
+
+float activate_g(
+    float x_4,
+    uint slice_1
+) {
+    float _e2 = tanh_stable(x_4);
+    return _e2;
+}
+
+float activate_h(
+    float x_5,
+    uint slice_2
+) {
+    float _e2 = tanh_stable(x_5);
+    return _e2;
+}
+
+Gates load_full(
+    uint row_1,
+    uint column,
+    device type_3 const& weights,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    Gates _e5 = weights[row_1 + column];
+    return _e5;
+}
+
+CellState cell_update(
+    Gates pre,
+    CellState prev,
+    uint slice_3,
+    uint unit,
+    device Params const& params,
+    device type_3 const& weights,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    float f = {};
+    if (false) {
+        Choice choice = params.slices.inner[slice_3].choice;
+        Gates _e11 = load_full(choice.peepholes, unit, weights, _buffer_sizes);
+        float _e18 = clip(pre.x + (_e11.x * prev.c), choice.preact_clip);
+        float _e19 = activate_f(_e18, slice_3);
+        float _e26 = clip(pre.y + (_e11.y * prev.c), choice.preact_clip);
+        float _e27 = activate_f(_e26, slice_3);
+        f = _e27;
+        if (choice.coupled != 0u) {
+            f = 1.0 - _e19;
+        }
+        float _e36 = clip(pre.z, choice.preact_clip);
+        float _e37 = activate_g(_e36, slice_3);
+        float _e38 = f;
+        float _e44 = clip((_e38 * prev.c) + (_e19 * _e37), choice.cell_clip);
+        float _e50 = clip(pre.w + (_e11.w * _e44), choice.preact_clip);
+        float _e51 = activate_f(_e50, slice_3);
+        float _e52 = activate_h(_e44, slice_3);
+        return CellState {_e51 * _e52, _e44};
+    }
+    float _e56 = activate_f(pre.x, slice_3);
+    float _e58 = activate_f(pre.y, slice_3);
+    float _e60 = activate_g(pre.z, slice_3);
+    float _e62 = activate_f(pre.w, slice_3);
+    float c_1 = (_e58 * prev.c) + (_e56 * _e60);
+    float _e67 = activate_h(c_1, slice_3);
+    return CellState {_e62 * _e67, c_1};
+}
+
+uint length_of(
+    uint row_2,
+    device Params const& params
+) {
+    uint _e3 = params.seq_len;
+    return _e3;
+}
+
+SumsOf1_ quad_times_row(
+    Quad w,
+    metal::float4 v
+) {
+    return w * v;
+}
+
+metal::float4 operand_quad(
+    uint copy_1,
+    uint row_3,
+    uint quad_,
+    threadgroup type_5& h_1
+) {
+    uint at_3 = (copy_1 + (row_3 * CAPACITY)) + (4u * quad_);
+    float _e11 = h_1.inner[at_3];
+    float _e16 = h_1.inner[at_3 + 1u];
+    float _e21 = h_1.inner[at_3 + 2u];
+    float _e26 = h_1.inner[at_3 + 3u];
+    return metal::float4(_e11, _e16, _e21, _e26);
+}
+
+BlockOperand block_operand(
+    uint at,
+    uint row_4,
+    uint quad_1,
+    threadgroup type_5& h_1
+) {
+    metal::float4 _e3 = operand_quad(at, row_4, quad_1, h_1);
+    return _e3;
+}
+
+SumsOf1_ block_product(
+    Quad w_1,
+    BlockOperand v_1
+) {
+    SumsOf1_ _e2 = quad_times_row(w_1, v_1);
+    return _e2;
+}
+
+void add_block(
+    thread Tile& acc,
+    uint first,
+    SumsOf1_ sums
+) {
+    Gates _e4 = acc.inner[first];
+    acc.inner[first] = _e4 + sums;
+    return;
+}
+
+BlockOperand operand(
+    uint at_1,
+    uint quad_2,
+    threadgroup type_5& h_1
+) {
+    BlockOperand _e3 = block_operand(at_1, 0u, quad_2, h_1);
+    return _e3;
+}
+
+SumsOf1_ plus_product(
+    SumsOf1_ sums_1,
+    Quad w_2,
+    BlockOperand v_2
+) {
+    SumsOf1_ _e3 = block_product(w_2, v_2);
+    return sums_1 + _e3;
+}
+
+void add_rows(
+    thread Tile& acc_1,
+    uint first_1,
+    SumsOf1_ sums_2
+) {
+    add_block(acc_1, first_1, sums_2);
+    return;
+}
+
+uint column_1(
+    Matrix matrix_,
+    uint unit_1,
+    uint u_3
+) {
+    return metal::min(unit_1 + (u_3 * UNITS), matrix_.columns - 1u);
+}
+
+Gates load_scale(
+    uint first_2,
+    uint row_words,
+    uint column_2
+) {
+    return Gates {};
+}
+
+Column column_of(
+    Matrix matrix_1,
+    uint first_3,
+    uint u_4
+) {
+    uint _e3 = column_1(matrix_1, first_3, u_4);
+    Gates _e9 = load_scale(matrix_1.first, matrix_1.row_words, _e3);
+    return Column {matrix_1.first + _e3, matrix_1.row_words, {}, _e9};
+}
+
+Column columns_of(
+    Matrix matrix_2,
+    uint first_4
+) {
+    Column _e3 = column_of(matrix_2, first_4, 0u);
+    return _e3;
+}
+
+Gates unpacked(
+    Gates word,
+    Gates scale
+) {
+    return word;
+}
+
+Gates load_packed(
+    uint index,
+    device type_3 const& weights,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    Gates _e3 = weights[index];
+    return _e3;
+}
+
+Quad load_quad(
+    Column column_3,
+    uint quad_3,
+    device type_3 const& weights,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    uint at_4 = column_3.first + ((4u * quad_3) * column_3.stride);
+    Gates _e8 = load_packed(at_4, weights, _buffer_sizes);
+    Gates _e10 = unpacked(_e8, column_3.scale);
+    Gates _e13 = load_packed(at_4 + column_3.stride, weights, _buffer_sizes);
+    Gates _e15 = unpacked(_e13, column_3.scale);
+    Gates _e20 = load_packed(at_4 + (2u * column_3.stride), weights, _buffer_sizes);
+    Gates _e22 = unpacked(_e20, column_3.scale);
+    Gates _e27 = load_packed(at_4 + (3u * column_3.stride), weights, _buffer_sizes);
+    Gates _e29 = unpacked(_e27, column_3.scale);
+    return Quad(_e10, _e15, _e22, _e29);
+}
+
+SumsOf1_ plus_products(
+    SumsOf1_ sums_3,
+    Column columns,
+    BlockOperand v_3,
+    uint quad_4,
+    device type_3 const& weights,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    Quad _e4 = load_quad(columns, quad_4, weights, _buffer_sizes);
+    SumsOf1_ _e5 = plus_product(sums_3, _e4, v_3);
+    return _e5;
+}
+
+void add_sums(
+    thread Tile& acc_2,
+    SumsOf1_ sums_4
+) {
+    add_rows(acc_2, 0u, sums_4);
+    return;
+}
+
+void accumulate(
+    thread SumsOf1_& sums_5,
+    Column columns_1,
+    uint at_2,
+    Quads quads,
+    device type_3 const& weights,
+    threadgroup type_5& h_1,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    uint q = {};
+    q = quads.first;
+    uint2 loop_bound = uint2(4294967295u);
+    bool loop_init = true;
+    while(true) {
+        if (metal::all(loop_bound == uint2(0u))) { break; }
+        loop_bound -= uint2(loop_bound.y == 0u, 1u);
+        if (!loop_init) {
+            uint _e14 = q;
+            q = _e14 + quads.stride;
+        }
+        loop_init = false;
+        uint _e6 = q;
+        if (_e6 < quads.end) {
+        } else {
+            break;
+        }
+        {
+            SumsOf1_ _e9 = sums_5;
+            uint _e10 = q;
+            BlockOperand _e11 = operand(at_2, _e10, h_1);
+            uint _e12 = q;
+            SumsOf1_ _e13 = plus_products(_e9, columns_1, _e11, _e12, weights, _buffer_sizes);
+            sums_5 = _e13;
+        }
+    }
+    return;
+}
+
+bool is_first(
+    uint local_7
+) {
+    bool local_8 = {};
+    if (true) {
+        local_8 = local_7 < UNITS;
+    } else {
+        local_8 = true;
+    }
+    bool _e7 = local_8;
+    return _e7;
+}
+
+Matrix gates_matrix(
+    uint first_5,
+    device Params const& params
+) {
+    uint _e3 = params.hidden_size;
+    uint _e6 = params.row_words;
+    return Matrix {first_5, _e3, _e6};
+}
+
+void input_part(
+    thread Tile& acc_3,
+    Place place,
+    uint unit_2,
+    uint local_9,
+    device Params const& params,
+    device type_3 const& x_proj,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    uint r_2 = 0u;
+    uint u_5 = {};
+    bool _e4 = is_first(local_9);
+    if (!(_e4)) {
+        return;
+    }
+    uint _e9 = params.first_step;
+    uint step_2 = place.step - _e9;
+    Matrix _e12 = gates_matrix(0u, params);
+    uint2 loop_bound_1 = uint2(4294967295u);
+    bool loop_init_1 = true;
+    while(true) {
+        if (metal::all(loop_bound_1 == uint2(0u))) { break; }
+        loop_bound_1 -= uint2(loop_bound_1.y == 0u, 1u);
+        if (!loop_init_1) {
+            uint _e63 = r_2;
+            r_2 = _e63 + 1u;
+        }
+        loop_init_1 = false;
+        uint _e15 = r_2;
+        if (_e15 < ROWS) {
+        } else {
+            break;
+        }
+        {
+            uint _e19 = r_2;
+            uint _e23 = params.batch;
+            uint row_7 = metal::min(place.row + _e19, _e23 - 1u);
+            uint _e29 = params.batch;
+            uint _e34 = params.num_slices;
+            uint at_5 = (((step_2 * _e29) + row_7) * _e34) + place.z;
+            u_5 = 0u;
+            uint2 loop_bound_2 = uint2(4294967295u);
+            bool loop_init_2 = true;
+            while(true) {
+                if (metal::all(loop_bound_2 == uint2(0u))) { break; }
+                loop_bound_2 -= uint2(loop_bound_2.y == 0u, 1u);
+                if (!loop_init_2) {
+                    uint _e60 = u_5;
+                    u_5 = _e60 + 1u;
+                }
+                loop_init_2 = false;
+                uint _e40 = u_5;
+                if (_e40 < UNITS_PER_INVOCATION) {
+                } else {
+                    break;
+                }
+                {
+                    uint _e43 = u_5;
+                    uint _e46 = r_2;
+                    uint _e52 = params.row_words;
+                    uint _e54 = u_5;
+                    uint _e55 = column_1(_e12, unit_2, _e54);
+                    Gates _e58 = x_proj[(at_5 * _e52) + _e55];
+                    acc_3.inner[(_e43 * ROWS) + _e46] = _e58;
+                }
+            }
+        }
+    }
+    return;
+}
+
+float operand_at(
+    bool is_input,
+    uint index_1,
+    device type_9 const& state,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    float _e4 = state[index_1];
+    return _e4;
+}
+
+uint naga_div(uint lhs, uint rhs) {
+    return lhs / metal::select(rhs, 1u, rhs == 0u);
+}
+
+Quads own_quads(
+    uint first_6,
+    uint num_quads,
+    uint local_10
+) {
+    return Quads {first_6 + naga_div(local_10, UNITS), first_6 + num_quads, SPLIT};
+}
+
+void fill(
+    thread Tile& acc_4,
+    uint u_6,
+    Gates value
+) {
+    uint r_3 = 0u;
+    uint2 loop_bound_3 = uint2(4294967295u);
+    bool loop_init_3 = true;
+    while(true) {
+        if (metal::all(loop_bound_3 == uint2(0u))) { break; }
+        loop_bound_3 -= uint2(loop_bound_3.y == 0u, 1u);
+        if (!loop_init_3) {
+            uint _e14 = r_3;
+            r_3 = _e14 + 1u;
+        }
+        loop_init_3 = false;
+        uint _e5 = r_3;
+        if (_e5 < ROWS) {
+        } else {
+            break;
+        }
+        {
+            uint _e10 = r_3;
+            acc_4.inner[(u_6 * ROWS) + _e10] = value;
+        }
+    }
+    return;
+}
+
+uint quads_1(
+    uint size
+) {
+    return naga_div(size + 3u, 4u);
+}
+
+uint time_of(
+    Slice slice_4,
+    uint step,
+    uint row_5,
+    device Params const& params
+) {
+    bool local_11 = {};
+    uint _e3 = length_of(row_5, params);
+    if (slice_4.reverse != 0u) {
+        local_11 = step < _e3;
+    } else {
+        local_11 = false;
+    }
+    bool _e14 = local_11;
+    return _e14 ? ((_e3 - 1u) - step) : step;
+}
+
+void write_output(
+    Slice slice_5,
+    uint step_1,
+    uint row_6,
+    uint unit_3,
+    float h,
+    device Params const& params,
+    device type_9& y,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    if (slice_5.output != NONE) {
+        uint _e8 = time_of(slice_5, step_1, row_6, params);
+        uint _e12 = params.output_stride_t;
+        uint _e16 = params.output_stride_b;
+        y[(((_e8 * _e12) + (row_6 * _e16)) + slice_5.output) + unit_3] = h;
+        return;
+    } else {
+        return;
+    }
+}
+
+uint longest_of(
+    uint first_row,
+    device Params const& params
+) {
+    uint longest = 0u;
+    uint r_4 = 0u;
+    uint2 loop_bound_4 = uint2(4294967295u);
+    bool loop_init_4 = true;
+    while(true) {
+        if (metal::all(loop_bound_4 == uint2(0u))) { break; }
+        loop_bound_4 -= uint2(loop_bound_4.y == 0u, 1u);
+        if (!loop_init_4) {
+            uint _e14 = r_4;
+            r_4 = _e14 + 1u;
+        }
+        loop_init_4 = false;
+        uint _e5 = r_4;
+        if (_e5 < ROWS) {
+        } else {
+            break;
+        }
+        {
+            uint _e8 = longest;
+            uint _e9 = r_4;
+            uint _e11 = length_of(first_row + _e9, params);
+            longest = metal::max(_e8, _e11);
+        }
+    }
+    uint _e16 = longest;
+    return _e16;
+}
+
+uint naga_mod(uint lhs, uint rhs) {
+    return lhs % metal::select(rhs, 1u, rhs == 0u);
+}
+
+void sum_parts(
+    thread Tile& acc_5,
+    uint local_12,
+    threadgroup type_10& parts
+) {
+    uint half_ = 2u;
+    bool local_13 = {};
+    uint i = {};
+    uint i_1 = {};
+    uint part = naga_div(local_12, UNITS);
+    uint unit_5 = naga_mod(local_12, UNITS);
+    uint2 loop_bound_5 = uint2(4294967295u);
+    bool loop_init_5 = true;
+    while(true) {
+        if (metal::all(loop_bound_5 == uint2(0u))) { break; }
+        loop_bound_5 -= uint2(loop_bound_5.y == 0u, 1u);
+        if (!loop_init_5) {
+            uint _e71 = half_;
+            half_ = naga_div(_e71, 2u);
+        }
+        loop_init_5 = false;
+        uint _e8 = half_;
+        if (_e8 > 0u) {
+        } else {
+            break;
+        }
+        {
+            uint _e11 = half_;
+            if (part >= _e11) {
+                uint _e16 = half_;
+                local_13 = part < (2u * _e16);
+            } else {
+                local_13 = false;
+            }
+            bool _e20 = local_13;
+            if (_e20) {
+                i = 0u;
+                uint2 loop_bound_6 = uint2(4294967295u);
+                bool loop_init_6 = true;
+                while(true) {
+                    if (metal::all(loop_bound_6 == uint2(0u))) { break; }
+                    loop_bound_6 -= uint2(loop_bound_6.y == 0u, 1u);
+                    if (!loop_init_6) {
+                        uint _e41 = i;
+                        i = _e41 + 1u;
+                    }
+                    loop_init_6 = false;
+                    uint _e23 = i;
+                    if (_e23 < TILE_SIZE) {
+                    } else {
+                        break;
+                    }
+                    {
+                        uint _e31 = i;
+                        uint _e37 = i;
+                        Gates _e39 = acc_5.inner[_e37];
+                        parts.inner[(((naga_mod(part, 2u) * TILE_SIZE) + _e31) * UNITS) + unit_5] = _e39;
+                    }
+                }
+            }
+            metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
+            uint _e43 = half_;
+            if (part < _e43) {
+                i_1 = 0u;
+                uint2 loop_bound_7 = uint2(4294967295u);
+                bool loop_init_7 = true;
+                while(true) {
+                    if (metal::all(loop_bound_7 == uint2(0u))) { break; }
+                    loop_bound_7 -= uint2(loop_bound_7.y == 0u, 1u);
+                    if (!loop_init_7) {
+                        uint _e69 = i_1;
+                        i_1 = _e69 + 1u;
+                    }
+                    loop_init_7 = false;
+                    uint _e47 = i_1;
+                    if (_e47 < TILE_SIZE) {
+                    } else {
+                        break;
+                    }
+                    {
+                        uint _e50 = i_1;
+                        Gates _e52 = acc_5.inner[_e50];
+                        uint _e54 = half_;
+                        uint _e60 = i_1;
+                        Gates _e66 = parts.inner[(((naga_mod(part + _e54, 2u) * TILE_SIZE) + _e60) * UNITS) + unit_5];
+                        acc_5.inner[_e50] = _e52 + _e66;
+                    }
+                }
+            }
+        }
+    }
+    return;
+}
+
+void write_h(
+    Place place_1,
+    uint r_5,
+    uint unit_4,
+    uint h_read,
+    uint h_write,
+    float value_1,
+    device Params const& params,
+    threadgroup type_5& h_1,
+    device type_9& y,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    uint row_8 = place_1.row + r_5;
+    uint at_6 = (r_5 * CAPACITY) + unit_4;
+    uint _e12 = length_of(row_8, params);
+    bool is_active = place_1.step < _e12;
+    float _e20 = h_1.inner[h_read + at_6];
+    h_1.inner[h_write + at_6] = is_active ? value_1 : _e20;
+    uint _e24 = params.batch;
+    if (row_8 < _e24) {
+        write_output(place_1.slice, place_1.step, row_8, unit_4, is_active ? value_1 : 0.0, params, y, _buffer_sizes);
+        return;
+    } else {
+        return;
+    }
+}
+
+void update(
+    thread Tile& acc_6,
+    Place place_2,
+    uint local_14,
+    uint h_read_1,
+    uint h_write_1,
+    device Params const& params,
+    device type_3 const& weights,
+    threadgroup type_5& h_1,
+    device type_9& y,
+    thread type_11& c,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    uint u_7 = 0u;
+    uint r_6 = {};
+    bool local_15 = {};
+    bool _e5 = is_first(local_14);
+    if (!(_e5)) {
+        return;
+    }
+    Matrix _e8 = gates_matrix(0u, params);
+    uint2 loop_bound_8 = uint2(4294967295u);
+    bool loop_init_8 = true;
+    while(true) {
+        if (metal::all(loop_bound_8 == uint2(0u))) { break; }
+        loop_bound_8 -= uint2(loop_bound_8.y == 0u, 1u);
+        if (!loop_init_8) {
+            uint _e70 = u_7;
+            u_7 = _e70 + 1u;
+        }
+        loop_init_8 = false;
+        uint _e11 = u_7;
+        if (_e11 < UNITS_PER_INVOCATION) {
+        } else {
+            break;
+        }
+        {
+            uint _e14 = u_7;
+            uint unit_6 = local_14 + (_e14 * UNITS);
+            r_6 = 0u;
+            uint2 loop_bound_9 = uint2(4294967295u);
+            bool loop_init_9 = true;
+            while(true) {
+                if (metal::all(loop_bound_9 == uint2(0u))) { break; }
+                loop_bound_9 -= uint2(loop_bound_9.y == 0u, 1u);
+                if (!loop_init_9) {
+                    uint _e67 = r_6;
+                    r_6 = _e67 + 1u;
+                }
+                loop_init_9 = false;
+                uint _e20 = r_6;
+                if (_e20 < ROWS) {
+                } else {
+                    break;
+                }
+                {
+                    uint _e23 = u_7;
+                    uint _e26 = r_6;
+                    uint i_3 = (_e23 * ROWS) + _e26;
+                    uint _e29 = r_6;
+                    float _e35 = h_1.inner[(h_read_1 + (_e29 * CAPACITY)) + unit_6];
+                    float _e38 = c.inner[i_3];
+                    CellState prev_1 = CellState {_e35, _e38};
+                    Gates _e41 = acc_6.inner[i_3];
+                    uint _e43 = u_7;
+                    uint _e44 = column_1(_e8, local_14, _e43);
+                    CellState _e45 = cell_update(_e41, prev_1, place_2.z, _e44, params, weights, _buffer_sizes);
+                    uint _e48 = params.hidden_size;
+                    if (unit_6 < _e48) {
+                        if (true) {
+                            uint _e55 = r_6;
+                            uint _e57 = length_of(place_2.row + _e55, params);
+                            local_15 = place_2.step < _e57;
+                        } else {
+                            local_15 = false;
+                        }
+                        bool _e60 = local_15;
+                        if (_e60) {
+                            c.inner[i_3] = _e45.c;
+                        }
+                        uint _e64 = r_6;
+                        write_h(place_2, _e64, unit_6, h_read_1, h_write_1, _e45.h, params, h_1, y, _buffer_sizes);
+                    }
+                }
+            }
+        }
+    }
+    return;
+}
+
+void prepare(
+    Place place_3,
+    uint local_16,
+    device Params const& params,
+    device type_3 const& weights,
+    device type_3 const& x_proj,
+    thread type_12& kept,
+    thread Gates& scale_1,
+    thread Tile& upcoming,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    uint q_1 = 0u;
+    uint i_2 = {};
+    Tile first_7 = {};
+    Matrix _e4 = gates_matrix(place_3.slice.w_hh, params);
+    uint _e9 = column_1(_e4, naga_mod(local_16, UNITS), 0u);
+    uint at_7 = _e4.first + _e9;
+    uint _e17 = column_1(_e4, naga_mod(local_16, UNITS), 0u);
+    Gates _e18 = load_scale(_e4.first, _e4.row_words, _e17);
+    scale_1 = _e18;
+    uint2 loop_bound_10 = uint2(4294967295u);
+    bool loop_init_10 = true;
+    while(true) {
+        if (metal::all(loop_bound_10 == uint2(0u))) { break; }
+        loop_bound_10 -= uint2(loop_bound_10.y == 0u, 1u);
+        if (!loop_init_10) {
+            uint _e59 = q_1;
+            q_1 = _e59 + 1u;
+        }
+        loop_init_10 = false;
+        uint _e21 = q_1;
+        if (_e21 < QUADS) {
+        } else {
+            break;
+        }
+        {
+            uint _e26 = q_1;
+            uint quad_5 = naga_div(local_16, UNITS) + (_e26 * SPLIT);
+            uint _e32 = params.recurrent_size;
+            uint _e33 = quads_1(_e32);
+            if (quad_5 < _e33) {
+                i_2 = 0u;
+                uint2 loop_bound_11 = uint2(4294967295u);
+                bool loop_init_11 = true;
+                while(true) {
+                    if (metal::all(loop_bound_11 == uint2(0u))) { break; }
+                    loop_bound_11 -= uint2(loop_bound_11.y == 0u, 1u);
+                    if (!loop_init_11) {
+                        uint _e56 = i_2;
+                        i_2 = _e56 + 1u;
+                    }
+                    loop_init_11 = false;
+                    uint _e37 = i_2;
+                    if (_e37 < 4u) {
+                    } else {
+                        break;
+                    }
+                    {
+                        uint _e42 = q_1;
+                        uint _e44 = i_2;
+                        uint _e49 = i_2;
+                        Gates _e54 = load_packed(at_7 + (((4u * quad_5) + _e49) * _e4.row_words), weights, _buffer_sizes);
+                        kept.inner[(4u * _e42) + _e44] = _e54;
+                    }
+                }
+            }
+        }
+    }
+    input_part(first_7, place_3, naga_mod(local_16, UNITS), local_16, params, x_proj, _buffer_sizes);
+    Tile _e65 = first_7;
+    upcoming = _e65;
+    return;
+}
+
+void advance(
+    Place place_4,
+    uint local_17,
+    uint h_read_2,
+    uint h_write_2,
+    device Params const& params,
+    device type_3 const& weights,
+    threadgroup type_5& h_1,
+    device type_3 const& x_proj,
+    device type_9& y,
+    threadgroup type_10& parts,
+    thread type_11& c,
+    thread type_12& kept,
+    thread Gates& scale_1,
+    thread Tile& upcoming,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    Tile acc_7 = {};
+    Tile next = {};
+    SumsOf1_ sums_6 = {};
+    uint q_2 = 0u;
+    uint unit_7 = naga_mod(local_17, UNITS);
+    uint _e8 = params.first_step;
+    uint _e11 = params.num_steps;
+    uint last = (_e8 + _e11) - 1u;
+    Place after = Place {place_4.z, place_4.slice, metal::min(place_4.step + 1u, last), place_4.row, place_4.h_prev};
+    Tile _e25 = upcoming;
+    acc_7 = _e25;
+    input_part(next, after, unit_7, local_17, params, x_proj, _buffer_sizes);
+    uint2 loop_bound_12 = uint2(4294967295u);
+    bool loop_init_12 = true;
+    while(true) {
+        if (metal::all(loop_bound_12 == uint2(0u))) { break; }
+        loop_bound_12 -= uint2(loop_bound_12.y == 0u, 1u);
+        if (!loop_init_12) {
+            uint _e87 = q_2;
+            q_2 = _e87 + 1u;
+        }
+        loop_init_12 = false;
+        uint _e31 = q_2;
+        if (_e31 < QUADS) {
+        } else {
+            break;
+        }
+        {
+            uint _e36 = q_2;
+            Gates _e39 = kept.inner[4u * _e36];
+            Gates _e41 = scale_1;
+            Gates _e42 = unpacked(_e39, _e41);
+            uint _e45 = q_2;
+            Gates _e50 = kept.inner[(4u * _e45) + 1u];
+            Gates _e52 = scale_1;
+            Gates _e53 = unpacked(_e50, _e52);
+            uint _e56 = q_2;
+            Gates _e61 = kept.inner[(4u * _e56) + 2u];
+            Gates _e63 = scale_1;
+            Gates _e64 = unpacked(_e61, _e63);
+            uint _e67 = q_2;
+            Gates _e72 = kept.inner[(4u * _e67) + 3u];
+            Gates _e74 = scale_1;
+            Gates _e75 = unpacked(_e72, _e74);
+            Quad w_3 = Quad(_e42, _e53, _e64, _e75);
+            SumsOf1_ _e77 = sums_6;
+            uint _e80 = q_2;
+            BlockOperand _e84 = operand(h_read_2, naga_div(local_17, UNITS) + (_e80 * SPLIT), h_1);
+            SumsOf1_ _e85 = plus_product(_e77, w_3, _e84);
+            sums_6 = _e85;
+        }
+    }
+    SumsOf1_ _e89 = sums_6;
+    add_sums(acc_7, _e89);
+    sum_parts(acc_7, local_17, parts);
+    update(acc_7, place_4, local_17, h_read_2, h_write_2, params, weights, h_1, y, c, _buffer_sizes);
+    Tile _e91 = next;
+    upcoming = _e91;
+    return;
+}
+
+struct main_Input {
+};
+kernel void main_(
+  metal::uint3 group [[threadgroup_position_in_grid]]
+, uint local [[thread_index_in_threadgroup]]
+, device Params const& params [[user(fake0)]]
+, device type_3 const& weights [[user(fake0)]]
+, threadgroup type_5& h_1
+, device type_3 const& x_proj [[user(fake0)]]
+, device type_9& state [[user(fake0)]]
+, device type_9& y [[user(fake0)]]
+, threadgroup type_10& parts
+, constant _mslBufferSizes& _buffer_sizes [[user(fake0)]]
+) {
+    type_11 c = {};
+    type_12 kept = {};
+    Gates scale_1 = {};
+    Tile upcoming = {};
+    if (local == 0u) {
+        h_1 = {};
+        parts = {};
+    }
+    metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
+    uint u = 0u;
+    uint r = {};
+    uint copy = {};
+    bool local_1 = {};
+    bool local_2 = {};
+    bool local_3 = {};
+    uint s = 0u;
+    uint s_1 = {};
+    uint u_1 = {};
+    uint row = {};
+    uint u_2 = 0u;
+    uint r_1 = {};
+    bool local_4 = {};
+    bool local_5 = {};
+    bool local_6 = {};
+    Slice slice_6 = params.slices.inner[group.y];
+    uint first_row_1 = group.x * ROWS;
+    uint _e12 = params.phase;
+    uint _e15 = params.state_size;
+    uint h_at = (_e12 * _e15) + slice_6.h;
+    bool _e21 = is_first(local);
+    uint own_units = _e21 ? UNITS_PER_INVOCATION : 0u;
+    uint2 loop_bound_13 = uint2(4294967295u);
+    bool loop_init_13 = true;
+    while(true) {
+        if (metal::all(loop_bound_13 == uint2(0u))) { break; }
+        loop_bound_13 -= uint2(loop_bound_13.y == 0u, 1u);
+        if (!loop_init_13) {
+            uint _e122 = u;
+            u = _e122 + 1u;
+        }
+        loop_init_13 = false;
+        uint _e25 = u;
+        if (_e25 < own_units) {
+        } else {
+            break;
+        }
+        {
+            uint _e27 = u;
+            uint unit_8 = local + (_e27 * UNITS);
+            r = 0u;
+            uint2 loop_bound_14 = uint2(4294967295u);
+            bool loop_init_14 = true;
+            while(true) {
+                if (metal::all(loop_bound_14 == uint2(0u))) { break; }
+                loop_bound_14 -= uint2(loop_bound_14.y == 0u, 1u);
+                if (!loop_init_14) {
+                    uint _e119 = r;
+                    r = _e119 + 1u;
+                }
+                loop_init_14 = false;
+                uint _e33 = r;
+                if (_e33 < ROWS) {
+                } else {
+                    break;
+                }
+                {
+                    uint _e36 = r;
+                    uint row_9 = first_row_1 + _e36;
+                    copy = 0u;
+                    uint2 loop_bound_15 = uint2(4294967295u);
+                    bool loop_init_15 = true;
+                    while(true) {
+                        if (metal::all(loop_bound_15 == uint2(0u))) { break; }
+                        loop_bound_15 -= uint2(loop_bound_15.y == 0u, 1u);
+                        if (!loop_init_15) {
+                            uint _e55 = copy;
+                            copy = _e55 + 1u;
+                        }
+                        loop_init_15 = false;
+                        uint _e40 = copy;
+                        if (_e40 < COPIES) {
+                        } else {
+                            break;
+                        }
+                        {
+                            uint _e44 = copy;
+                            uint _e47 = r;
+                            h_1.inner[((_e44 * COPY_SIZE) + (_e47 * CAPACITY)) + unit_8] = 0.0;
+                        }
+                    }
+                    uint _e59 = params.batch;
+                    if (row_9 < _e59) {
+                        uint _e65 = params.recurrent_size;
+                        local_1 = unit_8 < _e65;
+                    } else {
+                        local_1 = false;
+                    }
+                    bool _e68 = local_1;
+                    if (_e68) {
+                        uint _e70 = r;
+                        uint _e78 = params.recurrent_size;
+                        float _e83 = state[(h_at + (row_9 * _e78)) + unit_8];
+                        h_1.inner[(_e70 * CAPACITY) + unit_8] = _e83;
+                    }
+                    if (true) {
+                        uint _e89 = params.batch;
+                        local_2 = row_9 < _e89;
+                    } else {
+                        local_2 = false;
+                    }
+                    bool _e92 = local_2;
+                    if (_e92) {
+                        uint _e97 = params.hidden_size;
+                        local_3 = unit_8 < _e97;
+                    } else {
+                        local_3 = false;
+                    }
+                    bool _e100 = local_3;
+                    if (_e100) {
+                        uint _e102 = u;
+                        uint _e105 = r;
+                        uint _e112 = params.hidden_size;
+                        float _e117 = state[(slice_6.c + (row_9 * _e112)) + unit_8];
+                        c.inner[(_e102 * ROWS) + _e105] = _e117;
+                    }
+                }
+            }
+        }
+    }
+    metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
+    uint _e124 = longest_of(first_row_1, params);
+    uint _e127 = params.first_step;
+    uint _e131 = params.first_step;
+    uint _e135 = params.num_steps;
+    uint active_steps = metal::min(metal::max(_e124, _e127) - _e131, _e135);
+    uint _e140 = params.first_step;
+    prepare(Place {group.y, slice_6, _e140, first_row_1, h_at}, local, params, weights, x_proj, kept, scale_1, upcoming, _buffer_sizes);
+    uint2 loop_bound_16 = uint2(4294967295u);
+    bool loop_init_16 = true;
+    while(true) {
+        if (metal::all(loop_bound_16 == uint2(0u))) { break; }
+        loop_bound_16 -= uint2(loop_bound_16.y == 0u, 1u);
+        if (!loop_init_16) {
+            uint _e161 = s;
+            s = _e161 + 1u;
+        }
+        loop_init_16 = false;
+        uint _e144 = s;
+        if (_e144 < active_steps) {
+        } else {
+            break;
+        }
+        {
+            uint _e146 = s;
+            uint h_read_3 = naga_mod(_e146, 2u) * COPY_SIZE;
+            uint _e154 = params.first_step;
+            uint _e155 = s;
+            advance(Place {group.y, slice_6, _e154 + _e155, first_row_1, h_at}, local, h_read_3, COPY_SIZE - h_read_3, params, weights, h_1, x_proj, y, parts, c, kept, scale_1, upcoming, _buffer_sizes);
+            metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
+        }
+    }
+    s_1 = active_steps;
+    uint2 loop_bound_17 = uint2(4294967295u);
+    bool loop_init_17 = true;
+    while(true) {
+        if (metal::all(loop_bound_17 == uint2(0u))) { break; }
+        loop_bound_17 -= uint2(loop_bound_17.y == 0u, 1u);
+        if (!loop_init_17) {
+            uint _e204 = s_1;
+            s_1 = _e204 + 1u;
+        }
+        loop_init_17 = false;
+        uint _e164 = s_1;
+        uint _e167 = params.num_steps;
+        if (_e164 < _e167) {
+        } else {
+            break;
+        }
+        {
+            u_1 = 0u;
+            uint2 loop_bound_18 = uint2(4294967295u);
+            bool loop_init_18 = true;
+            while(true) {
+                if (metal::all(loop_bound_18 == uint2(0u))) { break; }
+                loop_bound_18 -= uint2(loop_bound_18.y == 0u, 1u);
+                if (!loop_init_18) {
+                    uint _e201 = u_1;
+                    u_1 = _e201 + 1u;
+                }
+                loop_init_18 = false;
+                uint _e171 = u_1;
+                if (_e171 < own_units) {
+                } else {
+                    break;
+                }
+                {
+                    uint _e173 = u_1;
+                    uint unit_9 = local + (_e173 * UNITS);
+                    row = first_row_1;
+                    uint2 loop_bound_19 = uint2(4294967295u);
+                    bool loop_init_19 = true;
+                    while(true) {
+                        if (metal::all(loop_bound_19 == uint2(0u))) { break; }
+                        loop_bound_19 -= uint2(loop_bound_19.y == 0u, 1u);
+                        if (!loop_init_19) {
+                            uint _e198 = row;
+                            row = _e198 + 1u;
+                        }
+                        loop_init_19 = false;
+                        uint _e178 = row;
+                        uint _e183 = params.batch;
+                        if (_e178 < metal::min(first_row_1 + ROWS, _e183)) {
+                        } else {
+                            break;
+                        }
+                        {
+                            uint _e188 = params.recurrent_size;
+                            if (unit_9 < _e188) {
+                                uint _e192 = params.first_step;
+                                uint _e193 = s_1;
+                                uint _e195 = row;
+                                write_output(slice_6, _e192 + _e193, _e195, unit_9, 0.0, params, y, _buffer_sizes);
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
+    uint h_last = naga_mod(active_steps, 2u) * COPY_SIZE;
+    uint2 loop_bound_20 = uint2(4294967295u);
+    bool loop_init_20 = true;
+    while(true) {
+        if (metal::all(loop_bound_20 == uint2(0u))) { break; }
+        loop_bound_20 -= uint2(loop_bound_20.y == 0u, 1u);
+        if (!loop_init_20) {
+            uint _e291 = u_2;
+            u_2 = _e291 + 1u;
+        }
+        loop_init_20 = false;
+        uint _e212 = u_2;
+        if (_e212 < own_units) {
+        } else {
+            break;
+        }
+        {
+            uint _e214 = u_2;
+            uint unit_10 = local + (_e214 * UNITS);
+            r_1 = 0u;
+            uint2 loop_bound_21 = uint2(4294967295u);
+            bool loop_init_21 = true;
+            while(true) {
+                if (metal::all(loop_bound_21 == uint2(0u))) { break; }
+                loop_bound_21 -= uint2(loop_bound_21.y == 0u, 1u);
+                if (!loop_init_21) {
+                    uint _e288 = r_1;
+                    r_1 = _e288 + 1u;
+                }
+                loop_init_21 = false;
+                uint _e220 = r_1;
+                if (_e220 < ROWS) {
+                } else {
+                    break;
+                }
+                {
+                    uint _e223 = r_1;
+                    uint row_10 = first_row_1 + _e223;
+                    uint _e227 = params.batch;
+                    if (row_10 < _e227) {
+                        uint _e233 = params.recurrent_size;
+                        local_4 = unit_10 < _e233;
+                    } else {
+                        local_4 = false;
+                    }
+                    bool _e236 = local_4;
+                    if (_e236) {
+                        uint _e240 = params.recurrent_size;
+                        uint _e246 = r_1;
+                        float _e252 = h_1.inner[(h_last + (_e246 * CAPACITY)) + unit_10];
+                        state[(h_at + (row_10 * _e240)) + unit_10] = _e252;
+                    }
+                    if (true) {
+                        uint _e258 = params.batch;
+                        local_5 = row_10 < _e258;
+                    } else {
+                        local_5 = false;
+                    }
+                    bool _e261 = local_5;
+                    if (_e261) {
+                        uint _e266 = params.hidden_size;
+                        local_6 = unit_10 < _e266;
+                    } else {
+                        local_6 = false;
+                    }
+                    bool _e269 = local_6;
+                    if (_e269) {
+                        uint _e274 = params.hidden_size;
+                        uint _e280 = u_2;
+                        uint _e283 = r_1;
+                        float _e286 = c.inner[(_e280 * ROWS) + _e283];
+                        state[(slice_6.c + (row_10 * _e274)) + unit_10] = _e286;
+                    }
+                }
+            }
+        }
+    }
+    return;
+}
