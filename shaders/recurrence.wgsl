@@ -74,37 +74,16 @@ struct Matrix {
     first: u32, // index of W[0][0]
     columns: u32,
     row_words: u32,
+    quad: u32,  // the quad of k that its columns begin with (columns/*.wgsl)
 }
 
 fn gates_matrix(first: u32) -> Matrix {
-    return Matrix(first, params.hidden_size, params.row_words);
+    return Matrix(first, params.hidden_size, params.row_words, 0u);
 }
 
 // Column u of an invocation; those beyond the last repeat it, since all invocations must reach the barriers.
 fn column(matrix: Matrix, unit: u32, u: u32) -> u32 {
     return min(unit + u * UNITS, matrix.columns - 1u);
-}
-
-struct Column {
-    first: u32, // index of its word of k = 0
-    stride: u32,
-    scale: Gates,
-}
-
-fn column_of(matrix: Matrix, first: u32, u: u32) -> Column {
-    let at = column(matrix, first, u);
-    return Column(matrix.first + at, matrix.row_words, load_scale(matrix.first, matrix.row_words, at));
-}
-
-// The weights' rows, like the operand's, are padded to whole quads.
-fn load_quad(column: Column, quad: u32) -> Quad {
-    let at = column.first + 4u * quad * column.stride;
-    return Quad(
-        unpacked(load_packed(at), column.scale),
-        unpacked(load_packed(at + column.stride), column.scale),
-        unpacked(load_packed(at + 2u * column.stride), column.scale),
-        unpacked(load_packed(at + 3u * column.stride), column.scale),
-    );
 }
 
 // An invocation's part of so many quads of k from `first` on.

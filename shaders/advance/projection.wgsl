@@ -22,7 +22,7 @@ fn advance(place: Place, local: u32, h_read: u32, h_write: u32) {
     }
     workgroupBarrier();
     let words = quads(params.recurrent_size);
-    multiply(&acc, Matrix(slice.w_hr, words, words), exchange, params.hidden_size, local);
+    multiply(&acc, Matrix(slice.w_hr, words, words, 0u), exchange, params.hidden_size, local);
     for (var u = 0u; u < UNITS_PER_INVOCATION; u++) {
         let word = local + u * UNITS;
         for (var r = 0u; r < ROWS; r++) {

@@ -2,7 +2,7 @@
 // Math:  h' = W_hr (o * tanh(c))
 
 fn phase_matrix(slice: Slice) -> Matrix {
-    return Matrix(slice.w_hr, quads(params.recurrent_size), quads(params.recurrent_size));
+    return Matrix(slice.w_hr, quads(params.recurrent_size), quads(params.recurrent_size), 0u);
 }
 
 fn phase_operand(slice: Slice, place: Place) -> Source {

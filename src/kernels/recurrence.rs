@@ -242,6 +242,9 @@ impl CellKernel {
     }
 }
 
+/// Where the kernels that keep no weights find them.
+pub(super) const COLUMNS: &str = include_str!("../../shaders/columns/memory.wgsl");
+
 pub(super) fn lengths_file(has_lengths: bool) -> &'static str {
     if has_lengths {
         include_str!("../../shaders/lengths/given.wgsl")

@@ -2,10 +2,12 @@
 
 use super::format_suffix;
 use super::recurrence::{
-    CellKernel, Input, Phases, ROWS, compose_recurrence, split_bytes, split_iterations,
+    COLUMNS, CellKernel, Input, Phases, ROWS, compose_recurrence, split_bytes, split_iterations,
 };
 use crate::cell::Cell;
 use crate::format::WeightFormat;
+
+const RESIDENT_COLUMNS: &str = include_str!("../../shaders/columns/registers.wgsl");
 
 /// `sequence.wgsl`: a chunk of time steps in one dispatch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -18,10 +20,14 @@ pub struct Sequence {
     pub units: u32,
     /// Hidden units of one invocation.
     pub units_per_invocation: u32,
-    /// Invocations that share a unit's sums, and keep their parts of its weights for the whole chunk; 1: nothing is
-    /// shared, and nothing kept.
+    /// Invocations that share a unit's sums.
     pub split: u32,
+    /// Whether invocations keep their parts of the weights for the whole chunk.
+    pub is_resident: bool,
 }
+
+/// Units of a workgroup's invocations, units of each, and invocations that share a unit's sums.
+pub type ResidentShape = (u32, u32, u32);
 
 impl Sequence {
     /// Workgroup sizes and units per invocation, by their product: the largest hidden size.
@@ -37,7 +43,10 @@ impl Sequence {
         (128, 4),
         (256, 4),
     ];
-    /// The largest hidden sizes of the kernels that keep their weights, and by how many they can be shared.
+    /// The kernels of a CPU adapter that keep their weights. More columns to an invocation would be faster, and take far
+    /// longer to compile.
+    const RESIDENT_SHAPES_SOFTWARE: [ResidentShape; 3] = [(8, 2, 1), (16, 2, 1), (32, 2, 1)];
+    /// The largest hidden sizes of the others, and by how many they can be shared.
     const RESIDENT_UNITS: [u32; 4] = [32, 64, 128, 256];
     const RESIDENT_SPLITS: [u32; 3] = [2, 4, 8];
     /// The most registers that an invocation's part of the weights may take, and the most rows beside it.
@@ -63,9 +72,13 @@ impl Sequence {
                         units,
                         units_per_invocation,
                         split,
+                        is_resident: false,
                     })
                 });
-                let resident = Self::resident_shapes(cell, weights).flat_map(move |shape| {
+                let shapes = [false, true]
+                    .into_iter()
+                    .flat_map(move |software| Self::resident_shapes(cell, weights, software));
+                let resident = shapes.flat_map(move |shape| {
                     ROWS.map(|rows| Self::resident(cell, weights, rows, shape))
                 });
                 let resident = resident.filter(|kernel| kernel.rows <= Self::MAX_RESIDENT_ROWS);
@@ -79,33 +92,41 @@ impl Sequence {
         cell: CellKernel,
         weights: WeightFormat,
         rows: u32,
-        (units, split): (u32, u32),
+        (units, units_per_invocation, split): ResidentShape,
     ) -> Self {
-        Sequence { cell, weights, rows, units, units_per_invocation: 1, split }
+        Sequence { cell, weights, rows, units, units_per_invocation, split, is_resident: true }
     }
 
-    /// Units of the kernels that keep their weights, each with the fewest invocations to a unit whose registers hold
-    /// them. A step in two phases would have two matrices to keep; there are no such kernels.
+    /// The shapes of kernels that keep their weights, by their largest hidden size; on a GPU each with the fewest
+    /// invocations to a unit whose registers hold them. A step in two phases would have two matrices to keep; there are
+    /// no such kernels.
     pub fn resident_shapes(
         cell: CellKernel,
         weights: WeightFormat,
-    ) -> impl Iterator<Item = (u32, u32)> {
+        is_software: bool,
+    ) -> Vec<ResidentShape> {
+        if cell.phases != Phases::Whole {
+            return Vec::new();
+        }
+        if is_software {
+            return Self::RESIDENT_SHAPES_SOFTWARE.to_vec();
+        }
         let packed_bytes = match cell.cell {
             Cell::Rnn => 4,
             _ => 4 * weights.element_bytes(),
         };
-        let units = Self::RESIDENT_UNITS.into_iter();
-        units.filter(move |_| cell.phases == Phases::Whole).filter_map(move |units| {
+        let shape = |units: u32| {
             let holds =
                 |split: &u32| u64::from(units / split) * packed_bytes <= Self::MAX_KEPT_BYTES;
             let split = Self::RESIDENT_SPLITS.into_iter().find(holds)?;
-            (units * split <= Self::MAX_INVOCATIONS).then_some((units, split))
-        })
+            (units * split <= Self::MAX_INVOCATIONS).then_some((units, 1, split))
+        };
+        Self::RESIDENT_UNITS.into_iter().filter_map(shape).collect()
     }
 
-    /// Whether it keeps its weights.
-    pub fn is_resident(&self) -> bool {
-        self.split > 1
+    /// Quads of k that an invocation keeps of each of its columns.
+    fn kept_quads(&self) -> u32 {
+        self.capacity() / (4 * self.split)
     }
 
     /// Invocations of a workgroup.
@@ -136,8 +157,8 @@ impl Sequence {
     /// Loop iterations of one invocation for a time step, where nothing is unrolled.
     pub fn step_iterations(&self, hidden_size: u64) -> u64 {
         let update = 10 * u64::from((1 + self.rows) * (1 + self.units_per_invocation));
-        let quads = match self.is_resident() {
-            true => u64::from(self.capacity() / (4 * self.split)),
+        let quads = match self.is_resident {
+            true => u64::from(self.kept_quads()),
             false => hidden_size.div_ceil(4),
         };
         let parts = split_iterations(self.split, (self.rows * self.units_per_invocation).into());
@@ -148,7 +169,7 @@ impl Sequence {
     pub fn name(&self) -> String {
         let cell = format!("{}{}", self.cell.name(), format_suffix(self.weights));
         let Sequence { rows, units, units_per_invocation, split, .. } = self;
-        let resident = if *split == 1 { String::new() } else { format!("s{split}") };
+        let resident = if self.is_resident { format!("s{split}") } else { String::new() };
         format!("sequence_{cell}_r{rows}_u{units}x{units_per_invocation}{resident}")
     }
 
@@ -156,14 +177,24 @@ impl Sequence {
         let constants = [("UNITS", self.units), ("COPIES", self.copies())];
         let streamed = include_str!("../../shaders/advance/streamed.wgsl");
         let update = include_str!("../../shaders/advance/update.wgsl");
+        let kept = match self.kept_quads() {
+            4 => include_str!("../../shaders/kept/quads4.wgsl"),
+            8 => include_str!("../../shaders/kept/quads8.wgsl"),
+            _ => include_str!("../../shaders/kept/quads16.wgsl"),
+        };
         let advance: &[_] = match self.cell.phases {
-            Phases::Whole if self.is_resident() => {
-                &[update, include_str!("../../shaders/advance/resident.wgsl")]
+            Phases::Whole if self.is_resident => &[
+                RESIDENT_COLUMNS,
+                kept,
+                update,
+                include_str!("../../shaders/advance/resident.wgsl"),
+            ],
+            Phases::Whole => {
+                &[COLUMNS, streamed, update, include_str!("../../shaders/advance/whole.wgsl")]
             }
-            Phases::Whole => &[streamed, update, include_str!("../../shaders/advance/whole.wgsl")],
-            Phases::Reset => &[streamed, include_str!("../../shaders/advance/reset.wgsl")],
+            Phases::Reset => &[COLUMNS, streamed, include_str!("../../shaders/advance/reset.wgsl")],
             Phases::Projection => {
-                &[streamed, include_str!("../../shaders/advance/projection.wgsl")]
+                &[COLUMNS, streamed, include_str!("../../shaders/advance/projection.wgsl")]
             }
         };
         let skeleton = include_str!("../../shaders/sequence.wgsl");

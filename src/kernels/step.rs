@@ -2,7 +2,7 @@
 
 use super::format_suffix;
 use super::recurrence::{
-    CellKernel, Input, Phases, ROWS, compose_recurrence, split_bytes, split_iterations,
+    COLUMNS, CellKernel, Input, Phases, ROWS, compose_recurrence, split_bytes, split_iterations,
 };
 use crate::format::WeightFormat;
 use crate::problem::LayerSizes;
@@ -157,7 +157,7 @@ impl Step {
             false => include_str!("../../shaders/slots/own.wgsl"),
             true => include_str!("../../shaders/slots/given.wgsl"),
         };
-        let parts = [slots, gates, phase];
+        let parts = [COLUMNS, slots, gates, phase];
         let skeleton = include_str!("../../shaders/step.wgsl");
         let kind = (self.weights, self.input, self.split);
         let tile = (self.rows, self.units_per_invocation);

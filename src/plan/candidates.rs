@@ -47,12 +47,11 @@ pub fn candidates(problem: &Problem, caps: &DeviceCaps, options: &Options) -> Re
 
 /// All that can be forced, in all combinations, where it is not forced already.
 fn variations(options: &Options, batch: usize, caps: &DeviceCaps) -> Vec<Options> {
-    // On a CPU several invocations of one sum take turns, and registers are memory.
-    let (splits, residents): (&[_], &[_]) =
-        if caps.is_software { (&[], &[]) } else { (&Step::SPLITS, &[false, true]) };
+    // On a CPU several invocations of one sum take turns.
+    let splits: &[_] = if caps.is_software { &[] } else { &Step::SPLITS };
     let all = vec![*options];
     let all = vary(all, options.split, splits, |o, split| o.split = split);
-    let all = vary(all, options.resident, residents, |o, resident| o.resident = resident);
+    let all = vary(all, options.resident, &[false, true], |o, resident| o.resident = resident);
     let all = vary(all, options.schedule, &Schedule::ALL, |o, schedule| o.schedule = schedule);
     let rows: Vec<u32> = ROWS.into_iter().filter(|rows| (*rows as usize) < 2 * batch).collect();
     let all = vary(all, options.rows, &rows, |o, rows| o.rows = rows);

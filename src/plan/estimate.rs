@@ -219,7 +219,7 @@ impl Plan {
                     Phases::Projection => h * p.div_ceil(4),
                 };
                 let words = (r * columns + second) * workgroups;
-                let loads = if kernel.is_resident() { 0.0 } else { self.loads() };
+                let loads = if kernel.is_resident { 0.0 } else { self.loads() };
                 let invocations = kernel.invocations();
                 words as f64 * ceilings.word_seconds((kernel.rows, loads), workgroups, invocations)
             }

@@ -83,7 +83,8 @@ pub struct Options {
     /// where the batch is small.
     pub split: Option<u32>,
     /// SequenceFused: whether w_hh stays in registers for a whole chunk, so that a step reads nothing but its input. For
-    /// steps in one product, of up to 64 to 256 units, by the device and the format of the weights.
+    /// steps in one product, of up to 64 to 256 units, by the device and the format of the weights. On a software adapter
+    /// the planner does so from 64 time steps on, since such kernels take seconds to compile there.
     pub resident: Option<bool>,
     /// Measure what is not forced: the first run of a layer whose problem nobody has measured on this device times the
     /// [`candidates`] and takes the fastest. That takes seconds, more on a software adapter, which `async` calls block

@@ -4,7 +4,11 @@ use super::planner::Planner;
 use super::{Error, Result, Schedule};
 use crate::caps::check_limit;
 use crate::kernels::recurrence::ROWS;
+use crate::kernels::sequence::ResidentShape;
 use crate::kernels::{CellKernel, Input, Phase, Phases, Sequence, Step};
+
+/// Time steps from which a CPU adapter keeps weights, too.
+const LONG_FOR_SOFTWARE: usize = 64;
 
 impl Planner<'_> {
     /// The workgroups that keep a device busy, and the most rows of one.
@@ -111,15 +115,16 @@ impl Planner<'_> {
         Ok((kernel, format!("{}{parts}", self.rows_reason(rows, workgroups(shape)))))
     }
 
-    /// Units and split of a workgroup that owns all units and keeps their weights; none where that cannot be, or should
-    /// not. On a CPU registers are memory.
-    fn resident_shape(&self) -> Option<(u32, u32)> {
-        let is_wanted = self.options.resident.unwrap_or(!self.caps.is_software);
-        let shapes =
-            Sequence::resident_shapes(CellKernel::of(self.problem), self.problem.weight_format);
+    /// The shape of a workgroup that owns all units and keeps their weights; none where that cannot be, or should not.
+    fn resident_shape(&self) -> Option<ResidentShape> {
+        let (cell, weights) = (CellKernel::of(self.problem), self.problem.weight_format);
+        let shapes = Sequence::resident_shapes(cell, weights, self.caps.is_software);
         let most = self.caps.max_compute_invocations_per_workgroup;
-        shapes.filter(|_| is_wanted).find(|(units, split)| {
-            *units as usize >= self.sizes.hidden_size && units * split <= most
+        // A CPU adapter loads far faster what constants index, but takes seconds to compile all these loads.
+        let is_worth_it = !self.caps.is_software || self.problem.seq_len >= LONG_FOR_SOFTWARE;
+        let is_wanted = self.options.resident.unwrap_or(is_worth_it);
+        shapes.into_iter().filter(|_| is_wanted).find(|(units, each, split)| {
+            (units * each) as usize >= self.sizes.hidden_size && units * split <= most
         })
     }
 
@@ -171,7 +176,7 @@ impl Planner<'_> {
         }
     }
 
-    fn resident_kernel(&self, directions: u64, shape: (u32, u32)) -> (Sequence, String) {
+    fn resident_kernel(&self, directions: u64, shape: ResidentShape) -> (Sequence, String) {
         let (cell, weights) = (CellKernel::of(self.problem), self.problem.weight_format);
         let kernel = |rows| Sequence::resident(cell, weights, rows, shape);
         let memory = self.caps.max_compute_workgroup_storage_size;
@@ -185,7 +190,15 @@ impl Planner<'_> {
     fn streamed_kernel(&self, directions: u64) -> Result<(Sequence, String)> {
         let (cell, weights) = (CellKernel::of(self.problem), self.problem.weight_format);
         let (units, units_per_invocation) = self.sequence_shape()?;
-        let kernel = |rows| Sequence { cell, weights, rows, units, units_per_invocation, split: 1 };
+        let kernel = |rows| Sequence {
+            cell,
+            weights,
+            rows,
+            units,
+            units_per_invocation,
+            split: 1,
+            is_resident: false,
+        };
         let memory = self.caps.max_compute_workgroup_storage_size;
         let fits = |rows| kernel(rows).workgroup_bytes() <= memory;
         let rows = self.rows(|rows| fits(rows).then_some(directions));

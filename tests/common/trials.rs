@@ -54,6 +54,12 @@ pub fn callers_own(gpu: &Gpu) -> Gpu {
     Gpu::from_wgpu(device, queue, &adapter.get_info())
 }
 
+/// The same device, planned for as if it were hardware: the kernels that a GPU gets run on software adapters, too.
+pub fn as_hardware(gpu: &Gpu) -> Gpu {
+    let info = wgpu::AdapterInfo { device_type: wgpu::DeviceType::Other, ..gpu.info().clone() };
+    Gpu::from_wgpu(gpu.device().clone(), gpu.queue().clone(), &info)
+}
+
 fn name_of(gpu: &Gpu) -> String {
     let info = gpu.info();
     let name: String = info.name.chars().take_while(|c| c.is_alphanumeric()).collect();

@@ -4,7 +4,7 @@ use wgpu_rnn::ndarray::Array3;
 use wgpu_rnn::{Error, Gpu, Options, Schedule, WeightFormat};
 
 use crate::common::case::{Bias, Case, Shape};
-use crate::common::trials::{GpuTest, Outcome};
+use crate::common::trials::{GpuTest, Outcome, as_hardware};
 use crate::common::variant::variants;
 
 const ROWS: [u32; 5] = [1, 2, 4, 8, 16];
@@ -30,8 +30,14 @@ pub fn tests() -> Vec<GpuTest> {
         tests.push(GpuTest::new(name, move |gpu| check_all(gpu, &cases)));
         for (name, options) in shared(schedule) {
             let name = format!("{name}::{schedule}");
-            tests.push(GpuTest::new(name, move |gpu| check_shared(gpu, options)));
+            tests.push(GpuTest::new(name, move |gpu| {
+                check_shared(gpu, options)?;
+                check_shared(&as_hardware(gpu), options)
+            }));
         }
+        let cases: Vec<_> = batches_and_chunks(schedule, 4).collect();
+        let name = format!("hardware::{schedule}");
+        tests.push(GpuTest::new(name, move |gpu| check_all(&as_hardware(gpu), &cases)));
         let case = long(schedule);
         let name = format!("long::{schedule}");
         tests.push(GpuTest::new(name, move |gpu| check_all(gpu, std::slice::from_ref(&case))));

@@ -185,7 +185,7 @@ fn small_weights_stay_in_registers_where_there_are_any() {
     let is_resident = |caps: &DeviceCaps, h, format, options: Options| {
         let problem = Problem { weight_format: format, ..run(lstm(h, 1)) };
         let plan = plan(&problem, caps, &options).unwrap();
-        matches!(plan.kernel(), Kernel::Sequence(kernel) if kernel.is_resident())
+        matches!(plan.kernel(), Kernel::Sequence(kernel) if kernel.is_resident)
     };
     let (planned, large) = (Options::default(), problems::large_gpu());
     let resident = |resident| Options { resident: Some(resident), ..planned };
@@ -197,8 +197,13 @@ fn small_weights_stay_in_registers_where_there_are_any() {
     assert!(is_resident(&large, 128, F16, planned) && is_resident(&large, 256, Int8, planned));
     assert!(!is_resident(&large, 64, F32, resident(false)));
     assert!(!is_resident(&large, 64, F32, Options { rows: Some(8), ..planned }));
-    assert!(!is_resident(&lavapipe(), 64, F32, planned));
+    assert!(!is_resident(&lavapipe(), 64, F32, planned), "few steps");
     assert!(is_resident(&lavapipe(), 64, F32, resident(true)));
+    let long = Problem::new(lstm(64, 1), 64, 4, false).unwrap();
+    let kept = plan(&long, &lavapipe(), &planned).unwrap();
+    assert!(
+        matches!(kept.kernel(), Kernel::Sequence(kernel) if kernel.is_resident && kernel.split == 1)
+    );
 }
 
 #[test]
