@@ -38,7 +38,13 @@ impl Contestant for Baseline {
             return Err(unsupported("backward"));
         }
         let (seq_len, batch, input_size) = inputs.x.dim();
-        let shape = Shape { seq_len, batch, input_size, hidden_size: sizes.hidden_size };
+        let hidden_size = sizes.hidden_size;
+        // It binds each time step of x and y by itself.
+        let alignment = self.gpu.device().limits().min_storage_buffer_offset_alignment as usize;
+        if [input_size, hidden_size].iter().any(|size| 4 * batch * size % alignment != 0) {
+            return Err(unsupported("time steps that do not begin where a binding may"));
+        }
+        let shape = Shape { seq_len, batch, input_size, hidden_size };
         self.run = Some(Unfused::new(&self.gpu, shape, layer, &inputs.x));
         Ok(Done { note: None })
     }
