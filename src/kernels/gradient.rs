@@ -4,6 +4,7 @@
 use bytemuck::{Pod, Zeroable};
 
 use super::matmul::Tile;
+use super::product::outer_product_files;
 use super::recurrence::lengths_file;
 use super::{LANES, Lanes, OPERAND, QUADS_AS_GATES, TIME_OF, WEIGHTS_F32, compose};
 use crate::caps::DeviceCaps;
@@ -52,20 +53,14 @@ pub struct Gradient {
     pub tile: Tile,
     /// Whether each batch row has a length of its own.
     pub has_lengths: bool,
-    /// Whether the rows of each time step are summed for themselves.
-    pub by_step: bool,
 }
 
 impl Gradient {
     /// With the tile for a device.
     pub fn new(of: Of, caps: &DeviceCaps, problem: &Problem) -> Self {
         let tile = Self::tiles(of)[usize::from(caps.is_software)];
-        let by_step = of == Of::Weights && problem.batch >= Self::MANY_ROWS;
-        Gradient { of, tile, has_lengths: problem.has_lengths, by_step }
+        Gradient { of, tile, has_lengths: problem.has_lengths }
     }
-
-    /// Rows from which a time step is summed for itself.
-    const MANY_ROWS: usize = 16;
 
     /// Those of a GPU and of a software adapter.
     fn tiles(of: Of) -> [Tile; 2] {
@@ -85,11 +80,7 @@ impl Gradient {
     pub fn all() -> impl Iterator<Item = Self> {
         [Of::Input, Of::Weights].into_iter().flat_map(|of| {
             Self::tiles(of).into_iter().flat_map(move |tile| {
-                let by_step = if of == Of::Weights { &[false, true][..] } else { &[false] };
-                by_step.iter().flat_map(move |by_step| {
-                    let by_step = *by_step;
-                    [false, true].map(|has_lengths| Gradient { of, tile, has_lengths, by_step })
-                })
+                [false, true].map(|has_lengths| Gradient { of, tile, has_lengths })
             })
         })
     }
@@ -116,13 +107,9 @@ impl Gradient {
         let Tile { n, k, m_per_invocation, n_per_invocation, .. } = self.tile;
         let (m_each, n_each) = (u64::from(m_per_invocation), u64::from(n_per_invocation));
         let staged = u64::from(k * n / self.invocations());
-        // A tile has at most two ends of steps of many rows.
-        let ends = if self.by_step { 2 * (1 + m_each * n_each) } else { 0 };
-        let products = match self.of {
-            Of::Input => u64::from(k),
-            Of::Weights => u64::from(k) * (1 + n_each + m_each + m_each * n_each),
-        };
-        let per_tile = 1 + 2 * staged + products + ends;
+        // Each k of a weights' gradient can be a step of its own.
+        let products = u64::from(if self.of == Of::Weights { 2 * k } else { k });
+        let per_tile = 1 + 2 * staged + products;
         inner.div_ceil(k.into()) * per_tile + 4 * (1 + m_each) * (1 + n_each)
     }
 
@@ -132,8 +119,7 @@ impl Gradient {
             Of::Weights => "weights",
         };
         let lengths = if self.has_lengths { "_lengths" } else { "" };
-        let by_step = if self.by_step { "_by_step" } else { "" };
-        format!("gradient_{of}_{}{by_step}{lengths}", self.tile.name())
+        format!("gradient_{of}_{}{lengths}", self.tile.name())
     }
 
     pub fn source(&self) -> String {
@@ -150,8 +136,10 @@ impl Gradient {
             }
             Of::Weights => {
                 let skeleton = include_str!("../../shaders/weight_gradient.wgsl");
-                let constants = [&constants[..], &[("BY_STEP", self.by_step.into())]].concat();
-                compose(&constants, &[params, lengths, TIME_OF, OPERAND, LANES, skeleton])
+                let Tile { m_per_invocation, n_per_invocation, .. } = self.tile;
+                let product = outer_product_files(m_per_invocation, n_per_invocation);
+                let files = [params, lengths, TIME_OF, OPERAND, LANES, skeleton];
+                compose(&constants, &[&product[..], &files].concat())
             }
         }
     }

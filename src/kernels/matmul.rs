@@ -58,7 +58,7 @@ impl Tile {
         ]
     }
 
-    pub(super) fn product_files(&self, lanes: Lanes) -> [&'static str; 5] {
+    pub(super) fn product_files(&self, lanes: Lanes) -> Vec<&'static str> {
         product_files(lanes, self.m_per_invocation, self.n_per_invocation)
     }
 

@@ -23,7 +23,7 @@ impl Lanes {
 }
 
 /// The files of a product whose invocations have so many rows and columns.
-pub(crate) fn product_files(lanes: Lanes, rows: u32, columns: u32) -> [&'static str; 5] {
+pub(crate) fn product_files(lanes: Lanes, rows: u32, columns: u32) -> Vec<&'static str> {
     let lanes = match lanes {
         Lanes::One => include_str!("../../shaders/product/one_lane.wgsl"),
         Lanes::Four => include_str!("../../shaders/product/four_lanes.wgsl"),
@@ -33,6 +33,16 @@ pub(crate) fn product_files(lanes: Lanes, rows: u32, columns: u32) -> [&'static 
         2 => include_str!("../../shaders/product/rows2.wgsl"),
         _ => include_str!("../../shaders/product/rows4.wgsl"),
     };
+    [&[lanes, block][..], &tile_files(rows, columns)].concat()
+}
+
+/// The same of outer products, where k goes one by one.
+pub(super) fn outer_product_files(rows: u32, columns: u32) -> Vec<&'static str> {
+    let block = include_str!("../../shaders/product/outer.wgsl");
+    [&[block][..], &tile_files(rows, columns)].concat()
+}
+
+fn tile_files(rows: u32, columns: u32) -> [&'static str; 3] {
     let blocks = match rows {
         1 | 2 | 4 => include_str!("../../shaders/product/blocks1.wgsl"),
         8 => include_str!("../../shaders/product/blocks2.wgsl"),
@@ -43,5 +53,5 @@ pub(crate) fn product_files(lanes: Lanes, rows: u32, columns: u32) -> [&'static 
         2 => include_str!("../../shaders/product/columns2.wgsl"),
         _ => include_str!("../../shaders/product/columns4.wgsl"),
     };
-    [lanes, block, blocks, columns, include_str!("../../shaders/product.wgsl")]
+    [blocks, columns, include_str!("../../shaders/product.wgsl")]
 }

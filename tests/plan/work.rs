@@ -258,11 +258,9 @@ fn gradient(kernel: &Gradient, params: &GradientParams) -> u64 {
     let staged = |elements: u64| elements.div_ceil(invocations);
     match kernel.of {
         Of::Weights => {
-            let product = k * (1 + n_each + m_each / 4 * (1 + n_each));
-            let tile = 1 + staged(k * m / 4) + staged(k * n) + product;
-            let steps = if kernel.by_step { params.rows.div_ceil(params.batch) } else { 0 };
-            let ends = u64::from(steps) * n_each * m_each;
-            2 * n_each * (1 + m_each) + u64::from(params.rows).div_ceil(k) * tile + ends
+            let steps = (k - 1).div_ceil(params.batch.into()) + 1;
+            let tile = 1 + staged(k * m / 4) + staged(k * n) + k + steps.min(k);
+            2 * n_each * (1 + m_each) + u64::from(params.rows).div_ceil(k) * tile
         }
         Of::Input => {
             let tile = 1 + staged(k * m) + staged(k * n) + k;

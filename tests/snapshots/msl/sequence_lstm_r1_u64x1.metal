@@ -93,6 +93,7 @@ struct Matrix {
     uint first;
     uint columns;
     uint row_words;
+    uint quad_;
 };
 struct Quads {
     uint first;
@@ -328,8 +329,9 @@ Column column_of(
     uint u_4
 ) {
     uint _e3 = column_1(matrix_1, first_3, u_4);
-    Gates _e9 = load_scale(matrix_1.first, matrix_1.row_words, _e3);
-    return Column {matrix_1.first + _e3, matrix_1.row_words, {}, _e9};
+    uint first_word = (matrix_1.first + ((4u * matrix_1.quad_) * matrix_1.row_words)) + _e3;
+    Gates _e15 = load_scale(matrix_1.first, matrix_1.row_words, _e3);
+    return Column {first_word, matrix_1.row_words, {}, _e15};
 }
 
 Column columns_of(
@@ -452,7 +454,7 @@ Matrix gates_matrix(
 ) {
     uint _e3 = params.hidden_size;
     uint _e6 = params.row_words;
-    return Matrix {first_5, _e3, _e6};
+    return Matrix {first_5, _e3, _e6, 0u};
 }
 
 void input_part(

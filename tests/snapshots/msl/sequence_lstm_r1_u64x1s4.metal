@@ -84,15 +84,17 @@ struct Tile {
     Gates inner[1];
 };
 struct Column {
-    uint first;
-    uint stride;
-    char _pad2[8];
+    Gates w_0_;
+    Gates w_1_;
+    Gates w_2_;
+    Gates w_3_;
     Gates scale;
 };
 struct Matrix {
     uint first;
     uint columns;
     uint row_words;
+    uint quad_;
 };
 struct Quads {
     uint first;
@@ -111,10 +113,10 @@ struct type_10 {
     Gates inner[128];
 };
 struct type_11 {
-    float inner[1];
+    Column inner[4];
 };
 struct type_12 {
-    Gates inner[16];
+    float inner[1];
 };
 constant uint UNITS = 64u;
 constant uint COPIES = 2u;
@@ -129,7 +131,6 @@ constant uint COPY_SIZE = 64u;
 constant uint TILE_SIZE = 1u;
 constant uint NONE = 4294967295u;
 constant uint INVOCATIONS = 256u;
-constant uint QUADS = 4u;
 
 float clip(
     float x,
@@ -250,11 +251,11 @@ metal::float4 operand_quad(
     uint quad_,
     threadgroup type_5& h_1
 ) {
-    uint at_3 = (copy_1 + (row_3 * CAPACITY)) + (4u * quad_);
-    float _e11 = h_1.inner[at_3];
-    float _e16 = h_1.inner[at_3 + 1u];
-    float _e21 = h_1.inner[at_3 + 2u];
-    float _e26 = h_1.inner[at_3 + 3u];
+    uint at_4 = (copy_1 + (row_3 * CAPACITY)) + (4u * quad_);
+    float _e11 = h_1.inner[at_4];
+    float _e16 = h_1.inner[at_4 + 1u];
+    float _e21 = h_1.inner[at_4 + 2u];
+    float _e26 = h_1.inner[at_4 + 3u];
     return metal::float4(_e11, _e16, _e21, _e26);
 }
 
@@ -321,6 +322,15 @@ uint column_1(
     return metal::min(unit_1 + (u_3 * UNITS), matrix_.columns - 1u);
 }
 
+Gates load_packed(
+    uint index,
+    device type_3 const& weights,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    Gates _e3 = weights[index];
+    return _e3;
+}
+
 Gates load_scale(
     uint first_2,
     uint row_words,
@@ -332,18 +342,28 @@ Gates load_scale(
 Column column_of(
     Matrix matrix_1,
     uint first_3,
-    uint u_4
+    uint u_4,
+    device type_3 const& weights,
+    constant _mslBufferSizes& _buffer_sizes
 ) {
     uint _e3 = column_1(matrix_1, first_3, u_4);
-    Gates _e9 = load_scale(matrix_1.first, matrix_1.row_words, _e3);
-    return Column {matrix_1.first + _e3, matrix_1.row_words, {}, _e9};
+    uint stride = matrix_1.row_words;
+    uint first_word = (matrix_1.first + ((4u * matrix_1.quad_) * stride)) + _e3;
+    Gates _e12 = load_packed(first_word, weights, _buffer_sizes);
+    Gates _e14 = load_packed(first_word + stride, weights, _buffer_sizes);
+    Gates _e18 = load_packed(first_word + (2u * stride), weights, _buffer_sizes);
+    Gates _e22 = load_packed(first_word + (3u * stride), weights, _buffer_sizes);
+    Gates _e24 = load_scale(matrix_1.first, stride, _e3);
+    return Column {_e12, _e14, _e18, _e22, _e24};
 }
 
 Column columns_of(
     Matrix matrix_2,
-    uint first_4
+    uint first_4,
+    device type_3 const& weights,
+    constant _mslBufferSizes& _buffer_sizes
 ) {
-    Column _e3 = column_of(matrix_2, first_4, 0u);
+    Column _e3 = column_of(matrix_2, first_4, 0u, weights, _buffer_sizes);
     return _e3;
 }
 
@@ -354,42 +374,24 @@ Gates unpacked(
     return word;
 }
 
-Gates load_packed(
-    uint index,
-    device type_3 const& weights,
-    constant _mslBufferSizes& _buffer_sizes
-) {
-    Gates _e3 = weights[index];
-    return _e3;
-}
-
 Quad load_quad(
     Column column_3,
-    uint quad_3,
-    device type_3 const& weights,
-    constant _mslBufferSizes& _buffer_sizes
+    uint quad_3
 ) {
-    uint at_4 = column_3.first + ((4u * quad_3) * column_3.stride);
-    Gates _e8 = load_packed(at_4, weights, _buffer_sizes);
-    Gates _e10 = unpacked(_e8, column_3.scale);
-    Gates _e13 = load_packed(at_4 + column_3.stride, weights, _buffer_sizes);
-    Gates _e15 = unpacked(_e13, column_3.scale);
-    Gates _e20 = load_packed(at_4 + (2u * column_3.stride), weights, _buffer_sizes);
-    Gates _e22 = unpacked(_e20, column_3.scale);
-    Gates _e27 = load_packed(at_4 + (3u * column_3.stride), weights, _buffer_sizes);
-    Gates _e29 = unpacked(_e27, column_3.scale);
-    return Quad(_e10, _e15, _e22, _e29);
+    Gates _e4 = unpacked(column_3.w_0_, column_3.scale);
+    Gates _e7 = unpacked(column_3.w_1_, column_3.scale);
+    Gates _e10 = unpacked(column_3.w_2_, column_3.scale);
+    Gates _e13 = unpacked(column_3.w_3_, column_3.scale);
+    return Quad(_e4, _e7, _e10, _e13);
 }
 
 SumsOf1_ plus_products(
     SumsOf1_ sums_3,
     Column columns,
     BlockOperand v_3,
-    uint quad_4,
-    device type_3 const& weights,
-    constant _mslBufferSizes& _buffer_sizes
+    uint quad_4
 ) {
-    Quad _e4 = load_quad(columns, quad_4, weights, _buffer_sizes);
+    Quad _e4 = load_quad(columns, quad_4);
     SumsOf1_ _e5 = plus_product(sums_3, _e4, v_3);
     return _e5;
 }
@@ -407,9 +409,7 @@ void accumulate(
     Column columns_1,
     uint at_2,
     Quads quads,
-    device type_3 const& weights,
-    threadgroup type_5& h_1,
-    constant _mslBufferSizes& _buffer_sizes
+    threadgroup type_5& h_1
 ) {
     uint q = {};
     q = quads.first;
@@ -433,7 +433,7 @@ void accumulate(
             uint _e10 = q;
             BlockOperand _e11 = operand(at_2, _e10, h_1);
             uint _e12 = q;
-            SumsOf1_ _e13 = plus_products(_e9, columns_1, _e11, _e12, weights, _buffer_sizes);
+            SumsOf1_ _e13 = plus_products(_e9, columns_1, _e11, _e12);
             sums_5 = _e13;
         }
     }
@@ -459,7 +459,7 @@ Matrix gates_matrix(
 ) {
     uint _e3 = params.hidden_size;
     uint _e6 = params.row_words;
-    return Matrix {first_5, _e3, _e6};
+    return Matrix {first_5, _e3, _e6, 0u};
 }
 
 void input_part(
@@ -674,7 +674,7 @@ void sum_parts(
     uint i = {};
     uint i_1 = {};
     uint part = naga_div(local_12, UNITS);
-    uint unit_5 = naga_mod(local_12, UNITS);
+    uint unit_7 = naga_mod(local_12, UNITS);
     uint2 loop_bound_5 = uint2(4294967295u);
     bool loop_init_5 = true;
     while(true) {
@@ -720,7 +720,7 @@ void sum_parts(
                         uint _e31 = i;
                         uint _e37 = i;
                         Gates _e39 = acc_5.inner[_e37];
-                        parts.inner[(((naga_mod(part, 2u) * TILE_SIZE) + _e31) * UNITS) + unit_5] = _e39;
+                        parts.inner[(((naga_mod(part, 2u) * TILE_SIZE) + _e31) * UNITS) + unit_7] = _e39;
                     }
                 }
             }
@@ -748,7 +748,7 @@ void sum_parts(
                         Gates _e52 = acc_5.inner[_e50];
                         uint _e54 = half_;
                         uint _e60 = i_1;
-                        Gates _e66 = parts.inner[(((naga_mod(part + _e54, 2u) * TILE_SIZE) + _e60) * UNITS) + unit_5];
+                        Gates _e66 = parts.inner[(((naga_mod(part + _e54, 2u) * TILE_SIZE) + _e60) * UNITS) + unit_7];
                         acc_5.inner[_e50] = _e52 + _e66;
                     }
                 }
@@ -758,10 +758,76 @@ void sum_parts(
     return;
 }
 
+Column keep(
+    Matrix matrix_3,
+    uint unit_4,
+    uint quad_5,
+    device Params const& params,
+    device type_3 const& weights,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    uint _e5 = params.recurrent_size;
+    uint _e6 = quads_1(_e5);
+    uint own_quad = metal::min(quad_5, _e6 - 1u);
+    Column _e14 = columns_of(Matrix {matrix_3.first, matrix_3.columns, matrix_3.row_words, own_quad}, unit_4, weights, _buffer_sizes);
+    return _e14;
+}
+
+void keep_all(
+    Matrix matrix_4,
+    uint unit_5,
+    uint first_7,
+    device Params const& params,
+    device type_3 const& weights,
+    thread type_11& kept,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    Column _e5 = keep(matrix_4, unit_5, first_7, params, weights, _buffer_sizes);
+    kept.inner[0] = _e5;
+    Column _e10 = keep(matrix_4, unit_5, first_7 + SPLIT, params, weights, _buffer_sizes);
+    kept.inner[1] = _e10;
+    Column _e15 = keep(matrix_4, unit_5, first_7 + 8u, params, weights, _buffer_sizes);
+    kept.inner[2] = _e15;
+    Column _e20 = keep(matrix_4, unit_5, first_7 + 12u, params, weights, _buffer_sizes);
+    kept.inner[3] = _e20;
+    return;
+}
+
+SumsOf1_ kept_products(
+    uint at_3,
+    uint first_8,
+    threadgroup type_5& h_1,
+    thread type_11& kept
+) {
+    SumsOf1_ sums_6 = {};
+    SumsOf1_ _e3 = sums_6;
+    Column _e6 = kept.inner[0];
+    BlockOperand _e7 = operand(at_3, first_8, h_1);
+    SumsOf1_ _e9 = plus_products(_e3, _e6, _e7, 0u);
+    sums_6 = _e9;
+    SumsOf1_ _e10 = sums_6;
+    Column _e13 = kept.inner[1];
+    BlockOperand _e16 = operand(at_3, first_8 + SPLIT, h_1);
+    SumsOf1_ _e18 = plus_products(_e10, _e13, _e16, 0u);
+    sums_6 = _e18;
+    SumsOf1_ _e19 = sums_6;
+    Column _e22 = kept.inner[2];
+    BlockOperand _e25 = operand(at_3, first_8 + 8u, h_1);
+    SumsOf1_ _e27 = plus_products(_e19, _e22, _e25, 0u);
+    sums_6 = _e27;
+    SumsOf1_ _e28 = sums_6;
+    Column _e31 = kept.inner[3];
+    BlockOperand _e34 = operand(at_3, first_8 + 12u, h_1);
+    SumsOf1_ _e36 = plus_products(_e28, _e31, _e34, 0u);
+    sums_6 = _e36;
+    SumsOf1_ _e37 = sums_6;
+    return _e37;
+}
+
 void write_h(
     Place place_1,
     uint r_5,
-    uint unit_4,
+    uint unit_6,
     uint h_read,
     uint h_write,
     float value_1,
@@ -771,14 +837,14 @@ void write_h(
     constant _mslBufferSizes& _buffer_sizes
 ) {
     uint row_8 = place_1.row + r_5;
-    uint at_6 = (r_5 * CAPACITY) + unit_4;
+    uint at_6 = (r_5 * CAPACITY) + unit_6;
     uint _e12 = length_of(row_8, params);
     bool is_active = place_1.step < _e12;
     float _e20 = h_1.inner[h_read + at_6];
     h_1.inner[h_write + at_6] = is_active ? value_1 : _e20;
     uint _e24 = params.batch;
     if (row_8 < _e24) {
-        write_output(place_1.slice, place_1.step, row_8, unit_4, is_active ? value_1 : 0.0, params, y, _buffer_sizes);
+        write_output(place_1.slice, place_1.step, row_8, unit_6, is_active ? value_1 : 0.0, params, y, _buffer_sizes);
         return;
     } else {
         return;
@@ -795,7 +861,7 @@ void update(
     device type_3 const& weights,
     threadgroup type_5& h_1,
     device type_9& y,
-    thread type_11& c,
+    thread type_12& c,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     uint u_7 = 0u;
@@ -823,7 +889,7 @@ void update(
         }
         {
             uint _e14 = u_7;
-            uint unit_6 = local_14 + (_e14 * UNITS);
+            uint unit_8 = local_14 + (_e14 * UNITS);
             r_6 = 0u;
             uint2 loop_bound_9 = uint2(4294967295u);
             bool loop_init_9 = true;
@@ -843,17 +909,17 @@ void update(
                 {
                     uint _e23 = u_7;
                     uint _e26 = r_6;
-                    uint i_3 = (_e23 * ROWS) + _e26;
+                    uint i_2 = (_e23 * ROWS) + _e26;
                     uint _e29 = r_6;
-                    float _e35 = h_1.inner[(h_read_1 + (_e29 * CAPACITY)) + unit_6];
-                    float _e38 = c.inner[i_3];
+                    float _e35 = h_1.inner[(h_read_1 + (_e29 * CAPACITY)) + unit_8];
+                    float _e38 = c.inner[i_2];
                     CellState prev_1 = CellState {_e35, _e38};
-                    Gates _e41 = acc_6.inner[i_3];
+                    Gates _e41 = acc_6.inner[i_2];
                     uint _e43 = u_7;
                     uint _e44 = column_1(_e8, local_14, _e43);
                     CellState _e45 = cell_update(_e41, prev_1, place_2.z, _e44, params, weights, _buffer_sizes);
                     uint _e48 = params.hidden_size;
-                    if (unit_6 < _e48) {
+                    if (unit_8 < _e48) {
                         if (true) {
                             uint _e55 = r_6;
                             uint _e57 = length_of(place_2.row + _e55, params);
@@ -863,10 +929,10 @@ void update(
                         }
                         bool _e60 = local_15;
                         if (_e60) {
-                            c.inner[i_3] = _e45.c;
+                            c.inner[i_2] = _e45.c;
                         }
                         uint _e64 = r_6;
-                        write_h(place_2, _e64, unit_6, h_read_1, h_write_1, _e45.h, params, h_1, y, _buffer_sizes);
+                        write_h(place_2, _e64, unit_8, h_read_1, h_write_1, _e45.h, params, h_1, y, _buffer_sizes);
                     }
                 }
             }
@@ -881,71 +947,16 @@ void prepare(
     device Params const& params,
     device type_3 const& weights,
     device type_3 const& x_proj,
-    thread type_12& kept,
-    thread Gates& scale_1,
+    thread type_11& kept,
     thread Tile& upcoming,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    uint q_1 = 0u;
-    uint i_2 = {};
-    Tile first_7 = {};
+    Tile first_9 = {};
     Matrix _e4 = gates_matrix(place_3.slice.w_hh, params);
-    uint _e9 = column_1(_e4, naga_mod(local_16, UNITS), 0u);
-    uint at_7 = _e4.first + _e9;
-    uint _e17 = column_1(_e4, naga_mod(local_16, UNITS), 0u);
-    Gates _e18 = load_scale(_e4.first, _e4.row_words, _e17);
-    scale_1 = _e18;
-    uint2 loop_bound_10 = uint2(4294967295u);
-    bool loop_init_10 = true;
-    while(true) {
-        if (metal::all(loop_bound_10 == uint2(0u))) { break; }
-        loop_bound_10 -= uint2(loop_bound_10.y == 0u, 1u);
-        if (!loop_init_10) {
-            uint _e59 = q_1;
-            q_1 = _e59 + 1u;
-        }
-        loop_init_10 = false;
-        uint _e21 = q_1;
-        if (_e21 < QUADS) {
-        } else {
-            break;
-        }
-        {
-            uint _e26 = q_1;
-            uint quad_5 = naga_div(local_16, UNITS) + (_e26 * SPLIT);
-            uint _e32 = params.recurrent_size;
-            uint _e33 = quads_1(_e32);
-            if (quad_5 < _e33) {
-                i_2 = 0u;
-                uint2 loop_bound_11 = uint2(4294967295u);
-                bool loop_init_11 = true;
-                while(true) {
-                    if (metal::all(loop_bound_11 == uint2(0u))) { break; }
-                    loop_bound_11 -= uint2(loop_bound_11.y == 0u, 1u);
-                    if (!loop_init_11) {
-                        uint _e56 = i_2;
-                        i_2 = _e56 + 1u;
-                    }
-                    loop_init_11 = false;
-                    uint _e37 = i_2;
-                    if (_e37 < 4u) {
-                    } else {
-                        break;
-                    }
-                    {
-                        uint _e42 = q_1;
-                        uint _e44 = i_2;
-                        uint _e49 = i_2;
-                        Gates _e54 = load_packed(at_7 + (((4u * quad_5) + _e49) * _e4.row_words), weights, _buffer_sizes);
-                        kept.inner[(4u * _e42) + _e44] = _e54;
-                    }
-                }
-            }
-        }
-    }
-    input_part(first_7, place_3, naga_mod(local_16, UNITS), local_16, params, x_proj, _buffer_sizes);
-    Tile _e65 = first_7;
-    upcoming = _e65;
+    keep_all(_e4, naga_mod(local_16, UNITS), naga_div(local_16, UNITS), params, weights, kept, _buffer_sizes);
+    input_part(first_9, place_3, naga_mod(local_16, UNITS), local_16, params, x_proj, _buffer_sizes);
+    Tile _e13 = first_9;
+    upcoming = _e13;
     return;
 }
 
@@ -960,70 +971,26 @@ void advance(
     device type_3 const& x_proj,
     device type_9& y,
     threadgroup type_10& parts,
-    thread type_11& c,
-    thread type_12& kept,
-    thread Gates& scale_1,
+    thread type_11& kept,
+    thread type_12& c,
     thread Tile& upcoming,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     Tile acc_7 = {};
     Tile next = {};
-    SumsOf1_ sums_6 = {};
-    uint q_2 = 0u;
-    uint unit_7 = naga_mod(local_17, UNITS);
-    uint _e8 = params.first_step;
-    uint _e11 = params.num_steps;
-    uint last = (_e8 + _e11) - 1u;
+    uint _e6 = params.first_step;
+    uint _e9 = params.num_steps;
+    uint last = (_e6 + _e9) - 1u;
     Place after = Place {place_4.z, place_4.slice, metal::min(place_4.step + 1u, last), place_4.row, place_4.h_prev};
-    Tile _e25 = upcoming;
-    acc_7 = _e25;
-    input_part(next, after, unit_7, local_17, params, x_proj, _buffer_sizes);
-    uint2 loop_bound_12 = uint2(4294967295u);
-    bool loop_init_12 = true;
-    while(true) {
-        if (metal::all(loop_bound_12 == uint2(0u))) { break; }
-        loop_bound_12 -= uint2(loop_bound_12.y == 0u, 1u);
-        if (!loop_init_12) {
-            uint _e87 = q_2;
-            q_2 = _e87 + 1u;
-        }
-        loop_init_12 = false;
-        uint _e31 = q_2;
-        if (_e31 < QUADS) {
-        } else {
-            break;
-        }
-        {
-            uint _e36 = q_2;
-            Gates _e39 = kept.inner[4u * _e36];
-            Gates _e41 = scale_1;
-            Gates _e42 = unpacked(_e39, _e41);
-            uint _e45 = q_2;
-            Gates _e50 = kept.inner[(4u * _e45) + 1u];
-            Gates _e52 = scale_1;
-            Gates _e53 = unpacked(_e50, _e52);
-            uint _e56 = q_2;
-            Gates _e61 = kept.inner[(4u * _e56) + 2u];
-            Gates _e63 = scale_1;
-            Gates _e64 = unpacked(_e61, _e63);
-            uint _e67 = q_2;
-            Gates _e72 = kept.inner[(4u * _e67) + 3u];
-            Gates _e74 = scale_1;
-            Gates _e75 = unpacked(_e72, _e74);
-            Quad w_3 = Quad(_e42, _e53, _e64, _e75);
-            SumsOf1_ _e77 = sums_6;
-            uint _e80 = q_2;
-            BlockOperand _e84 = operand(h_read_2, naga_div(local_17, UNITS) + (_e80 * SPLIT), h_1);
-            SumsOf1_ _e85 = plus_product(_e77, w_3, _e84);
-            sums_6 = _e85;
-        }
-    }
-    SumsOf1_ _e89 = sums_6;
-    add_sums(acc_7, _e89);
+    Tile _e23 = upcoming;
+    acc_7 = _e23;
+    input_part(next, after, naga_mod(local_17, UNITS), local_17, params, x_proj, _buffer_sizes);
+    SumsOf1_ _e30 = kept_products(h_read_2, naga_div(local_17, UNITS), h_1, kept);
+    add_sums(acc_7, _e30);
     sum_parts(acc_7, local_17, parts);
     update(acc_7, place_4, local_17, h_read_2, h_write_2, params, weights, h_1, y, c, _buffer_sizes);
-    Tile _e91 = next;
-    upcoming = _e91;
+    Tile _e32 = next;
+    upcoming = _e32;
     return;
 }
 
@@ -1041,9 +1008,8 @@ kernel void main_(
 , threadgroup type_10& parts
 , constant _mslBufferSizes& _buffer_sizes [[user(fake0)]]
 ) {
-    type_11 c = {};
-    type_12 kept = {};
-    Gates scale_1 = {};
+    type_11 kept = {};
+    type_12 c = {};
     Tile upcoming = {};
     if (local == 0u) {
         h_1 = {};
@@ -1072,16 +1038,16 @@ kernel void main_(
     uint h_at = (_e12 * _e15) + slice_6.h;
     bool _e21 = is_first(local);
     uint own_units = _e21 ? UNITS_PER_INVOCATION : 0u;
-    uint2 loop_bound_13 = uint2(4294967295u);
-    bool loop_init_13 = true;
+    uint2 loop_bound_10 = uint2(4294967295u);
+    bool loop_init_10 = true;
     while(true) {
-        if (metal::all(loop_bound_13 == uint2(0u))) { break; }
-        loop_bound_13 -= uint2(loop_bound_13.y == 0u, 1u);
-        if (!loop_init_13) {
+        if (metal::all(loop_bound_10 == uint2(0u))) { break; }
+        loop_bound_10 -= uint2(loop_bound_10.y == 0u, 1u);
+        if (!loop_init_10) {
             uint _e122 = u;
             u = _e122 + 1u;
         }
-        loop_init_13 = false;
+        loop_init_10 = false;
         uint _e25 = u;
         if (_e25 < own_units) {
         } else {
@@ -1089,18 +1055,18 @@ kernel void main_(
         }
         {
             uint _e27 = u;
-            uint unit_8 = local + (_e27 * UNITS);
+            uint unit_9 = local + (_e27 * UNITS);
             r = 0u;
-            uint2 loop_bound_14 = uint2(4294967295u);
-            bool loop_init_14 = true;
+            uint2 loop_bound_11 = uint2(4294967295u);
+            bool loop_init_11 = true;
             while(true) {
-                if (metal::all(loop_bound_14 == uint2(0u))) { break; }
-                loop_bound_14 -= uint2(loop_bound_14.y == 0u, 1u);
-                if (!loop_init_14) {
+                if (metal::all(loop_bound_11 == uint2(0u))) { break; }
+                loop_bound_11 -= uint2(loop_bound_11.y == 0u, 1u);
+                if (!loop_init_11) {
                     uint _e119 = r;
                     r = _e119 + 1u;
                 }
-                loop_init_14 = false;
+                loop_init_11 = false;
                 uint _e33 = r;
                 if (_e33 < ROWS) {
                 } else {
@@ -1110,16 +1076,16 @@ kernel void main_(
                     uint _e36 = r;
                     uint row_9 = first_row_1 + _e36;
                     copy = 0u;
-                    uint2 loop_bound_15 = uint2(4294967295u);
-                    bool loop_init_15 = true;
+                    uint2 loop_bound_12 = uint2(4294967295u);
+                    bool loop_init_12 = true;
                     while(true) {
-                        if (metal::all(loop_bound_15 == uint2(0u))) { break; }
-                        loop_bound_15 -= uint2(loop_bound_15.y == 0u, 1u);
-                        if (!loop_init_15) {
+                        if (metal::all(loop_bound_12 == uint2(0u))) { break; }
+                        loop_bound_12 -= uint2(loop_bound_12.y == 0u, 1u);
+                        if (!loop_init_12) {
                             uint _e55 = copy;
                             copy = _e55 + 1u;
                         }
-                        loop_init_15 = false;
+                        loop_init_12 = false;
                         uint _e40 = copy;
                         if (_e40 < COPIES) {
                         } else {
@@ -1128,13 +1094,13 @@ kernel void main_(
                         {
                             uint _e44 = copy;
                             uint _e47 = r;
-                            h_1.inner[((_e44 * COPY_SIZE) + (_e47 * CAPACITY)) + unit_8] = 0.0;
+                            h_1.inner[((_e44 * COPY_SIZE) + (_e47 * CAPACITY)) + unit_9] = 0.0;
                         }
                     }
                     uint _e59 = params.batch;
                     if (row_9 < _e59) {
                         uint _e65 = params.recurrent_size;
-                        local_1 = unit_8 < _e65;
+                        local_1 = unit_9 < _e65;
                     } else {
                         local_1 = false;
                     }
@@ -1142,8 +1108,8 @@ kernel void main_(
                     if (_e68) {
                         uint _e70 = r;
                         uint _e78 = params.recurrent_size;
-                        float _e83 = state[(h_at + (row_9 * _e78)) + unit_8];
-                        h_1.inner[(_e70 * CAPACITY) + unit_8] = _e83;
+                        float _e83 = state[(h_at + (row_9 * _e78)) + unit_9];
+                        h_1.inner[(_e70 * CAPACITY) + unit_9] = _e83;
                     }
                     if (true) {
                         uint _e89 = params.batch;
@@ -1154,7 +1120,7 @@ kernel void main_(
                     bool _e92 = local_2;
                     if (_e92) {
                         uint _e97 = params.hidden_size;
-                        local_3 = unit_8 < _e97;
+                        local_3 = unit_9 < _e97;
                     } else {
                         local_3 = false;
                     }
@@ -1163,7 +1129,7 @@ kernel void main_(
                         uint _e102 = u;
                         uint _e105 = r;
                         uint _e112 = params.hidden_size;
-                        float _e117 = state[(slice_6.c + (row_9 * _e112)) + unit_8];
+                        float _e117 = state[(slice_6.c + (row_9 * _e112)) + unit_9];
                         c.inner[(_e102 * ROWS) + _e105] = _e117;
                     }
                 }
@@ -1177,17 +1143,17 @@ kernel void main_(
     uint _e135 = params.num_steps;
     uint active_steps = metal::min(metal::max(_e124, _e127) - _e131, _e135);
     uint _e140 = params.first_step;
-    prepare(Place {group.y, slice_6, _e140, first_row_1, h_at}, local, params, weights, x_proj, kept, scale_1, upcoming, _buffer_sizes);
-    uint2 loop_bound_16 = uint2(4294967295u);
-    bool loop_init_16 = true;
+    prepare(Place {group.y, slice_6, _e140, first_row_1, h_at}, local, params, weights, x_proj, kept, upcoming, _buffer_sizes);
+    uint2 loop_bound_13 = uint2(4294967295u);
+    bool loop_init_13 = true;
     while(true) {
-        if (metal::all(loop_bound_16 == uint2(0u))) { break; }
-        loop_bound_16 -= uint2(loop_bound_16.y == 0u, 1u);
-        if (!loop_init_16) {
+        if (metal::all(loop_bound_13 == uint2(0u))) { break; }
+        loop_bound_13 -= uint2(loop_bound_13.y == 0u, 1u);
+        if (!loop_init_13) {
             uint _e161 = s;
             s = _e161 + 1u;
         }
-        loop_init_16 = false;
+        loop_init_13 = false;
         uint _e144 = s;
         if (_e144 < active_steps) {
         } else {
@@ -1198,21 +1164,21 @@ kernel void main_(
             uint h_read_3 = naga_mod(_e146, 2u) * COPY_SIZE;
             uint _e154 = params.first_step;
             uint _e155 = s;
-            advance(Place {group.y, slice_6, _e154 + _e155, first_row_1, h_at}, local, h_read_3, COPY_SIZE - h_read_3, params, weights, h_1, x_proj, y, parts, c, kept, scale_1, upcoming, _buffer_sizes);
+            advance(Place {group.y, slice_6, _e154 + _e155, first_row_1, h_at}, local, h_read_3, COPY_SIZE - h_read_3, params, weights, h_1, x_proj, y, parts, kept, c, upcoming, _buffer_sizes);
             metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
         }
     }
     s_1 = active_steps;
-    uint2 loop_bound_17 = uint2(4294967295u);
-    bool loop_init_17 = true;
+    uint2 loop_bound_14 = uint2(4294967295u);
+    bool loop_init_14 = true;
     while(true) {
-        if (metal::all(loop_bound_17 == uint2(0u))) { break; }
-        loop_bound_17 -= uint2(loop_bound_17.y == 0u, 1u);
-        if (!loop_init_17) {
+        if (metal::all(loop_bound_14 == uint2(0u))) { break; }
+        loop_bound_14 -= uint2(loop_bound_14.y == 0u, 1u);
+        if (!loop_init_14) {
             uint _e204 = s_1;
             s_1 = _e204 + 1u;
         }
-        loop_init_17 = false;
+        loop_init_14 = false;
         uint _e164 = s_1;
         uint _e167 = params.num_steps;
         if (_e164 < _e167) {
@@ -1221,16 +1187,16 @@ kernel void main_(
         }
         {
             u_1 = 0u;
-            uint2 loop_bound_18 = uint2(4294967295u);
-            bool loop_init_18 = true;
+            uint2 loop_bound_15 = uint2(4294967295u);
+            bool loop_init_15 = true;
             while(true) {
-                if (metal::all(loop_bound_18 == uint2(0u))) { break; }
-                loop_bound_18 -= uint2(loop_bound_18.y == 0u, 1u);
-                if (!loop_init_18) {
+                if (metal::all(loop_bound_15 == uint2(0u))) { break; }
+                loop_bound_15 -= uint2(loop_bound_15.y == 0u, 1u);
+                if (!loop_init_15) {
                     uint _e201 = u_1;
                     u_1 = _e201 + 1u;
                 }
-                loop_init_18 = false;
+                loop_init_15 = false;
                 uint _e171 = u_1;
                 if (_e171 < own_units) {
                 } else {
@@ -1238,18 +1204,18 @@ kernel void main_(
                 }
                 {
                     uint _e173 = u_1;
-                    uint unit_9 = local + (_e173 * UNITS);
+                    uint unit_10 = local + (_e173 * UNITS);
                     row = first_row_1;
-                    uint2 loop_bound_19 = uint2(4294967295u);
-                    bool loop_init_19 = true;
+                    uint2 loop_bound_16 = uint2(4294967295u);
+                    bool loop_init_16 = true;
                     while(true) {
-                        if (metal::all(loop_bound_19 == uint2(0u))) { break; }
-                        loop_bound_19 -= uint2(loop_bound_19.y == 0u, 1u);
-                        if (!loop_init_19) {
+                        if (metal::all(loop_bound_16 == uint2(0u))) { break; }
+                        loop_bound_16 -= uint2(loop_bound_16.y == 0u, 1u);
+                        if (!loop_init_16) {
                             uint _e198 = row;
                             row = _e198 + 1u;
                         }
-                        loop_init_19 = false;
+                        loop_init_16 = false;
                         uint _e178 = row;
                         uint _e183 = params.batch;
                         if (_e178 < metal::min(first_row_1 + ROWS, _e183)) {
@@ -1258,11 +1224,11 @@ kernel void main_(
                         }
                         {
                             uint _e188 = params.recurrent_size;
-                            if (unit_9 < _e188) {
+                            if (unit_10 < _e188) {
                                 uint _e192 = params.first_step;
                                 uint _e193 = s_1;
                                 uint _e195 = row;
-                                write_output(slice_6, _e192 + _e193, _e195, unit_9, 0.0, params, y, _buffer_sizes);
+                                write_output(slice_6, _e192 + _e193, _e195, unit_10, 0.0, params, y, _buffer_sizes);
                             }
                         }
                     }
@@ -1271,16 +1237,16 @@ kernel void main_(
         }
     }
     uint h_last = naga_mod(active_steps, 2u) * COPY_SIZE;
-    uint2 loop_bound_20 = uint2(4294967295u);
-    bool loop_init_20 = true;
+    uint2 loop_bound_17 = uint2(4294967295u);
+    bool loop_init_17 = true;
     while(true) {
-        if (metal::all(loop_bound_20 == uint2(0u))) { break; }
-        loop_bound_20 -= uint2(loop_bound_20.y == 0u, 1u);
-        if (!loop_init_20) {
+        if (metal::all(loop_bound_17 == uint2(0u))) { break; }
+        loop_bound_17 -= uint2(loop_bound_17.y == 0u, 1u);
+        if (!loop_init_17) {
             uint _e291 = u_2;
             u_2 = _e291 + 1u;
         }
-        loop_init_20 = false;
+        loop_init_17 = false;
         uint _e212 = u_2;
         if (_e212 < own_units) {
         } else {
@@ -1288,18 +1254,18 @@ kernel void main_(
         }
         {
             uint _e214 = u_2;
-            uint unit_10 = local + (_e214 * UNITS);
+            uint unit_11 = local + (_e214 * UNITS);
             r_1 = 0u;
-            uint2 loop_bound_21 = uint2(4294967295u);
-            bool loop_init_21 = true;
+            uint2 loop_bound_18 = uint2(4294967295u);
+            bool loop_init_18 = true;
             while(true) {
-                if (metal::all(loop_bound_21 == uint2(0u))) { break; }
-                loop_bound_21 -= uint2(loop_bound_21.y == 0u, 1u);
-                if (!loop_init_21) {
+                if (metal::all(loop_bound_18 == uint2(0u))) { break; }
+                loop_bound_18 -= uint2(loop_bound_18.y == 0u, 1u);
+                if (!loop_init_18) {
                     uint _e288 = r_1;
                     r_1 = _e288 + 1u;
                 }
-                loop_init_21 = false;
+                loop_init_18 = false;
                 uint _e220 = r_1;
                 if (_e220 < ROWS) {
                 } else {
@@ -1311,7 +1277,7 @@ kernel void main_(
                     uint _e227 = params.batch;
                     if (row_10 < _e227) {
                         uint _e233 = params.recurrent_size;
-                        local_4 = unit_10 < _e233;
+                        local_4 = unit_11 < _e233;
                     } else {
                         local_4 = false;
                     }
@@ -1319,8 +1285,8 @@ kernel void main_(
                     if (_e236) {
                         uint _e240 = params.recurrent_size;
                         uint _e246 = r_1;
-                        float _e252 = h_1.inner[(h_last + (_e246 * CAPACITY)) + unit_10];
-                        state[(h_at + (row_10 * _e240)) + unit_10] = _e252;
+                        float _e252 = h_1.inner[(h_last + (_e246 * CAPACITY)) + unit_11];
+                        state[(h_at + (row_10 * _e240)) + unit_11] = _e252;
                     }
                     if (true) {
                         uint _e258 = params.batch;
@@ -1331,7 +1297,7 @@ kernel void main_(
                     bool _e261 = local_5;
                     if (_e261) {
                         uint _e266 = params.hidden_size;
-                        local_6 = unit_10 < _e266;
+                        local_6 = unit_11 < _e266;
                     } else {
                         local_6 = false;
                     }
@@ -1341,7 +1307,7 @@ kernel void main_(
                         uint _e280 = u_2;
                         uint _e283 = r_1;
                         float _e286 = c.inner[(_e280 * ROWS) + _e283];
-                        state[(slice_6.c + (row_10 * _e274)) + unit_10] = _e286;
+                        state[(slice_6.c + (row_10 * _e274)) + unit_11] = _e286;
                     }
                 }
             }
