@@ -159,7 +159,7 @@ fn forced(gpu: &Gpu) -> Outcome {
     // Where nothing is left to choose nothing is measured.
     let tuned = gpu.stats().tuned;
     let schedule = Some(Schedule::SequenceFused);
-    let all = Options { schedule, rows: Some(1), chunk: Some(3), ..TUNE };
+    let all = Options { schedule, rows: Some(1), chunk: Some(3), resident: Some(false), ..TUNE };
     case.check_layer(&case.lstm(gpu, all)?)?;
     assert_eq!(gpu.stats().tuned, tuned);
     Ok(())
