@@ -68,8 +68,10 @@ impl Linear {
         }
         let packed = pack_linear(weight.view(), bias.map(|bias| bias.view()));
         gpu.caps().check_binding("the weights", packed.len() as u64)?;
-        let iterations = kernel(gpu).iterations(in_features as u64);
-        gpu.caps().check_iterations("the loops of the product", iterations)?;
+        for rows in [1, usize::MAX] {
+            let iterations = kernel(gpu, rows).iterations(in_features as u64);
+            gpu.caps().check_iterations("the loops of the product", iterations)?;
+        }
         let weights = gpu.scoped(|| {
             Ok(gpu.create_buffer_with("weights", &packed, wgpu::BufferUsages::STORAGE))
         })?;
@@ -236,7 +238,7 @@ impl Linear {
         let (x_bytes, y_bytes) = self.bytes(rows);
         gpu.caps().check_binding("x", x_bytes)?;
         gpu.caps().check_binding("y", y_bytes)?;
-        let grid = kernel(gpu).grid(rows as u64, out_features.div_ceil(4) as u64, 1);
+        let grid = kernel(gpu, rows).grid(rows as u64, out_features.div_ceil(4) as u64, 1);
         gpu.caps().check_grid(grid)?;
         Ok(grid)
     }
@@ -245,7 +247,7 @@ impl Linear {
         let Inner { gpu, in_features, out_features, runs, .. } = &*self.inner;
         runs.get_or_make(rows, || {
             let grid = self.grid(rows)?;
-            let (kernel, columns) = (kernel(gpu), out_features.div_ceil(4));
+            let (kernel, columns) = (kernel(gpu, rows), out_features.div_ceil(4));
             let params = MatmulParams {
                 rows: rows as u32,
                 inner: *in_features as u32,
@@ -295,10 +297,10 @@ impl Linear {
     }
 }
 
-fn kernel(gpu: &Gpu) -> Matmul {
+fn kernel(gpu: &Gpu, rows: usize) -> Matmul {
     Matmul {
         store: Store::Features,
-        tile: Tile::of(gpu.caps()),
+        tile: Tile::of(gpu.caps(), rows as u64),
         weights: WeightFormat::F32,
         has_lengths: false,
     }

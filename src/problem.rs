@@ -196,6 +196,11 @@ impl Problem {
         Ok(problem)
     }
 
+    /// Rows of the products over all time steps.
+    pub(crate) fn rows(&self) -> u64 {
+        (self.seq_len * self.batch) as u64
+    }
+
     /// The shape of x, or of what the run takes in instead; token ids count as one feature.
     pub fn x_shape(&self) -> [usize; 3] {
         self.sequence_shape(match self.input {

@@ -32,11 +32,15 @@ pub struct Tile {
 }
 
 impl Tile {
+    /// For products of few rows: 32 invocations with 32 sums each.
+    const FEW: Tile = Tile { m: 8, n: 32, k: 16, m_per_invocation: 8, n_per_invocation: 1 };
+    /// 32 invocations with 64 sums each.
+    const SOME: Tile = Tile { m: 16, n: 32, k: 16, m_per_invocation: 16, n_per_invocation: 1 };
     /// 64 invocations with 64 sums each.
-    pub const GPU: Tile = Tile { m: 32, n: 32, k: 16, m_per_invocation: 8, n_per_invocation: 2 };
+    const GPU: Tile = Tile { m: 32, n: 32, k: 16, m_per_invocation: 8, n_per_invocation: 2 };
     /// 32 invocations with 256 sums each: on a CPU adapter loads cost far more than arithmetic.
-    pub const SOFTWARE: Tile =
-        Tile { m: 64, n: 32, k: 16, m_per_invocation: 16, n_per_invocation: 4 };
+    const SOFTWARE: Tile = Tile { m: 64, n: 32, k: 16, m_per_invocation: 16, n_per_invocation: 4 };
+    const ALL: [Tile; 4] = [Self::FEW, Self::SOME, Self::GPU, Self::SOFTWARE];
 
     pub(super) fn invocations(&self) -> u32 {
         let Tile { m, n, m_per_invocation, n_per_invocation, .. } = self;
@@ -62,9 +66,14 @@ impl Tile {
         product_files(lanes, self.m_per_invocation, self.n_per_invocation)
     }
 
-    /// The tiles for a device.
-    pub fn of(caps: &DeviceCaps) -> Self {
-        if caps.is_software { Self::SOFTWARE } else { Self::GPU }
+    /// For a product of so many rows in all.
+    pub fn of(caps: &DeviceCaps, rows: u64) -> Self {
+        let tiles = match caps.is_software {
+            true => &[Self::FEW, Self::SOME, Self::SOFTWARE][..],
+            false => &[Self::FEW, Self::GPU],
+        };
+        let largest = tiles[tiles.len() - 1];
+        tiles.iter().copied().find(|tile| rows <= tile.m.into()).unwrap_or(largest)
     }
 }
 
@@ -112,7 +121,7 @@ impl Matmul {
                 if store == Gates { &WeightFormat::ALL[..] } else { &[WeightFormat::F32] };
             formats.iter().flat_map(move |weights| {
                 let weights = *weights;
-                [Tile::GPU, Tile::SOFTWARE].map(|tile| Matmul { store, tile, weights, has_lengths })
+                Tile::ALL.map(|tile| Matmul { store, tile, weights, has_lengths })
             })
         })
     }

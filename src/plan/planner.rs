@@ -212,7 +212,7 @@ impl Planner<'_> {
 
     pub fn projection(&self) -> Matmul {
         let Problem { has_lengths, weight_format, .. } = *self.problem;
-        let tile = Tile::of(self.caps);
+        let tile = Tile::of(self.caps, self.problem.rows());
         Matmul { store: Store::Gates, tile, weights: weight_format, has_lengths }
     }
 
@@ -226,7 +226,7 @@ impl Planner<'_> {
         let most_bytes = most_bytes.min(self.caps.max_storage_buffer_binding_size);
         let by_memory = (most_bytes / step_bytes).max(1);
         let most_rows = u64::from(self.caps.max_compute_workgroups_per_dimension)
-            * u64::from(Tile::of(self.caps).m.min(Gather::ROWS));
+            * u64::from(self.projection().tile.m.min(Gather::ROWS));
         check_limit(
             "the batch",
             batch,
