@@ -29,12 +29,13 @@ impl WeightFormat {
     /// Every format.
     pub const ALL: [WeightFormat; 3] = [WeightFormat::F32, WeightFormat::F16, WeightFormat::Int8];
 
-    /// How far outputs of stacks over up to 1000 steps stay from those with f32 weights, at most, as
-    /// `max|a - b| / max(1, max|b|)`; for f32 from those in double precision. Tests hold each format to it.
+    /// How far outputs of stacks over up to 1000 steps stay from those with f32 weights, at most, for inputs around 1,
+    /// as `max|a - b| / max(1, max|b|)`; for f32 from those in double precision. Tests hold each format to it.
     ///
     /// f32 sums of up to some thousand products of values around 1 lose about `sqrt(1000) * 2^-24 = 2e-6`, and the
-    /// recurrence contracts errors, so they do not grow with T. A weight in f16 is off by 2^-12 of itself on average, one in int8 by up to 1/254 of the largest of its row. Sums of
-    /// K such errors grow with the root of K, as the sums do; gates and the recurrence take off more than they add.
+    /// recurrence contracts errors, so they do not grow with T. A weight in f16 is off by 2^-12 of itself on average,
+    /// one in int8 by up to 1/254 of the largest of its row. Sums of K such errors grow with the root of K, as the sums
+    /// do; gates and the recurrence take off more than they add.
     pub const fn tolerance(self) -> f64 {
         match self {
             WeightFormat::F32 => 1e-5,
