@@ -1,5 +1,7 @@
 //! Canonical weights on the host: PyTorch's names, shapes and gate order.
 
+#[cfg(feature = "onnx")]
+mod gates;
 mod rounded;
 
 use ndarray::{Array1, Array2};
@@ -7,6 +9,8 @@ use ndarray::{Array1, Array2};
 use crate::cell::{Activation, Activations, Cell, CellOptions, Flavour};
 use crate::error::{Error, Result};
 use crate::problem::{Direction, LayerSizes};
+#[cfg(feature = "onnx")]
+pub(crate) use gates::GateOrder;
 
 /// The weights of one direction of one layer. G is the number of gates, H the hidden size, I the layer's input size.
 ///
