@@ -11,6 +11,9 @@ pub(crate) enum GateOrder {
     /// LSTM i, o, f, c; GRU z, r, h; peepholes i, o, f.
     #[cfg(feature = "onnx")]
     Onnx,
+    /// LSTM i, f, c, o; GRU z, r, h.
+    #[cfg(feature = "keras")]
+    Keras,
 }
 
 impl GateOrder {
@@ -23,6 +26,12 @@ impl GateOrder {
             (GateOrder::Onnx, Cell::Gru { .. }) => &[1, 0, 2],
             #[cfg(feature = "onnx")]
             (GateOrder::Onnx, Cell::Rnn) => &[0],
+            #[cfg(feature = "keras")]
+            (GateOrder::Keras, Cell::Lstm) => &[0, 1, 2, 3],
+            #[cfg(feature = "keras")]
+            (GateOrder::Keras, Cell::Gru { .. }) => &[1, 0, 2],
+            #[cfg(feature = "keras")]
+            (GateOrder::Keras, Cell::Rnn) => &[0],
         }
     }
 
@@ -51,6 +60,8 @@ impl GateOrder {
     ) -> Result<Array<f32, D>> {
         match self {
             GateOrder::Onnx => permuted(&[0, 2, 1], name, array),
+            #[cfg(feature = "keras")]
+            GateOrder::Keras => permuted(&[0, 1, 2], name, array),
         }
     }
 }
@@ -61,7 +72,8 @@ fn permuted<D: RemoveAxis>(
     array: ArrayView<'_, f32, D>,
 ) -> Result<Array<f32, D>> {
     let gates = places.len();
-    let misfit = || Error::shape(name, format!("{gates} gates along the first axis"), array.shape());
+    let misfit =
+        || Error::shape(name, format!("{gates} gates along the first axis"), array.shape());
     let rows = array.shape().first().copied().unwrap_or(0);
     if rows == 0 || rows % gates != 0 {
         return Err(misfit());

@@ -1,6 +1,6 @@
 //! Canonical weights on the host: PyTorch's names, shapes and gate order.
 
-#[cfg(feature = "onnx")]
+#[cfg(any(feature = "onnx", feature = "keras"))]
 mod gates;
 mod rounded;
 
@@ -9,7 +9,7 @@ use ndarray::{Array1, Array2};
 use crate::cell::{Activation, Activations, Cell, CellOptions, Flavour};
 use crate::error::{Error, Result};
 use crate::problem::{Direction, LayerSizes};
-#[cfg(feature = "onnx")]
+#[cfg(any(feature = "onnx", feature = "keras"))]
 pub(crate) use gates::GateOrder;
 
 /// The weights of one direction of one layer. G is the number of gates, H the hidden size, I the layer's input size.
