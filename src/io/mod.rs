@@ -1,3 +1,3 @@
-//! Reading weights from files.
+//! Reading weights from files, and writing them.
 
 pub mod safetensors;

@@ -1,6 +1,10 @@
 //! Canonical weights on the host: PyTorch's names, shapes and gate order.
 
+mod model;
 mod rounded;
+
+pub use model::{ModelWeights, StageWeights};
+pub(crate) use model::{check_linear, check_table};
 
 use ndarray::{Array1, Array2};
 
