@@ -2,7 +2,11 @@
 
 #[cfg(any(feature = "onnx", feature = "keras"))]
 mod gates;
+mod model;
 mod rounded;
+
+pub use model::{ModelWeights, StageWeights};
+pub(crate) use model::{check_linear, check_table};
 
 use ndarray::{Array1, Array2};
 
