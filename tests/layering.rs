@@ -55,7 +55,7 @@ const TABLE: [(&str, &[&str]); 29] = [
     ("pool", &["gpu", "layer", "problem", "run", "stream"]),
     ("linear", &["format", "gpu", "io", "kernels", "pack", "run", "weights"]),
     ("embedding", &["gpu", "io", "kernels", "run", "weights"]),
-    ("io", &["cell", "problem", "replace", "weights"]),
+    ("io", &["cell", "chain", "problem", "replace", "weights"]),
     ("reference", &["cell", "chain", "weights"]),
 ];
 

@@ -1,13 +1,14 @@
 #!/usr/bin/env python3
-"""Generate small Keras 3 models with inputs and outputs (tests/fixtures/keras).
+"""Generate small Keras 3 models with inputs and outputs, and seeds for the fuzz targets.
 
 Every variable is drawn at random, biases too: a zero bias cannot tell two gates
 apart. Keras computes the outputs in float32.
 
     pip install keras h5py torch safetensors
-    KERAS_BACKEND=torch python gen_keras_fixtures.py --out DIR
+    KERAS_BACKEND=torch python gen_keras_fixtures.py --out tests/fixtures/keras --seeds fuzz/seeds
 """
 import argparse
+import json
 import os
 import shutil
 import zipfile
@@ -136,13 +137,45 @@ def generate(name, build, out):
     save_file({"x": x, "y": y}, path + ".safetensors", {"computed_by": f"Keras {keras.__version__}"})
 
 
+def seeds(out):
+    """The smallest models, as the fuzz targets begin from."""
+    variants = {
+        "earliest": {},
+        "latest": {"libver": "latest"},
+        "earliest_gzip": {"chunks": True, "compression": "gzip", "shuffle": True},
+        "latest_gzip": {"libver": "latest", "chunks": True, "compression": "gzip", "fletcher32": True},
+    }
+    keras.utils.clear_session()
+    x = layers.Input((None, 1), name="x")
+    y = layers.Bidirectional(layers.GRU(1, use_bias=False), name="gru")(x)
+    model = keras.Model(x, layers.Dense(2, activation="tanh", name="dense")(y))
+    for folder in ["weights_h5", "keras"]:
+        os.makedirs(os.path.join(out, folder), exist_ok=True)
+    for name, options in variants.items():
+        path = os.path.join(out, "weights_h5", name + ".weights.h5")
+        model.save_weights(path)
+        rewrite(path, **options)
+    path = os.path.join(out, "keras", "functional.keras")
+    model.save(path)
+    deflate(path)
+    sequential = keras.Sequential(
+        [layers.Input((None,)), layers.Embedding(2, 1), layers.Dropout(0.1), layers.SimpleRNN(1), layers.Softmax()])
+    for name, model in {"functional": model, "sequential": sequential}.items():
+        with open(os.path.join(out, "keras", name + ".json"), "w") as config:
+            json.dump(keras.saving.serialize_keras_object(model), config)
+
+
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", required=True)
-    out = parser.parse_args().out
-    os.makedirs(out, exist_ok=True)
-    for name, build in MODELS.items():
-        generate(name, build, out)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", help="folder for the models of tests/fixtures/keras")
+    parser.add_argument("--seeds", help="folder for the seeds of fuzz/seeds")
+    arguments = parser.parse_args()
+    if arguments.out:
+        os.makedirs(arguments.out, exist_ok=True)
+        for name, build in MODELS.items():
+            generate(name, build, arguments.out)
+    if arguments.seeds:
+        seeds(arguments.seeds)
 
 
 if __name__ == "__main__":
