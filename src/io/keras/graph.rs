@@ -124,9 +124,12 @@ fn name_of(layer: &Map<String, Value>) -> Option<&str> {
 
 /// In a Sequential, every layer has one output.
 fn refuse_states(nodes: &[Node]) -> Result<()> {
+    // Of the layer, or of that in a Bidirectional.
+    let places = ["/return_state", "/layer/config/return_state"];
     let returns = |node: &&Node| {
-        let option = node.config.get("config").and_then(|config| config.get("return_state"));
-        option.and_then(Value::as_bool) == Some(true)
+        let options = node.config.get("config");
+        let value = |place: &str| options.and_then(|options| options.pointer(place));
+        places.into_iter().any(|place| value(place) == Some(&Value::Bool(true)))
     };
     nodes.iter().find(returns).map_or(Ok(()), |node| {
         let what = format!("`return_state` of {} in a Sequential", node.words());

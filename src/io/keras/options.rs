@@ -98,7 +98,8 @@ impl<'a> Options<'a> {
             }
             other => other,
         };
-        let reason = "layers are computed in float32; weights of another model's .weights.h5 can be read as float32";
+        let reason =
+            "layers compute in float32; `open_weights` takes the same weights without a policy";
         match name {
             None if dtype.is_none() => Ok(()),
             Some(Value::String(name)) if name == "float32" => Ok(()),
