@@ -10,8 +10,8 @@
 //! use wgpu_rnn::{Gpu, Lstm, io};
 //!
 //! let gpu = Gpu::new()?;
-//! let model = io::safetensors::open("model.safetensors")?;
-//! let lstm = Lstm::load(&gpu, &model, "encoder.lstm")?;
+//! let file = io::safetensors::open("model.safetensors")?;
+//! let lstm = Lstm::load(&gpu, &file, "encoder.lstm")?;
 //! let x = Array3::zeros((100, 4, lstm.sizes().input_size)); // [seq_len, batch, input_size]
 //! let (y, state) = lstm.forward(x.view(), None)?;
 //! # Ok::<(), wgpu_rnn::Error>(())

@@ -7,7 +7,7 @@ use ndarray::{Array, Array1, Array2, ArrayView, Axis, Dimension, concatenate};
 use crate::error::{Error, Result};
 use crate::format::WeightFormat;
 use crate::gpu::{DeviceArray, Gpu, Pending, Readback, lock};
-use crate::io::safetensors::Model;
+use crate::io::safetensors::File;
 use crate::kernels::{Kernel, Matmul, MatmulParams, Store, Tile};
 use crate::pack::pack_linear;
 use crate::run::{Bound, Dispatch, Executable, HostSide, Program, Recent, Role};
@@ -96,12 +96,12 @@ impl Linear {
     ///
     /// # Errors
     /// [`Error::MissingTensor`], [`Error::TensorDtype`], those of [`Linear::new`].
-    pub fn load(gpu: &Gpu, model: &Model, prefix: &str) -> Result<Self> {
+    pub fn load(gpu: &Gpu, file: &File, prefix: &str) -> Result<Self> {
         let name = |tensor| {
             if prefix.is_empty() { String::from(tensor) } else { format!("{prefix}.{tensor}") }
         };
-        let bias = model.shape(&name("bias")).map(|_| model.array(&name("bias"))).transpose()?;
-        Self::new(gpu, &model.array(&name("weight"))?, bias.as_ref())
+        let bias = file.shape(&name("bias")).map(|_| file.array(&name("bias"))).transpose()?;
+        Self::new(gpu, &file.array(&name("weight"))?, bias.as_ref())
     }
 
     /// The device that the layer is on.

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use wgpu_rnn::io::safetensors::Model;
+use wgpu_rnn::io::safetensors::File;
 use wgpu_rnn::ndarray::{ArrayD, ArrayView3};
 use wgpu_rnn::{Problem, Weights};
 
@@ -92,7 +92,7 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
 
 struct Reader<'a> {
     path: &'a Path,
-    model: &'a Model,
+    model: &'a File,
 }
 
 impl Reader<'_> {

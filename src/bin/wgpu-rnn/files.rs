@@ -4,12 +4,12 @@ use std::path::Path;
 
 use ndarray_npy::{ReadNpyError, read_npy, write_npy};
 use wgpu_rnn::Error;
-use wgpu_rnn::io::safetensors::{self, Model};
+use wgpu_rnn::io::safetensors::{self, File};
 use wgpu_rnn::ndarray::{Array2, ArrayD, Ix2};
 
 use crate::failure::{Failure, Result};
 
-pub fn open_model(path: &Path) -> Result<Model> {
+pub fn open_model(path: &Path) -> Result<File> {
     safetensors::open(path).map_err(|error| match error {
         Error::Io { source, .. } => Failure::file(path, source),
         other => Failure::file(path, other),
@@ -17,7 +17,7 @@ pub fn open_model(path: &Path) -> Result<Model> {
 }
 
 /// The file, and `prefix` or that of its only recurrent stack.
-pub fn open_stack(path: &Path, prefix: Option<&str>) -> Result<(Model, String)> {
+pub fn open_stack(path: &Path, prefix: Option<&str>) -> Result<(File, String)> {
     let model = open_model(path)?;
     let prefixes: Vec<&str> = model.prefixes().collect();
     let prefix = match (prefix, prefixes.as_slice()) {

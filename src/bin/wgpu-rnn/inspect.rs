@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use serde_json::{Value, json};
-use wgpu_rnn::io::safetensors::Model;
+use wgpu_rnn::io::safetensors::File;
 
 use crate::failure::Result;
 use crate::{Verdict, files, text};
@@ -78,7 +78,7 @@ pub fn run(args: &Args, out: &mut dyn Write) -> Result<Verdict> {
 }
 
 impl Stack {
-    fn new(model: &Model, prefix: &str) -> Self {
+    fn new(model: &File, prefix: &str) -> Self {
         let path = |tensor: &str| match prefix {
             "" => tensor.to_string(),
             _ => format!("{prefix}.{tensor}"),
@@ -146,11 +146,11 @@ impl Stack {
     }
 }
 
-fn tensor_row(model: &Model, name: &str) -> Vec<String> {
+fn tensor_row(model: &File, name: &str) -> Vec<String> {
     let shape = model.shape(name).unwrap_or_default();
     vec![name.to_string(), model.dtype(name).unwrap_or_default(), format!("{shape:?}")]
 }
 
-fn tensor_json(model: &Model, name: &str) -> Value {
+fn tensor_json(model: &File, name: &str) -> Value {
     json!({ "name": name, "dtype": model.dtype(name), "shape": model.shape(name) })
 }
