@@ -18,6 +18,7 @@ use crate::error::{Error, Result};
 use external::Folder;
 pub(crate) use graph::Graph;
 pub(crate) use node::{Node, Reader};
+pub(crate) use tensor::dtype;
 pub use tensor::{Dtype, Tensor};
 
 pub(crate) const FORMAT: &str = "ONNX";

@@ -211,7 +211,7 @@ fn data_type(number: Option<i32>) -> Result<DataType, String> {
 }
 
 /// What values of a data type are in a graph.
-pub(super) fn dtype(what: &str, number: Option<i32>) -> Result<Dtype> {
+pub(crate) fn dtype(what: &str, number: Option<i32>) -> Result<Dtype> {
     let data_type =
         data_type(number).map_err(|reason| invalid(format!("{what}: {reason}")))?;
     match data_type {
