@@ -1,4 +1,4 @@
-//! Reading weights from files.
+//! Reading weights from files, and writing them.
 
 #[cfg(feature = "onnx")]
 pub mod onnx;

@@ -2,15 +2,19 @@
 
 #[cfg(feature = "onnx")]
 mod gates;
+mod model;
 mod rounded;
+
+#[cfg(feature = "onnx")]
+pub(crate) use gates::GateOrder;
+pub use model::{ModelWeights, StageWeights};
+pub(crate) use model::{check_linear, check_table};
 
 use ndarray::{Array1, Array2};
 
 use crate::cell::{Activation, Activations, Cell, CellOptions, Flavour};
 use crate::error::{Error, Result};
 use crate::problem::{Direction, LayerSizes};
-#[cfg(feature = "onnx")]
-pub(crate) use gates::GateOrder;
 
 /// The weights of one direction of one layer. G is the number of gates, H the hidden size, I the layer's input size.
 ///

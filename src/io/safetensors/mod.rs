@@ -1,4 +1,6 @@
-//! Weights from safetensors files, by PyTorch's names.
+//! Safetensors files, by PyTorch's names: weights from them, whole models to them.
+
+mod write;
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
@@ -65,11 +67,9 @@ pub fn open(path: impl AsRef<Path>) -> Result<File> {
 /// # Errors
 /// [`Error::Format`].
 pub fn from_bytes(bytes: Vec<u8>) -> Result<File> {
-    let format =
-        |error: SafeTensorError| Error::Format { format: "safetensors", reason: error.to_string() };
-    let (_, header) = SafeTensors::read_metadata(&bytes).map_err(format)?;
+    let (_, header) = SafeTensors::read_metadata(&bytes).map_err(invalid)?;
     let metadata = header.metadata().clone().unwrap_or_default().into_iter().collect();
-    let file = SafeTensors::deserialize(&bytes).map_err(format)?;
+    let file = SafeTensors::deserialize(&bytes).map_err(invalid)?;
     let start = bytes.as_ptr() as usize;
     let entry = |view: TensorView<'_>| {
         let first = view.data().as_ptr() as usize - start;
@@ -78,6 +78,15 @@ pub fn from_bytes(bytes: Vec<u8>) -> Result<File> {
     };
     let tensors = file.iter().map(|(name, view)| (name.to_string(), entry(view))).collect();
     Ok(File { tensors, metadata, bytes })
+}
+
+/// The name of a module's tensor in a `state_dict`.
+pub(crate) fn path(prefix: &str, tensor: &str) -> String {
+    if prefix.is_empty() { tensor.into() } else { format!("{prefix}.{tensor}") }
+}
+
+fn invalid(error: SafeTensorError) -> Error {
+    Error::Format { format: "safetensors", reason: error.to_string() }
 }
 
 impl File {
@@ -298,8 +307,7 @@ impl File {
     }
 
     fn name(&self, prefix: &str, tensor: &str, layer: usize, direction: usize) -> String {
-        let name = tensor_name(tensor, layer, direction);
-        if prefix.is_empty() { name } else { format!("{prefix}.{name}") }
+        path(prefix, &tensor_name(tensor, layer, direction))
     }
 
     fn missing(&self, name: &str) -> Error {
