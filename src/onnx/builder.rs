@@ -60,7 +60,6 @@ pub(super) struct Built {
     pub stages: Vec<(String, StageWeights)>,
     /// `[T, B, F]`, or ids `[T, B]`.
     pub input: Shared<Element>,
-    pub takes_ids: bool,
     pub grid: [usize; 2],
     /// The source of the last stage's output, and its shape but for the layout.
     pub y: u16,
@@ -468,7 +467,6 @@ impl Builder {
         Ok(Built {
             stages,
             input,
-            takes_ids,
             grid: [steps, batch],
             y: end.y,
             y_shape: [y_steps, batch, end.features],

@@ -139,7 +139,7 @@ pub(super) fn choose(
     }
 }
 
-fn zipped<A, B, C>(
+fn zipped<A, B, C: Clone>(
     node: &Node,
     a: &Shared<A>,
     b: &Shared<B>,

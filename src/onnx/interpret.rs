@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use ndarray::{Array1, Array2, ArrayD, Ix1, Ix2, IxDyn};
+use ndarray::{Array1, Array2, Ix2, IxDyn};
 
 use super::builder::{Builder, Built};
 use super::constants;

@@ -210,7 +210,7 @@ impl Budget {
 pub(super) fn elements_of(
     shape: &[usize],
     budget: &Budget,
-    element: impl Fn(&[usize]) -> Option<Element>,
+    mut element: impl FnMut(&[usize]) -> Option<Element>,
 ) -> Result<Shared<Element>, String> {
     let len = shape.iter().fold(1usize, |len, side| len.saturating_mul(*side));
     budget.take(len)?;

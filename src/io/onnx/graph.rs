@@ -25,7 +25,7 @@ pub(crate) struct Graph {
 }
 
 impl Graph {
-    pub fn decode(bytes: &[u8], folder: &Folder) -> Result<Self> {
+    pub(super) fn decode(bytes: &[u8], folder: &Folder) -> Result<Self> {
         let model = ModelProto::decode(bytes).map_err(|error| invalid(error.to_string()))?;
         let opset = opset(&model)?;
         let words = [model.producer_name, model.producer_version];

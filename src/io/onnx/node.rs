@@ -35,7 +35,7 @@ enum Attribute {
 }
 
 impl Node {
-    pub fn of_proto(proto: NodeProto, folder: &Folder) -> Result<Self> {
+    pub(super) fn of_proto(proto: NodeProto, folder: &Folder) -> Result<Self> {
         let op = proto.op_type.unwrap_or_default();
         // Other domains have operators of the same names.
         let op = match proto.domain.as_deref() {
