@@ -37,6 +37,8 @@ mod layer;
 mod linear;
 mod lstm;
 mod model;
+#[cfg(feature = "onnx")]
+mod onnx;
 #[doc(hidden)]
 #[allow(missing_docs, reason = "for this crate's tests")]
 pub mod pack;
@@ -71,6 +73,8 @@ pub use layer::{Kind, Layer, LayerConfig};
 pub use linear::Linear;
 pub use lstm::{Lstm, LstmKind, LstmState, LstmStream};
 pub use model::{Model, ModelIo, ModelStream, Stage};
+#[cfg(feature = "onnx")]
+pub use onnx::OnnxModel;
 pub use plan::{
     BackwardMemory, BackwardPlan, Estimate, Floor, Memory, Options, Plan, Schedule, candidates,
     plan, plan_backward,

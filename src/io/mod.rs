@@ -2,4 +2,6 @@
 
 #[cfg(feature = "keras")]
 pub mod keras;
+#[cfg(feature = "onnx")]
+pub mod onnx;
 pub mod safetensors;

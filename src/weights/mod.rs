@@ -5,6 +5,8 @@ mod gates;
 mod model;
 mod rounded;
 
+#[cfg(any(feature = "onnx", feature = "keras"))]
+pub(crate) use gates::GateOrder;
 pub use model::{ModelWeights, StageWeights};
 pub(crate) use model::{check_linear, check_table};
 
@@ -13,8 +15,6 @@ use ndarray::{Array1, Array2};
 use crate::cell::{Activation, Activations, Cell, CellOptions, Flavour};
 use crate::error::{Error, Result};
 use crate::problem::{Direction, LayerSizes};
-#[cfg(any(feature = "onnx", feature = "keras"))]
-pub(crate) use gates::GateOrder;
 
 /// The weights of one direction of one layer. G is the number of gates, H the hidden size, I the layer's input size.
 ///

@@ -7,7 +7,7 @@ use wgpu_rnn::ndarray::{ArrayD, ArrayView3};
 use wgpu_rnn::{Problem, Weights};
 
 use crate::failure::{Failure, Result};
-use crate::files::open_model;
+use crate::files::open_safetensors;
 use crate::layout::Layout;
 use crate::{compare, gradients};
 
@@ -59,7 +59,7 @@ pub fn read_all(paths: &[PathBuf]) -> Result<Vec<Fixture>> {
             files.sort();
             let before = fixtures.len();
             for file in files {
-                let model = open_model(&file)?;
+                let model = open_safetensors(&file)?;
                 if model.metadata().contains_key("fixture_version") {
                     fixtures.push(Reader { path: &file, model: &model }.fixture()?);
                 }
@@ -68,7 +68,7 @@ pub fn read_all(paths: &[PathBuf]) -> Result<Vec<Fixture>> {
                 return Err(Failure::file(path, "no fixtures in this folder"));
             }
         } else {
-            let model = open_model(path)?;
+            let model = open_safetensors(path)?;
             fixtures.push(Reader { path, model: &model }.fixture()?);
         }
     }

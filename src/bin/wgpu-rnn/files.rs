@@ -3,22 +3,19 @@
 use std::path::Path;
 
 use ndarray_npy::{ReadNpyError, read_npy, write_npy};
-use wgpu_rnn::Error;
 use wgpu_rnn::io::safetensors::{self, File};
 use wgpu_rnn::ndarray::{Array2, ArrayD, Ix2};
 
 use crate::failure::{Failure, Result};
+use crate::model_file;
 
-pub fn open_model(path: &Path) -> Result<File> {
-    safetensors::open(path).map_err(|error| match error {
-        Error::Io { source, .. } => Failure::file(path, source),
-        other => Failure::file(path, other),
-    })
+pub fn open_safetensors(path: &Path) -> Result<File> {
+    safetensors::open(path).map_err(|error| model_file::failure(path, error))
 }
 
 /// The file, and `prefix` or that of its only recurrent stack.
 pub fn open_stack(path: &Path, prefix: Option<&str>) -> Result<(File, String)> {
-    let model = open_model(path)?;
+    let model = open_safetensors(path)?;
     let prefixes: Vec<&str> = model.prefixes().collect();
     let prefix = match (prefix, prefixes.as_slice()) {
         (Some(prefix), _) => prefix,

@@ -13,6 +13,7 @@ mod gradients;
 mod info;
 mod inspect;
 mod layout;
+mod model_file;
 mod plan;
 mod run;
 mod schedules;

@@ -1,0 +1,492 @@
+//! Puts together the chain of stages that a graph is.
+
+use ndarray::{Array1, Array2, ArrayD, Axis, IxDyn};
+
+use super::names;
+use super::recurrent::Layer;
+use super::value::{Budget, Element, Shared, Source, Value, elements_of, whole};
+use crate::chain::{Function, Last};
+use crate::error::{Error, Result};
+use crate::io::onnx::Node;
+use crate::weights::{ModelWeights, StageWeights, Weights};
+
+/// A chain as it grows. Each node that computes something becomes a stage at its end; data that it takes from elsewhere
+/// are an error.
+#[derive(Debug, Default)]
+pub(super) struct Builder {
+    parts: Vec<(String, Part)>,
+    /// What the first stage reads: rows of features, or one id a row.
+    input: Option<Shared<Element>>,
+    /// T and B, which the first recurrent stage tells.
+    grid: Option<[usize; 2]>,
+    end: Option<End>,
+    stacks: Vec<Stack>,
+    lengths: Option<Value>,
+}
+
+#[derive(Debug)]
+enum Part {
+    /// The place among the stacks.
+    Stack(usize),
+    Other(StageWeights),
+}
+
+/// A stack of equal recurrent layers.
+#[derive(Debug)]
+struct Stack {
+    layers: Vec<Layer>,
+    /// The source of its output.
+    y: u16,
+}
+
+/// What the last stage puts out: rows of features, one behind the other.
+#[derive(Clone, Copy, Debug)]
+struct End {
+    y: u16,
+    rows: usize,
+    features: usize,
+    is_one_step: bool,
+}
+
+/// What a recurrent node puts out: Y `[T, D, B, H]`, and the final states, `[D, B, H]`.
+pub(super) struct RecurrentOutputs {
+    pub y: Shared<Element>,
+    pub h_n: Shared<Element>,
+    pub c_n: Shared<Element>,
+}
+
+/// A chain that is done.
+pub(super) struct Built {
+    pub stages: Vec<(String, StageWeights)>,
+    /// `[T, B, F]`, or ids `[T, B]`.
+    pub input: Shared<Element>,
+    pub grid: [usize; 2],
+    /// The source of the last stage's output, and its shape but for the layout.
+    pub y: u16,
+    pub y_shape: [usize; 3],
+    pub lengths: Option<Value>,
+    /// h0 and c0 of the layers of each recurrent stage.
+    pub states: Vec<Vec<[Option<Value>; 2]>>,
+}
+
+impl Builder {
+    /// The place of an element of the end's output as the node behind it should read it: everything that a stage reads
+    /// is what the one before puts out, or the inputs of the graph.
+    fn enter(&mut self, node: &Node, view: Shared<Element>, budget: &Budget) -> Result<Shared<Element>> {
+        let Some(end) = self.end else { return self.begin(node, view, budget) };
+        if view.iter().all(|element| element.source == Source::Y(end.y)) {
+            return Ok(self.last_step(end, view));
+        }
+        if let Some(states) = self.final_states(end, &view) {
+            self.append(node, Part::Other(StageWeights::Last(Last::States)), end.features, None);
+            return Ok(self.at_end(states));
+        }
+        let reason = "its input is not what the stage before it puts out: only straight chains run";
+        Err(node.unsupported(reason))
+    }
+
+    /// The first stage reads the graph's inputs, in whatever order.
+    fn begin(&mut self, node: &Node, view: Shared<Element>, budget: &Budget) -> Result<Shared<Element>> {
+        let features = view.shape().last().copied().unwrap_or(1);
+        if view.is_empty() {
+            return Err(node.unsupported("its input is empty"));
+        }
+        let rows = view.len() / features;
+        let shape = view.shape().to_vec();
+        budget.take(view.len()).map_err(|reason| node.unsupported(reason))?;
+        let flat = ArrayD::from_shape_vec(IxDyn(&[rows, features]), view.iter().copied().collect());
+        self.input = Some(flat.map_err(|error| node.invalid(error))?.into_shared());
+        self.end = Some(End { y: 0, rows, features, is_one_step: false });
+        let mut next = 0u32..;
+        elements_of(&shape, budget, |_| {
+            let index = next.next()?;
+            Some(Element { source: Source::Y(0), index })
+        })
+        .map_err(|reason| node.unsupported(reason))
+    }
+
+    /// Where only the last time step is read, the stages behind need not see the others.
+    fn last_step(&mut self, end: End, view: Shared<Element>) -> Shared<Element> {
+        let Some([_, batch]) = self.grid else { return view };
+        let step = batch * end.features;
+        let first = end.rows * end.features - step;
+        let is_last = view.iter().all(|element| element.index as usize >= first);
+        // With lengths, that of each row is meant by the stage, and not by the graph.
+        if end.is_one_step || first == 0 || !is_last || self.lengths.is_some() {
+            return view;
+        }
+        self.push(String::new(), Part::Other(StageWeights::Last(Last::Step)), end.features);
+        if let Some(end) = &mut self.end {
+            (end.rows, end.is_one_step) = (batch, true);
+        }
+        self.at_end(view.mapv(|element| element.index - first as u32).into_shared())
+    }
+
+    /// The final hidden states of the last layer, of all directions side by side: where in these each element is, if the
+    /// view reads nothing else.
+    fn final_states(&self, end: End, view: &Shared<Element>) -> Option<Shared<u32>> {
+        let [steps, batch] = self.grid?;
+        let (_, Part::Stack(k)) = self.parts.last()? else { return None };
+        let stack = self.stacks.get(*k)?;
+        let layer = stack.layers.last()?;
+        let (directions, hidden) = (layer.directions.len(), layer.hidden_size());
+        let first = (stack.layers.len() - 1) * directions * batch * hidden;
+        let place = |element: &Element| {
+            let index = element.index as usize;
+            let (b, d, h) = match element.source {
+                Source::H(stack) if usize::from(stack) == *k => {
+                    let rest = index.checked_sub(first)?;
+                    (rest / hidden % batch, rest / hidden / batch, rest % hidden)
+                }
+                Source::Y(y) if y == end.y && self.lengths.is_none() => {
+                    let (row, feature) = (index / end.features, index % end.features);
+                    let d = feature / hidden;
+                    let last = if layer.is_reverse(d) { 0 } else { steps - 1 };
+                    (row / batch == last).then_some((row % batch, d, feature % hidden))?
+                }
+                _ => return None,
+            };
+            u32::try_from((b * directions + d) * hidden + h).ok()
+        };
+        let places: Option<Vec<u32>> = view.iter().map(place).collect();
+        let places = ArrayD::from_shape_vec(view.raw_dim(), places?).ok()?;
+        Some(places.into_shared())
+    }
+
+    /// Elements of the end's output.
+    fn at_end(&self, indices: Shared<u32>) -> Shared<Element> {
+        let source = Source::Y(self.end.map_or(0, |end| end.y));
+        indices.mapv(|index| Element { source, index }).into_shared()
+    }
+
+    /// Which row of the end's output each lane of the last axis is.
+    fn rows_of(&self, node: &Node, view: &Shared<Element>) -> Result<Shared<u32>> {
+        let features = self.end.map_or(0, |end| end.features);
+        let misfit = || {
+            let shape = view.shape();
+            node.unsupported(format!(
+                "its input {shape:?} has other rows than the {features} features of the stage before it"
+            ))
+        };
+        if view.ndim() == 0 || features == 0 || view.shape().last() != Some(&features) {
+            return Err(misfit());
+        }
+        let lanes = view.lanes(Axis(view.ndim() - 1));
+        let row = |lane: ndarray::ArrayView1<'_, Element>| {
+            let first = lane.first()?.index as usize;
+            let is_next = |(i, element): (usize, &Element)| element.index as usize == first + i;
+            let is_row = first % features == 0 && lane.iter().enumerate().all(is_next);
+            is_row.then_some((first / features) as u32)
+        };
+        let rows: Option<Vec<u32>> = lanes.into_iter().map(row).collect();
+        let rows = ArrayD::from_shape_vec(
+            IxDyn(&view.shape()[..view.ndim() - 1]),
+            rows.ok_or_else(misfit)?,
+        );
+        rows.map(ArrayD::into_shared).map_err(|_| misfit())
+    }
+
+    /// The elements of rows of the end's output.
+    fn spread(&self, node: &Node, rows: &Shared<u32>, budget: &Budget) -> Result<Shared<Element>> {
+        let (y, features) = self.end.map_or((0, 0), |end| (end.y, end.features));
+        let shape = [rows.shape(), &[features]].concat();
+        let element = |at: &[usize]| {
+            let (feature, row) = at.split_last()?;
+            let row = u64::from(*rows.get(IxDyn(row))?);
+            let index = row.checked_mul(features as u64)?.checked_add(*feature as u64)?;
+            Some(Element { source: Source::Y(y), index: u32::try_from(index).ok()? })
+        };
+        elements_of(&shape, budget, element).map_err(|reason| node.unsupported(reason))
+    }
+
+    /// A stage at the end, named after its node or its weights.
+    fn append(&mut self, node: &Node, part: Part, features: usize, weight: Option<&str>) {
+        let name = match &part {
+            Part::Other(StageWeights::Function(_) | StageWeights::Last(_)) => String::new(),
+            _ => names::of_stage(node, weight, self.parts.iter().map(|(name, _)| name.as_str())),
+        };
+        let is_states = matches!(part, Part::Other(StageWeights::Last(Last::States)));
+        self.push(name, part, features);
+        if let (true, Some(end), Some([_, batch])) = (is_states, &mut self.end, self.grid) {
+            (end.rows, end.is_one_step) = (batch, true);
+        }
+    }
+
+    fn push(&mut self, name: String, part: Part, features: usize) {
+        self.parts.push((name, part));
+        self.renew(features);
+    }
+
+    /// The end's output is another one: what still refers to the one before has missed it.
+    fn renew(&mut self, features: usize) {
+        if let Some(end) = &mut self.end {
+            (end.y, end.features) = (end.y.saturating_add(1), features);
+        }
+    }
+
+    /// A linear layer over the last axis: `weight` `[out, in]`.
+    pub fn linear(
+        &mut self,
+        node: &Node,
+        view: Shared<Element>,
+        (weight, bias): (Array2<f32>, Option<Array1<f32>>),
+        name: Option<&str>,
+        budget: &Budget,
+    ) -> Result<Shared<Element>> {
+        let (outputs, inputs) = weight.dim();
+        if view.shape().last() != Some(&inputs) || weight.is_empty() {
+            let shape = view.shape();
+            return Err(node.invalid(format!("{shape:?} does not fit weights of {inputs} features")));
+        }
+        let view = self.enter(node, view, budget)?;
+        let rows = self.rows_of(node, &view)?;
+        let part = Part::Other(StageWeights::Linear { weight, bias });
+        self.append(node, part, outputs, name);
+        self.spread(node, &rows, budget)
+    }
+
+    /// Adds constants, one for each feature of a linear stage, to its bias.
+    pub fn add(
+        &mut self,
+        node: &Node,
+        view: Shared<Element>,
+        values: &ndarray::ArrayViewD<'_, f32>,
+        name: Option<&str>,
+    ) -> Result<Shared<Element>> {
+        let refused = || node.unsupported("it adds to what is no linear layer's output");
+        let end = self.end.ok_or_else(refused)?;
+        let before = self.parts.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
+        let Some((stage, Part::Other(StageWeights::Linear { bias, .. }))) = self.parts.last_mut()
+        else {
+            return Err(refused());
+        };
+        let mut added = vec![None; end.features];
+        for (element, value) in view.iter().zip(values) {
+            let place = added.get_mut(element.index as usize % end.features);
+            let place = place.filter(|_| element.source == Source::Y(end.y)).ok_or_else(refused)?;
+            if place.is_some_and(|place| place != *value) {
+                return Err(node.unsupported("it adds something else to each row"));
+            }
+            *place = Some(*value);
+        }
+        let added: Array1<f32> = added.into_iter().map(Option::unwrap_or_default).collect();
+        *bias = Some(bias.take().map_or_else(|| added.clone(), |bias| bias + &added));
+        let others = before[..before.len() - 1].iter().map(String::as_str);
+        if let Some(name) = names::of_bias(name, others).filter(|_| !names::is_of_module(stage)) {
+            *stage = name;
+        }
+        self.renew(end.features);
+        Ok(self.at_end(view.mapv(|element| element.index).into_shared()))
+    }
+
+    /// A function of each element for itself.
+    pub fn map(
+        &mut self,
+        node: &Node,
+        view: Shared<Element>,
+        function: Function,
+        budget: &Budget,
+    ) -> Result<Shared<Element>> {
+        let view = self.enter(node, view, budget)?;
+        let features = self.end.map_or(0, |end| end.features);
+        self.append(node, Part::Other(StageWeights::Function(function)), features, None);
+        Ok(self.at_end(view.mapv(|element| element.index).into_shared()))
+    }
+
+    /// A function of the last axis.
+    pub fn map_rows(
+        &mut self,
+        node: &Node,
+        view: Shared<Element>,
+        function: Function,
+        budget: &Budget,
+    ) -> Result<Shared<Element>> {
+        let view = self.enter(node, view, budget)?;
+        let rows = self.rows_of(node, &view)?;
+        let features = self.end.map_or(0, |end| end.features);
+        self.append(node, Part::Other(StageWeights::Function(function)), features, None);
+        self.spread(node, &rows, budget)
+    }
+
+    /// Rows of `weight` `[num_embeddings, embedding_dim]` by ids.
+    pub fn embedding(
+        &mut self,
+        node: &Node,
+        ids: &Shared<Element>,
+        weight: Array2<f32>,
+        name: Option<&str>,
+        budget: &Budget,
+    ) -> Result<Shared<Element>> {
+        let is_input = ids.iter().all(|element| matches!(element.source, Source::Input(_)));
+        if self.end.is_some() || !is_input || weight.is_empty() {
+            return Err(node.unsupported("only the first stage can be an embedding"));
+        }
+        let shape = ids.shape().to_vec();
+        let column = ids.clone().insert_axis(Axis(ids.ndim()));
+        let view = self.begin(node, column, budget)?;
+        let features = weight.ncols();
+        self.append(node, Part::Other(StageWeights::Embedding { weight }), features, name);
+        let rows = view.iter().map(|element| element.index).collect();
+        let rows = ArrayD::from_shape_vec(IxDyn(&shape), rows).map_err(|e| node.invalid(e))?;
+        self.spread(node, &rows.into_shared(), budget)
+    }
+
+    /// A recurrent layer over x, `[T, B, I]`: on top of the stack before where it is one more of the same.
+    pub fn recurrent(
+        &mut self,
+        node: &Node,
+        x: Shared<Element>,
+        layer: Layer,
+        lengths: Option<Value>,
+        name: Option<&str>,
+        budget: &Budget,
+    ) -> Result<RecurrentOutputs> {
+        self.enter_sequence(node, x, budget)?;
+        let [steps, batch] = self.grid.ok_or_else(|| node.invalid("has no input"))?;
+        if self.stacks.is_empty() {
+            self.lengths = lengths;
+        } else if !same_lengths(self.lengths.as_ref(), lengths.as_ref()) {
+            let reason = "it has other sequence_lens than the recurrent node before it";
+            return Err(node.unsupported(reason));
+        }
+        let (directions, hidden) = (layer.directions.len(), layer.hidden_size());
+        let before = match self.parts.last() {
+            Some((_, Part::Stack(k))) => self.stacks.get_mut(*k).map(|stack| (*k, stack)),
+            _ => None,
+        };
+        let k = match before.filter(|(_, stack)| stack.layers.iter().all(|l| l.is_like(&layer))) {
+            Some((k, stack)) => {
+                stack.layers.push(layer);
+                self.renew(directions * hidden);
+                k
+            }
+            None => {
+                let k = self.stacks.len();
+                self.stacks.push(Stack { layers: vec![layer], y: 0 });
+                self.append(node, Part::Stack(k), directions * hidden, name);
+                k
+            }
+        };
+        let y = self.end.map_or(0, |end| end.y);
+        self.stacks[k].y = y;
+        let layers_below = self.stacks[k].layers.len() - 1;
+        let index = |index: usize, source| {
+            Some(Element { source, index: u32::try_from(index).ok()? })
+        };
+        let refused = |reason| node.unsupported(reason);
+        let y = elements_of(&[steps, directions, batch, hidden], budget, |at| {
+            let &[t, d, b, h] = at else { return None };
+            index(((t * batch + b) * directions + d) * hidden + h, Source::Y(y))
+        });
+        let stack = u16::try_from(k).map_err(|_| refused("too many recurrent nodes".into()))?;
+        let states = |source: Source| {
+            elements_of(&[directions, batch, hidden], budget, |at| {
+                let &[d, b, h] = at else { return None };
+                index(((layers_below * directions + d) * batch + b) * hidden + h, source)
+            })
+        };
+        Ok(RecurrentOutputs {
+            y: y.map_err(refused)?,
+            h_n: states(Source::H(stack)).map_err(refused)?,
+            c_n: states(Source::C(stack)).map_err(refused)?,
+        })
+    }
+
+    /// The whole of what the stage before puts out, step by step; the first recurrent stage tells the steps.
+    fn enter_sequence(&mut self, node: &Node, x: Shared<Element>, budget: &Budget) -> Result<()> {
+        let &[steps, batch, features] = x.shape() else {
+            let shape = x.shape();
+            return Err(node.invalid(format!("X {shape:?} has not three axes")));
+        };
+        if x.is_empty() {
+            return Err(node.unsupported("X is empty"));
+        }
+        let end = match self.end {
+            None => {
+                self.begin(node, x, budget)?;
+                self.grid = Some([steps, batch]);
+                return Ok(());
+            }
+            Some(end) => end,
+        };
+        let refused = || node.unsupported("X is not what the stage before it puts out, step by step");
+        if x.iter().any(|element| element.source != Source::Y(end.y)) {
+            return Err(refused());
+        }
+        if self.grid.is_none() {
+            // Stages of each row for itself: they may go through the rows in any order.
+            let rows = self.rows_of(node, &x)?;
+            let rows: Vec<usize> = rows.iter().map(|row| *row as usize).collect();
+            let input = self.input.take().ok_or_else(refused)?;
+            let width = input.shape().last().copied().unwrap_or(1);
+            let len = rows.len().saturating_mul(width);
+            budget.take(len).map_err(|reason| node.unsupported(reason))?;
+            self.input = Some(input.select(Axis(0), &rows).into_shared());
+            self.end = Some(End { rows: rows.len(), ..end });
+            self.grid = Some([steps, batch]);
+            self.renew(end.features);
+            return Ok(());
+        }
+        let is_whole = whole(&x, end.rows * end.features).is_some();
+        if !is_whole || self.grid != Some([steps, batch]) || features != end.features {
+            return Err(refused());
+        }
+        Ok(())
+    }
+
+    /// The chain, if it has a stage.
+    pub fn finish(self) -> Result<Built> {
+        let empty = || Error::Unsupported {
+            what: "this graph".into(),
+            reason: "no node of it computes anything".into(),
+        };
+        let (end, input) = (self.end.ok_or_else(empty)?, self.input.ok_or_else(empty)?);
+        if self.parts.is_empty() {
+            return Err(empty());
+        }
+        let [steps, batch] = self.grid.unwrap_or([end.rows, 1]);
+        let takes_ids =
+            matches!(self.parts[0].1, Part::Other(StageWeights::Embedding { .. }));
+        let width = input.len() / (steps * batch);
+        let shape = if takes_ids { vec![steps, batch] } else { vec![steps, batch, width] };
+        let input = input.into_shape_with_order(IxDyn(&shape)).map_err(|_| empty())?;
+        let weights = |layers: &[Layer]| -> Result<Weights> { Layer::stacked(layers) };
+        let stages = self.parts.into_iter().map(|(name, part)| {
+            Ok((
+                name,
+                match part {
+                    Part::Stack(k) => StageWeights::Recurrent(weights(&self.stacks[k].layers)?),
+                    Part::Other(stage) => stage,
+                },
+            ))
+        });
+        let stages = stages.collect::<Result<Vec<_>>>()?;
+        let states = self.stacks.into_iter();
+        let states = states.map(|stack| stack.layers.into_iter().map(|l| l.states).collect());
+        let y_steps = if end.is_one_step { 1 } else { steps };
+        Ok(Built {
+            stages,
+            input,
+            grid: [steps, batch],
+            y: end.y,
+            y_shape: [y_steps, batch, end.features],
+            lengths: self.lengths,
+            states: states.collect(),
+        })
+    }
+}
+
+impl Built {
+    pub fn weights(self, batch_first: bool) -> Result<ModelWeights> {
+        ModelWeights::new(self.stages, batch_first)
+    }
+}
+
+fn same_lengths(a: Option<&Value>, b: Option<&Value>) -> bool {
+    match (a, b) {
+        (None, None) => true,
+        (Some(Value::I64(a)), Some(Value::I64(b))) => a == b,
+        (Some(Value::Data(_, a)), Some(Value::Data(_, b))) => a == b,
+        _ => false,
+    }
+}
