@@ -10,6 +10,7 @@ mod compare;
 mod failure;
 mod files;
 mod gradients;
+mod graph_case;
 mod info;
 mod inspect;
 mod layout;
