@@ -63,8 +63,9 @@ fn table(lines: &str) -> String {
     let rule = vec!["---"; schedules.len() + 1].join(" | ");
     let _ = writeln!(table, "| test | {} |\n| {rule} |", schedules.join(" | "));
     for (test, cells) in rows {
-        let cell = |schedule: &&str| cells.get(schedule).map_or(NONE, String::as_str);
-        let cells: Vec<&str> = schedules.iter().map(cell).collect();
+        let columns = schedules.iter();
+        let cells: Vec<&str> =
+            columns.map(|schedule| cells.get(schedule).map_or(NONE, String::as_str)).collect();
         let _ = writeln!(table, "| `{test}` | {} |", cells.join(" | "));
     }
     table

@@ -19,6 +19,7 @@ mod plan;
 mod run;
 mod schedules;
 mod shapes;
+mod stages;
 mod text;
 mod tuning;
 mod verify;
