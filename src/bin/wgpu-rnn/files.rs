@@ -13,9 +13,8 @@ pub fn open_safetensors(path: &Path) -> Result<File> {
     safetensors::open(path).map_err(|error| model_file::failure(path, error))
 }
 
-/// The file, and `prefix` or that of its only recurrent stack.
-pub fn open_stack(path: &Path, prefix: Option<&str>) -> Result<(File, String)> {
-    let model = open_safetensors(path)?;
+/// `prefix`, or that of the file's only recurrent stack.
+pub fn only_stack(path: &Path, model: &File, prefix: Option<&str>) -> Result<String> {
     let prefixes: Vec<&str> = model.prefixes().collect();
     let prefix = match (prefix, prefixes.as_slice()) {
         (Some(prefix), _) => prefix,
@@ -27,8 +26,7 @@ pub fn open_stack(path: &Path, prefix: Option<&str>) -> Result<(File, String)> {
             return Err(Failure::file(path, reason));
         }
     };
-    let prefix = prefix.to_string();
-    Ok((model, prefix))
+    Ok(prefix.to_string())
 }
 
 /// How an array lies in a file.

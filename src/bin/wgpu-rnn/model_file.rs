@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use wgpu_rnn::Error;
 use wgpu_rnn::io::onnx::{self, Onnx};
 use wgpu_rnn::io::safetensors::File;
+use wgpu_rnn::{Error, ModelWeights, StageWeights};
 
 use crate::failure::{Failure, Result};
 use crate::files;
@@ -23,6 +23,22 @@ impl ModelFile {
             Some("onnx") => onnx::open(path).map(ModelFile::Onnx).map_err(|e| failure(path, e)),
             _ => files::open_safetensors(path).map(ModelFile::Safetensors),
         }
+    }
+}
+
+impl ModelFile {
+    /// The stages of the model; of safetensors the only recurrent stack.
+    pub fn weights(&self, path: &Path) -> Result<ModelWeights> {
+        match self {
+            ModelFile::Onnx(onnx) => onnx.weights(),
+            ModelFile::Safetensors(file) => {
+                let prefix = files::only_stack(path, file, None)?;
+                let weights = file.cell(&prefix).and_then(|cell| file.weights(&prefix, cell));
+                let stage = weights.map(|weights| (prefix, StageWeights::Recurrent(weights)));
+                stage.and_then(|stage| ModelWeights::new(vec![stage], false))
+            }
+        }
+        .map_err(|error| failure(path, error))
     }
 }
 

@@ -8,13 +8,14 @@ use serde_json::{Value, json};
 use wgpu_rnn::io::onnx::{Onnx, ValueInfo};
 
 use crate::failure::Result;
-use crate::text;
+use crate::{stages, text};
 
 pub fn print(path: &Path, onnx: &Onnx, json: bool, out: &mut dyn Write) -> Result<()> {
     let mut operators = BTreeMap::new();
     for operator in onnx.operators() {
         *operators.entry(operator).or_insert(0usize) += 1;
     }
+    let weights = onnx.weights();
     if json {
         let values = |values: &[ValueInfo]| values.iter().map(to_json).collect::<Vec<_>>();
         let value = json!({
@@ -23,6 +24,9 @@ pub fn print(path: &Path, onnx: &Onnx, json: bool, out: &mut dyn Write) -> Resul
             "inputs": values(onnx.inputs()),
             "outputs": values(onnx.outputs()),
             "operators": operators,
+            "stages": weights.as_ref().ok().map(stages::to_json),
+            "served": weights.is_ok(),
+            "reason": weights.as_ref().err().map(ToString::to_string),
         });
         writeln!(out, "{value:#}")?;
         return Ok(());
@@ -42,6 +46,11 @@ pub fn print(path: &Path, onnx: &Onnx, json: bool, out: &mut dyn Write) -> Resul
         count => format!("{operator} ({count})"),
     });
     writeln!(out, "operators: {}", operators.collect::<Vec<_>>().join(", "))?;
+    writeln!(out)?;
+    match weights {
+        Ok(weights) => text::table(out, &stages::rows(&weights))?,
+        Err(error) => writeln!(out, "no stages: {error}")?,
+    }
     Ok(())
 }
 
