@@ -8,8 +8,9 @@ use wgpu_rnn::{Problem, Weights};
 
 use crate::failure::{Failure, Result};
 use crate::files::open_safetensors;
-use crate::layout::Layout;
 use crate::graph_case::{self, GraphCase};
+use crate::keras_case::KerasCase;
+use crate::layout::Layout;
 use crate::{compare, gradients};
 
 /// A case with all it takes to run it, its arguments checked against each other.
@@ -54,6 +55,8 @@ pub enum Kind {
     Stack(Box<Case>),
     /// An ONNX graph.
     Graph(GraphCase),
+    /// A model of Keras.
+    Keras(KerasCase),
 }
 
 impl Fixture {
@@ -93,6 +96,11 @@ fn read(path: &Path, is_named: bool, fixtures: &mut Vec<Fixture>) -> Result<()> 
         fixtures.extend(GraphCase::read(path)?);
         return Ok(());
     }
+    if KerasCase::is_in(path) {
+        let case = KerasCase::read(path)?;
+        fixtures.push(Fixture { name: case.name.clone(), case: Kind::Keras(case) });
+        return Ok(());
+    }
     let model = open_safetensors(path)?;
     if is_named || model.metadata().contains_key("fixture_version") {
         fixtures.push(Reader { path, model: &model }.fixture()?);
@@ -100,7 +108,7 @@ fn read(path: &Path, is_named: bool, fixtures: &mut Vec<Fixture>) -> Result<()> 
     Ok(())
 }
 
-/// The safetensors files and the models with test data below a folder, itself among them. Links to folders are not
+/// The safetensors files, the models with test data and those of Keras with tensors beside them below a folder, itself among them. Links to folders are not
 /// followed: they may lead in a circle.
 fn collect(folder: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
     let failure = |error: std::io::Error| Failure::file(folder, error);
@@ -112,7 +120,9 @@ fn collect(folder: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
         let path = entry.path();
         if entry.file_type().map_err(failure)?.is_dir() {
             collect(&path, found)?;
-        } else if path.extension().is_some_and(|extension| extension == "safetensors") {
+        } else if path.extension().is_some_and(|extension| extension == "safetensors")
+            || KerasCase::is_in(&path)
+        {
             found.push(path);
         }
     }

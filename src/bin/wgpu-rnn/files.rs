@@ -54,6 +54,22 @@ pub fn read_array(path: &Path) -> Result<ArrayD<f32>> {
     }
 }
 
+pub fn read_integers(path: &Path) -> Result<ArrayD<i64>> {
+    let array = read_npy(path).or_else(|error| match error {
+        ReadNpyError::WrongDescriptor(_) => {
+            read_npy(path).map(|narrow: ArrayD<i32>| narrow.mapv(i64::from))
+        }
+        other => Err(other),
+    });
+    array.map_err(|error| match error {
+        ReadNpyError::Io(error) => Failure::file(path, error),
+        ReadNpyError::WrongDescriptor(given) => {
+            Failure::file(path, format!("has dtype {given}, expected i64 or i32"))
+        }
+        other => Failure::file(path, other),
+    })
+}
+
 /// Whether such a file can hold an array of so many axes.
 pub fn check_axes(path: &Path, axes: usize) -> Result<()> {
     if axes == 2 || ArrayFormat::of(path)? == ArrayFormat::Npy {

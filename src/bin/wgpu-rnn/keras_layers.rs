@@ -62,13 +62,18 @@ impl LayerArgs {
     }
 
     pub fn arguments(&self) -> Vec<(&str, LayerArguments<'_>)> {
-        let arguments = |layer: &'_ LayerArg| LayerArguments {
-            activation: layer.activation.as_deref(),
-            recurrent_activation: layer.recurrent_activation.as_deref(),
-            return_sequences: layer.return_sequences,
-            go_backwards: layer.go_backwards,
-            reset_after: layer.reset_after,
-        };
-        self.layers.iter().map(|layer| (layer.name.as_str(), arguments(layer))).collect()
+        self.layers.iter().map(|layer| (layer.name.as_str(), layer.arguments())).collect()
+    }
+}
+
+impl LayerArg {
+    fn arguments(&self) -> LayerArguments<'_> {
+        LayerArguments {
+            activation: self.activation.as_deref(),
+            recurrent_activation: self.recurrent_activation.as_deref(),
+            return_sequences: self.return_sequences,
+            go_backwards: self.go_backwards,
+            reset_after: self.reset_after,
+        }
     }
 }

@@ -13,6 +13,8 @@ mod gradients;
 mod graph_case;
 mod info;
 mod inspect;
+mod keras_case;
+mod keras_layers;
 mod layout;
 mod model_file;
 mod plan;

@@ -15,6 +15,8 @@ use wgpu_rnn::{
 use crate::adapter::AdapterArgs;
 use crate::bench::Data;
 use crate::failure::{Failure, Result};
+use crate::keras_layers::LayerArgs;
+use crate::model_file::ModelFile;
 use crate::shapes::{self, Shape, ShapeArgs};
 use crate::tuning::TuneArgs;
 use crate::{Verdict, schedules};
@@ -37,6 +39,8 @@ pub struct Args {
     /// Time steps and batch of a run of the model
     #[arg(long, value_name = "T,B", requires = "model", value_parser = model::parse_run)]
     run: Option<model::Run>,
+    #[command(flatten)]
+    layers: LayerArgs,
     #[arg(long, value_name = "ID|T,B,I,H,L", required_unless_present = "model", help = format!("A standing shape ({}), or sizes", shapes::ids()))]
     shape: Option<Shape>,
     #[command(flatten)]
@@ -122,10 +126,10 @@ fn plan_model(args: &Args, adapter: &AdapterArgs, out: &mut dyn Write) -> Result
         return Err(Failure::Request(reason.into()));
     }
     let gpu = args.tuning.open(adapter)?;
-    let options =
-        Options { schedule: args.schedule, tune: args.tuning.tune, ..Default::default() };
+    let options = Options { schedule: args.schedule, tune: args.tuning.tune, ..Default::default() };
     let weight_format = args.shape_args.weight_format();
-    model::print(path, run, &gpu, (options, weight_format), args.json, out)?;
+    let weights = ModelFile::open(path, &args.layers)?.weights(path)?;
+    model::print((path, &weights), run, &gpu, (options, weight_format), args.json, out)?;
     Ok(Verdict::Good)
 }
 

@@ -1,6 +1,7 @@
 //! `wgpu-rnn run`
 
 mod graph;
+mod keras;
 
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -16,11 +17,12 @@ use crate::adapter::{self, AdapterArgs};
 use crate::cells::{ResetArgs, by_kind, check_option};
 use crate::failure::{Failure, Result};
 use crate::files::{self, ArrayFormat};
+use crate::keras_layers::LayerArgs;
 use crate::model_file::ModelFile;
 use crate::shapes::FormatArgs;
 use crate::{Verdict, text};
 
-/// Run a model over a sequence: a stack of layers from a safetensors file, or an ONNX graph
+/// Run a model over a sequence: a stack of layers from a safetensors file, an ONNX graph, or a Keras model
 ///
 /// Of safetensors, the cell and its sizes follow from the shapes of the tensors. Arrays are npy (f32 or f64), or csv with
 /// a time step a line, by the end of the file's name.
@@ -30,14 +32,18 @@ Shapes: x [T, B, I] or [T, I], y [T, B, D*H] or [T, D*H]; states [L*D, B, H] or 
 
 Example:
   wgpu-rnn run model.safetensors --prefix encoder.lstm --input x.npy --output y.npy --h-n h_n.npy
+  wgpu-rnn run model.keras --input x.npy --output y.npy
+  wgpu-rnn run model.weights.h5 --layer lstm:return_sequences=true --input x.npy --output y.npy
   wgpu-rnn run model.onnx --input x=x.npy --input sequence_lens=lens.npy --output y=y.npy")]
 pub struct Args {
-    /// The file; ONNX by its ending .onnx, else safetensors
+    /// The file; by its ending .onnx, .keras or .weights.h5, else safetensors
     model: PathBuf,
+    #[command(flatten)]
+    layers: LayerArgs,
     /// The input sequence; of a graph each input by its name, the first without
     #[arg(long, value_name = "[NAME=]FILE", required = true)]
     input: Vec<String>,
-    /// Where to put the output sequence; of a graph each that is wanted
+    /// Where to put the output sequence; of a graph each that is wanted, of a Keras model that of a layer by its name
     #[arg(long, value_name = "[NAME=]FILE", required = true)]
     output: Vec<String>,
     /// What stands before `.weight_ih_l0` in the file; needed where it holds several stacks
@@ -81,9 +87,13 @@ enum Nonlinearity {
 const STEPS_AT_ONCE: usize = 1024;
 
 pub fn run(args: &Args, adapter: &AdapterArgs, out: &mut dyn Write) -> Result<Verdict> {
-    let file = match ModelFile::open(&args.model)? {
+    let file = match ModelFile::open(&args.model, &args.layers)? {
         ModelFile::Onnx(onnx) => {
             graph::run(args, onnx, adapter, out)?;
+            return Ok(Verdict::Good);
+        }
+        ModelFile::Keras(keras) => {
+            keras::run(args, &keras, adapter, out)?;
             return Ok(Verdict::Good);
         }
         ModelFile::Safetensors(file) => file,

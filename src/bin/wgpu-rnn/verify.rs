@@ -14,7 +14,6 @@ use crate::cases::{self, Case, Fixture, Kind as CaseKind, Training};
 use crate::cells::by_kind;
 use crate::compare::{self, Deviation};
 use crate::failure::Result;
-use crate::graph_case::GraphCase;
 use crate::schedules::{self, Choice};
 use crate::shapes::FormatArgs;
 use crate::{Verdict, gradients};
@@ -27,6 +26,8 @@ Prints a line per case and schedule: ok, FAIL or unsupported, the case, the sche
 worst error max|a-b|/max(1, max|b|) of output, h_n and c_n, the tolerance, and the reason if it is not ok.
 Of a model with test data (model.onnx, test_data_set_0/input_0.pb, output_0.pb: the layout of ONNX' own tests) the error
 is the worst |a-b|/(0.1+|b|) of all elements: 1e-4 is 1e-5 absolute and 1e-4 relative.
+Of a Keras model with tensors beside it (NAME.keras or NAME.weights.h5, NAME.safetensors) x is the input; sequence is the
+output of the recurrent layer, head_output or y that of the model, any other name that of the layer.
 A case with gradients has lines of their own, SCHEDULE/backward: the error is the worst of all gradients there.
 With --weights f16 or int8 the tolerance is that of the format, and gradients are left out.
 Exit status: 0 without a FAIL, 1 with one, 2 where an input or the adapter cannot be used.
@@ -66,7 +67,17 @@ pub fn run(args: &Args, adapter: &AdapterArgs, out: &mut dyn Write) -> Result<Ve
         let case = match case {
             CaseKind::Stack(case) => case,
             CaseKind::Graph(case) => {
-                graph(&gpu, name, case, args, &mut report)?;
+                let tolerance = match weight_format {
+                    WeightFormat::F32 => compare::TOLERANCE_MIXED,
+                    other => other.tolerance() / compare::MIXED_FLOOR,
+                };
+                let run = |config| case.deviation(&gpu, config);
+                whole_model(run, name, tolerance, args, &mut report)?;
+                continue;
+            }
+            CaseKind::Keras(case) => {
+                let run = |config| case.deviation(&gpu, config);
+                whole_model(run, name, weight_format.tolerance(), args, &mut report)?;
                 continue;
             }
         };
@@ -94,10 +105,10 @@ pub fn run(args: &Args, adapter: &AdapterArgs, out: &mut dyn Write) -> Result<Ve
 }
 
 /// On each schedule; the CPU reference is of single stacks.
-fn graph(
-    gpu: &Gpu,
+fn whole_model(
+    run: impl Fn(LayerConfig) -> wgpu_rnn::Result<Deviation>,
     name: &str,
-    case: &GraphCase,
+    tolerance: f64,
     args: &Args,
     report: &mut Report<'_>,
 ) -> Result<()> {
@@ -105,11 +116,7 @@ fn graph(
     for schedule in args.schedule.schedules() {
         let options = Options { schedule: Some(schedule), ..Default::default() };
         let config = LayerConfig { options, weight_format, ..Default::default() };
-        let tolerance = match weight_format {
-            WeightFormat::F32 => compare::TOLERANCE_MIXED,
-            other => other.tolerance() / compare::MIXED_FLOOR,
-        };
-        if let Some(outcome) = on_gpu(case.deviation(gpu, config), tolerance, args.schedule) {
+        if let Some(outcome) = on_gpu(run(config), tolerance, args.schedule) {
             report.add(name, Pass::Forward, &schedule.to_string(), outcome)?;
         }
     }

@@ -124,6 +124,15 @@ fn read(path: &Path) -> Result<Vec<u8>> {
 }
 
 impl Keras {
+    /// The same model with the weights of a `.weights.h5` file, as `model.load_weights` has it in Keras.
+    ///
+    /// # Errors
+    /// [`Error::Io`], [`Error::Format`]; whether they are the weights of these layers is checked by [`Keras::weights`].
+    pub fn load_weights(self, path: impl AsRef<Path>) -> Result<Self> {
+        let variables = Variables::from_bytes(read(path.as_ref())?)?;
+        Ok(Keras { variables, ..self })
+    }
+
     /// The names and classes of the layers, first to last, also of those that [`Keras::weights`] refuses.
     pub fn layers(&self) -> impl Iterator<Item = (&str, &str)> {
         let (described, found) = match &self.layers {

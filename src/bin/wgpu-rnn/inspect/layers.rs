@@ -34,7 +34,11 @@ pub fn print(path: &Path, keras: &Keras, json: bool, out: &mut dyn Write) -> Res
     match weights {
         Ok(weights) => {
             let (input, output) = (weights.input_size(), weights.output_size());
-            let input = if weights.takes_ids() { "token ids".into() } else { text::count(input, "feature") };
+            let input = if weights.takes_ids() {
+                "token ids".into()
+            } else {
+                text::count(input, "feature")
+            };
             writeln!(out, "served: yes, from {input} to {}", text::count(output, "feature"))?;
         }
         Err(reason) => writeln!(out, "served: no: {reason}")?,

@@ -4,24 +4,22 @@ use std::io::Write;
 use std::path::Path;
 
 use serde_json::Value;
-use wgpu_rnn::{Gpu, LayerConfig, Options, Plan, StageWeights, WeightFormat};
+use wgpu_rnn::{Gpu, LayerConfig, ModelWeights, Options, Plan, StageWeights, WeightFormat};
 
 use crate::failure::{Failure, Result};
-use crate::model_file::ModelFile;
 use crate::text;
 
 /// Time steps and rows of a run.
 pub type Run = (usize, usize);
 
 pub fn print(
-    path: &Path,
+    (path, weights): (&Path, &ModelWeights),
     (seq_len, batch): Run,
     gpu: &Gpu,
     (options, weight_format): (Options, WeightFormat),
     json: bool,
     out: &mut dyn Write,
 ) -> Result<()> {
-    let weights = ModelFile::open(path)?.weights(path)?;
     let config = LayerConfig { options, weight_format, ..Default::default() };
     let failure = |error| Failure::file(path, error);
     let plans = weights.load(gpu, config).and_then(|model| model.plan(seq_len, batch));

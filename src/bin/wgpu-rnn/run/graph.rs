@@ -4,10 +4,9 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use ndarray_npy::{ReadNpyError, read_npy, write_npy};
+use ndarray_npy::write_npy;
 use wgpu_rnn::LayerConfig;
 use wgpu_rnn::io::onnx::{Dtype, Onnx, Tensor, ValueInfo};
-use wgpu_rnn::ndarray::ArrayD;
 
 use super::Args;
 use crate::adapter::{self, AdapterArgs};
@@ -16,7 +15,11 @@ use crate::files::{self, ArrayFormat};
 use crate::text;
 
 pub fn run(args: &Args, onnx: Onnx, adapter: &AdapterArgs, out: &mut dyn Write) -> Result<()> {
-    refuse_options(args)?;
+    refuse_options(args, "a graph")?;
+    if args.lengths.is_some() {
+        let reason = "--lengths is not for a graph, which has an input for them if it takes any";
+        return Err(Failure::Request(reason.into()));
+    }
     let inputs = named(&args.input, onnx.inputs(), "--input")?;
     let outputs = named(&args.output, onnx.outputs(), "--output")?;
     if let Some(missing) =
@@ -47,8 +50,8 @@ pub fn run(args: &Args, onnx: Onnx, adapter: &AdapterArgs, out: &mut dyn Write) 
     Ok(())
 }
 
-/// What is said of a stack of layers means nothing to a graph, which says it itself.
-fn refuse_options(args: &Args) -> Result<()> {
+/// What is said of a stack of layers means nothing to a whole model, which says it itself.
+pub(super) fn refuse_options(args: &Args, model: &str) -> Result<()> {
     let given = [
         ("--prefix", args.prefix.is_some()),
         ("--reset-before", args.reset.is_given()),
@@ -58,12 +61,11 @@ fn refuse_options(args: &Args) -> Result<()> {
         ("--h-n", args.h_n.is_some()),
         ("--c-n", args.c_n.is_some()),
         ("--batch-first", args.batch_first),
-        ("--lengths", args.lengths.is_some()),
     ];
     match given.into_iter().find(|(_, is_given)| *is_given) {
         None => Ok(()),
         Some((option, _)) => Err(Failure::Request(format!(
-            "{option} is for a stack of layers, not for a graph: its inputs and outputs are --input and --output NAME=FILE"
+            "{option} is for a stack of layers, not for {model}: its inputs and outputs are --input and --output NAME=FILE"
         ))),
     }
 }
@@ -100,28 +102,12 @@ fn named<'a>(
 fn read(path: &Path, info: &ValueInfo) -> Result<Tensor> {
     match info.dtype {
         Dtype::F32 => files::read_array(path).map(Tensor::F32),
-        Dtype::I64 => read_integers(path).map(Tensor::I64),
+        Dtype::I64 => files::read_integers(path).map(Tensor::I64),
         other => {
             let reason = format!("input {} of {other} cannot be read from a file", info.name);
             Err(Failure::Request(reason))
         }
     }
-}
-
-fn read_integers(path: &Path) -> Result<ArrayD<i64>> {
-    let array = read_npy(path).or_else(|error| match error {
-        ReadNpyError::WrongDescriptor(_) => {
-            read_npy(path).map(|narrow: ArrayD<i32>| narrow.mapv(i64::from))
-        }
-        other => Err(other),
-    });
-    array.map_err(|error| match error {
-        ReadNpyError::Io(error) => Failure::file(path, error),
-        ReadNpyError::WrongDescriptor(given) => {
-            Failure::file(path, format!("has dtype {given}, expected i64 or i32"))
-        }
-        other => Failure::file(path, other),
-    })
 }
 
 fn write(path: &Path, tensor: &Tensor) -> Result<()> {
