@@ -1,9 +1,9 @@
 //! Each model that Keras wrote, loaded and computed by the CPU reference, against what Keras computed.
 
-use wgpu_rnn::{Cell, ModelWeights, StageWeights};
+use wgpu_rnn::{Cell, Error, ModelWeights, StageWeights};
 
 use crate::common::compare::{F32, compare};
-use crate::common::keras::{Model, all, of_name, weights_to};
+use crate::common::keras::{Model, all, of_name, path, weights_to};
 use crate::reference;
 
 fn check(model: &Model, weights: &ModelWeights, output: &str) -> Result<(), String> {
@@ -38,6 +38,9 @@ fn weights_files_are_the_same_models() {
         for (output, layer) in model.outputs {
             check(&model, &weights_to(&keras, layer), output).unwrap();
         }
+        let onto = model.keras().unwrap();
+        let onto = onto.load_weights(path(&format!("{}.weights.h5", model.name))).unwrap();
+        assert_eq!(onto.weights().unwrap(), described, "{}", model.name);
         files += 1;
     }
     assert_eq!(files, 9);
@@ -65,6 +68,18 @@ fn control_other_weights_fail() {
         let swapped = ModelWeights::new(stages, true).unwrap();
         assert!(check(&model, &swapped, output).is_err(), "{name}");
     }
+}
+
+/// Weights of other layers are no weights of these.
+#[test]
+fn other_weights_do_not_fit() {
+    let keras = of_name("lstm").keras().unwrap();
+    let error =
+        keras.load_weights(path("gru_reset_after.weights.h5")).unwrap().weights().unwrap_err();
+    assert!(
+        matches!(&error, Error::MissingTensor { name, .. } if name == "layers/lstm/cell/vars/0"),
+        "{error:?}"
+    );
 }
 
 #[test]

@@ -7,7 +7,7 @@ use serde_json::json;
 use wgpu_rnn::io::keras::Keras;
 
 use crate::failure::Result;
-use crate::text;
+use crate::{stages, text};
 
 pub fn print(path: &Path, keras: &Keras, json: bool, out: &mut dyn Write) -> Result<()> {
     let outputs: Vec<&str> = keras.outputs().collect();
@@ -17,8 +17,9 @@ pub fn print(path: &Path, keras: &Keras, json: bool, out: &mut dyn Write) -> Res
         let value = json!({
             "layers": layers.collect::<Vec<_>>(),
             "outputs": outputs,
+            "stages": weights.as_ref().ok().map(stages::to_json),
             "served": weights.is_ok(),
-            "reason": weights.err().map(|error| error.to_string()),
+            "reason": weights.as_ref().err().map(ToString::to_string),
         });
         writeln!(out, "{value:#}")?;
         return Ok(());
@@ -31,17 +32,10 @@ pub fn print(path: &Path, keras: &Keras, json: bool, out: &mut dyn Write) -> Res
     text::table(out, &std::iter::once(header).chain(rows).collect::<Vec<_>>())?;
     writeln!(out)?;
     writeln!(out, "outputs: {}", outputs.join(", "))?;
+    writeln!(out)?;
     match weights {
-        Ok(weights) => {
-            let (input, output) = (weights.input_size(), weights.output_size());
-            let input = if weights.takes_ids() {
-                "token ids".into()
-            } else {
-                text::count(input, "feature")
-            };
-            writeln!(out, "served: yes, from {input} to {}", text::count(output, "feature"))?;
-        }
-        Err(reason) => writeln!(out, "served: no: {reason}")?,
+        Ok(weights) => text::table(out, &stages::rows(&weights))?,
+        Err(error) => writeln!(out, "no stages: {error}")?,
     }
     Ok(())
 }
