@@ -37,6 +37,9 @@ fn main() {
             }
         }
     };
-    let tests = [commands::tests(), keras::tests(), run::tests(), verify::tests()].into_iter().flatten().map(trial);
+    let tests = [commands::tests(), keras::tests(), run::tests(), verify::tests()]
+        .into_iter()
+        .flatten()
+        .map(trial);
     libtest_mimic::run(&arguments, tests.collect()).exit()
 }

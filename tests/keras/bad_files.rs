@@ -206,7 +206,8 @@ fn groups_that_are_missing_are_named() {
     assert!(error.to_string().contains("group `layers`"), "{error}");
     let error = patched("lstm.weights.h5", b"dense\0", b"tense\0").unwrap_err();
     assert!(error.to_string().contains("layers/tense"), "{error}");
-    let error = patched("lstm.weights.h5", b"cell\0", b"sell\0").unwrap_err();
+    let error =
+        patched("lstm.weights.h5", b"vars\0\0\0\0cell\0", b"vars\0\0\0\0sell\0").unwrap_err();
     assert!(
         matches!(&error, Error::MissingTensor { name, .. } if name == "layers/lstm/cell/vars/0"),
         "{error:?}"

@@ -46,7 +46,7 @@ use layer::Layer;
 use variables::Variables;
 
 /// A model that Keras saved.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Keras {
     layers: Layers,
     outputs: Vec<String>,
@@ -54,7 +54,7 @@ pub struct Keras {
 }
 
 /// First to last.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum Layers {
     /// As config.json describes them.
     Described(Vec<Node>),

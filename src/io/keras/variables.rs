@@ -84,17 +84,16 @@ impl Variables {
     }
 
     fn dataset(&self, path: &str) -> Result<Dataset> {
-        self.file.dataset(path).map_err(|error| match error {
-            Hdf5Error::DatasetNotFound(_) | Hdf5Error::GroupNotFound(_) => self.missing(path),
-            error => bad(path, error),
-        })
+        let failure =
+            |error| if is_missing(&error) { self.missing(path) } else { bad(path, error) };
+        self.file.dataset(path).map_err(failure)
     }
 
     /// The groups and the datasets of a group.
     fn members(&self, path: &str) -> Result<(Vec<String>, Vec<String>)> {
         let members = self.file.group(path).and_then(|group| group.member_names());
         let (mut groups, datasets) = match members {
-            Err(Hdf5Error::GroupNotFound(_)) => return Ok(Default::default()),
+            Err(error) if is_missing(&error) => return Ok(Default::default()),
             members => members.map_err(|error| bad(path, error))?,
         };
         groups.sort();
@@ -143,7 +142,22 @@ fn dtype_name(datatype: &Datatype) -> String {
     }
 }
 
+fn is_missing(error: &Hdf5Error) -> bool {
+    match error {
+        Hdf5Error::DatasetNotFound(_) | Hdf5Error::GroupNotFound(_) => true,
+        Hdf5Error::Context { source, .. } => is_missing(source),
+        _ => false,
+    }
+}
+
 fn bad(path: &str, error: Hdf5Error) -> Error {
-    let reason = if path.is_empty() { error.to_string() } else { format!("{path}: {error}") };
-    Error::Format { format: "HDF5", reason }
+    match error {
+        // It says the path, too.
+        Hdf5Error::Context { source, .. } => bad(path, *source),
+        error => {
+            let reason =
+                if path.is_empty() { error.to_string() } else { format!("{path}: {error}") };
+            Error::Format { format: "HDF5", reason }
+        }
+    }
 }
