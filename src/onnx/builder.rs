@@ -74,12 +74,18 @@ impl Builder {
     /// is what the one before puts out, or the inputs of the graph.
     fn enter(&mut self, node: &Node, view: Shared<Element>, budget: &Budget) -> Result<Shared<Element>> {
         let Some(end) = self.end else { return self.begin(node, view, budget) };
-        if view.iter().all(|element| element.source == Source::Y(end.y)) {
-            return Ok(self.last_step(end, view));
+        let is_at_end = view.iter().all(|element| element.source == Source::Y(end.y));
+        if is_at_end && self.reads_last_step(end, &view) {
+            return Ok(self.last_step(end, &view));
         }
-        if let Some(states) = self.final_states(end, &view) {
+        // Of one time step, the final states are all there is.
+        let states = self.final_states(end, &view);
+        if let Some(states) = states.filter(|_| !is_at_end || self.steps() > 1) {
             self.append(node, Part::Other(StageWeights::Last(Last::States)), end.features, None);
             return Ok(self.at_end(states));
+        }
+        if is_at_end {
+            return Ok(view);
         }
         let reason = "its input is not what the stage before it puts out: only straight chains run";
         Err(node.unsupported(reason))
@@ -105,18 +111,33 @@ impl Builder {
         .map_err(|reason| node.unsupported(reason))
     }
 
-    /// Where only the last time step is read, the stages behind need not see the others.
-    fn last_step(&mut self, end: End, view: Shared<Element>) -> Shared<Element> {
-        let Some([_, batch]) = self.grid else { return view };
-        let step = batch * end.features;
-        let first = end.rows * end.features - step;
-        let is_last = view.iter().all(|element| element.index as usize >= first);
-        // With lengths, that of each row is meant by the stage, and not by the graph.
-        if end.is_one_step || first == 0 || !is_last || self.lengths.is_some() {
-            return view;
+    /// Time steps of what the last stage puts out.
+    fn steps(&self) -> usize {
+        match (self.grid, self.end) {
+            (Some([steps, _]), Some(End { is_one_step: false, .. })) => steps,
+            _ => 1,
         }
+    }
+
+    /// The first element of the last time step.
+    fn last_step_at(&self, end: End) -> usize {
+        let batch = self.grid.map_or(end.rows, |[_, batch]| batch);
+        end.rows.saturating_sub(batch) * end.features
+    }
+
+    /// Where only the last time step is read, the stages behind need not see the others.
+    fn reads_last_step(&self, end: End, view: &Shared<Element>) -> bool {
+        let first = self.last_step_at(end);
+        // With lengths, that of each row is meant by the stage, and not by the graph.
+        self.steps() > 1
+            && self.lengths.is_none()
+            && view.iter().all(|element| element.index as usize >= first)
+    }
+
+    fn last_step(&mut self, end: End, view: &Shared<Element>) -> Shared<Element> {
+        let first = self.last_step_at(end);
         self.push(String::new(), Part::Other(StageWeights::Last(Last::Step)), end.features);
-        if let Some(end) = &mut self.end {
+        if let (Some(end), Some([_, batch])) = (&mut self.end, self.grid) {
             (end.rows, end.is_one_step) = (batch, true);
         }
         self.at_end(view.mapv(|element| element.index - first as u32).into_shared())
