@@ -35,7 +35,8 @@ impl Embedding {
     /// `weight` `[num_embeddings, embedding_dim]`.
     ///
     /// # Errors
-    /// [`Error::Shape`] where a side is 0, [`Error::Limit`] where the device cannot hold the table.
+    /// [`Error::Shape`](crate::Error::Shape) where a side is 0, [`Error::Limit`](crate::Error::Limit) where the device
+    /// cannot hold the table.
     pub fn new(gpu: &Gpu, weight: &Array2<f32>) -> Result<Self> {
         check_table(weight)?;
         let (num_embeddings, embedding_dim) = weight.dim();
@@ -55,7 +56,8 @@ impl Embedding {
     /// Loads `{prefix}.weight`.
     ///
     /// # Errors
-    /// [`Error::MissingTensor`], [`Error::TensorDtype`], those of [`Embedding::new`].
+    /// [`Error::MissingTensor`](crate::Error::MissingTensor), [`Error::TensorDtype`](crate::Error::TensorDtype), those of
+    /// [`Embedding::new`].
     pub fn load(gpu: &Gpu, file: &File, prefix: &str) -> Result<Self> {
         Self::new(gpu, &file.array(&path(prefix, "weight"))?)
     }

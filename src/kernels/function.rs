@@ -43,14 +43,14 @@ impl Map {
 
     pub fn source(&self) -> String {
         let functions = include_str!("../../shaders/activation/functions.wgsl");
-        let activation: &[_] = match self {
-            Map::Relu => &[include_str!("../../shaders/activation/relu.wgsl")],
-            Map::Tanh => &[functions, include_str!("../../shaders/activation/tanh.wgsl")],
-            Map::Sigmoid => &[functions, include_str!("../../shaders/activation/sigmoid.wgsl")],
+        let activation = match self {
+            Map::Relu => include_str!("../../shaders/activation/relu.wgsl"),
+            Map::Tanh => include_str!("../../shaders/activation/tanh.wgsl"),
+            Map::Sigmoid => include_str!("../../shaders/activation/sigmoid.wgsl"),
         };
         let constants = [("INVOCATIONS", Self::INVOCATIONS), ("EACH", Self::EACH)];
         let skeleton = include_str!("../../shaders/map.wgsl");
-        compose(&constants, &[activation, &[skeleton]].concat())
+        compose(&constants, &[functions, activation, skeleton])
     }
 }
 

@@ -338,8 +338,8 @@ impl Model {
     /// As [`Model::stream`], of token ids that pick rows of `table`, see [`LayerInput::Tokens`].
     ///
     /// # Errors
-    /// [`Error::Argument`] where the first stage is not recurrent, [`Error::Shape`] or [`Error::WrongDevice`] where the table
-    /// does not fit, those of [`Model::stream`].
+    /// [`Error::Argument`] where the first stage is not recurrent, [`Error::Shape`] or [`Error::WrongDevice`] where the
+    /// table does not fit, those of [`Model::stream`].
     pub fn stream_tokens(&self, batch: usize, table: &DeviceArray) -> Result<ModelStream> {
         ModelStream::new(self, batch, Some(tokens_of(table)), Some(table))
     }

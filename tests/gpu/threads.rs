@@ -6,10 +6,11 @@ use std::thread;
 use wgpu_rnn::io::safetensors::{File, FoundLayers};
 use wgpu_rnn::{
     AdapterReport, AnyKind, AnyLayer, AnyState, AnyStream, BackwardIo, BackwardMemory,
-    BackwardPlan, Ceilings, DeviceArray, DeviceCaps, Error, Estimate, Gpu, GpuBuilder, GpuStats,
-    GpuTimer, Gradients, Gru, GruKind, GruStream, LayerConfig, LayerIo, Linear, Lstm, LstmKind,
-    LstmState, LstmStream, Model, ModelIo, ModelStream, Options, Plan, Problem, Reserve, Rnn,
-    RnnKind, RnnStream, Schedule, Slot, Stage, StageState, StreamPool, Tape, WeightTensor, Weights,
+    BackwardPlan, Ceilings, DeviceArray, DeviceCaps, Embedding, Error, Estimate, Function, Gpu,
+    GpuBuilder, GpuStats, GpuTimer, Gradients, Gru, GruKind, GruStream, Last, LayerConfig, LayerIo,
+    Linear, Lstm, LstmKind, LstmState, LstmStream, Model, ModelIo, ModelStream, ModelWeights,
+    Options, Plan, Problem, Reserve, Rnn, RnnKind, RnnStream, Schedule, Slot, Stage, StageState,
+    StageWeights, StreamPool, Tape, WeightTensor, Weights,
 };
 
 use crate::backward::arrays::Arrays;
@@ -43,6 +44,7 @@ const _: () = {
         Stage,
         StageState<'_>,
     )>();
+    is_send_and_sync::<(Embedding, Function, Last, ModelWeights, StageWeights)>();
     is_send_and_sync::<(Slot, StreamPool<LstmKind>, StreamPool<GruKind>, StreamPool<AnyKind>)>();
     is_send_and_sync::<(Weights, Problem, Options, Plan, File, FoundLayers, Error)>();
     is_send_and_sync::<(Tape<LstmKind>, Tape<GruKind>, Tape<RnnKind>, Tape<AnyKind>)>();
