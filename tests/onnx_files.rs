@@ -72,7 +72,10 @@ fn a_sound_file_tells_what_it_takes() {
 fn nodes_need_not_be_in_order() {
     let mut graph = sound();
     graph.graph().node.reverse();
-    assert_eq!(read(&graph).unwrap().weights().unwrap(), read(&sound()).unwrap().weights().unwrap());
+    assert_eq!(
+        read(&graph).unwrap().weights().unwrap(),
+        read(&sound()).unwrap().weights().unwrap()
+    );
 }
 
 /// Whatever is in a file: an error, or a graph that can be asked everything.
@@ -93,7 +96,8 @@ fn no_bytes_make_it_panic() {
     }
     let mut state = 5u64;
     let mut below = move |n: usize| {
-        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         ((state >> 33) as usize) % n
     };
     for _ in 0..5_000 {
@@ -201,7 +205,11 @@ fn every_float_becomes_f32() {
         proto(DataType::Double, bytes(|x| f64::from(x).to_le_bytes().into())),
         proto(DataType::Float16, bytes(|x| f16::from_f32(x).to_le_bytes().into())),
         proto(DataType::Bfloat16, bytes(|x| bf16::from_f32(x).to_le_bytes().into())),
-        TensorProto { raw_data: None, float_data: values.to_vec(), ..proto(DataType::Float, vec![]) },
+        TensorProto {
+            raw_data: None,
+            float_data: values.to_vec(),
+            ..proto(DataType::Float, vec![])
+        },
         TensorProto {
             raw_data: None,
             double_data: values.map(f64::from).to_vec(),
@@ -322,7 +330,10 @@ fn axes_and_shapes_are_checked() {
     // More elements than there is memory.
     for shape in [&[1 << 40][..], &[1 << 31, 1 << 31], &[i64::MAX, 2]] {
         let graph = sound().constant(i64s("shape", shape));
-        unsupported(&out(graph.clone().node("ConstantOfShape", "shape", "z", &[])), "too many elements");
+        unsupported(
+            &out(graph.clone().node("ConstantOfShape", "shape", "z", &[])),
+            "too many elements",
+        );
         let graph = graph.constant(f32s("one", &Array1::<f32>::ones(1)));
         unsupported(&out(graph.node("Expand", "one shape", "z", &[])), "too many elements");
     }
@@ -333,7 +344,8 @@ fn axes_and_shapes_are_checked() {
     let mut name = "Y".to_string();
     for n in 0..40 {
         let double = format!("d{n}");
-        graph = graph.node("Concat", &format!("{name} {name}"), &double, &[("axis", Value::Int(0))]);
+        graph =
+            graph.node("Concat", &format!("{name} {name}"), &double, &[("axis", Value::Int(0))]);
         name = double;
     }
     graph.graph().output.clear();

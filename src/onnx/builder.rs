@@ -72,7 +72,12 @@ pub(super) struct Built {
 impl Builder {
     /// The place of an element of the end's output as the node behind it should read it: everything that a stage reads
     /// is what the one before puts out, or the inputs of the graph.
-    fn enter(&mut self, node: &Node, view: Shared<Element>, budget: &Budget) -> Result<Shared<Element>> {
+    fn enter(
+        &mut self,
+        node: &Node,
+        view: Shared<Element>,
+        budget: &Budget,
+    ) -> Result<Shared<Element>> {
         let Some(end) = self.end else { return self.begin(node, view, budget) };
         let is_at_end = view.iter().all(|element| element.source == Source::Y(end.y));
         if is_at_end && self.reads_last_step(end, &view) {
@@ -92,7 +97,12 @@ impl Builder {
     }
 
     /// The first stage reads the graph's inputs, in whatever order.
-    fn begin(&mut self, node: &Node, view: Shared<Element>, budget: &Budget) -> Result<Shared<Element>> {
+    fn begin(
+        &mut self,
+        node: &Node,
+        view: Shared<Element>,
+        budget: &Budget,
+    ) -> Result<Shared<Element>> {
         let features = view.shape().last().copied().unwrap_or(1);
         if view.is_empty() {
             return Err(node.unsupported("its input is empty"));
@@ -257,7 +267,9 @@ impl Builder {
         let (outputs, inputs) = weight.dim();
         if view.shape().last() != Some(&inputs) || weight.is_empty() {
             let shape = view.shape();
-            return Err(node.invalid(format!("{shape:?} does not fit weights of {inputs} features")));
+            return Err(
+                node.invalid(format!("{shape:?} does not fit weights of {inputs} features"))
+            );
         }
         let view = self.enter(node, view, budget)?;
         let rows = self.rows_of(node, &view)?;
@@ -391,9 +403,8 @@ impl Builder {
         let y = self.end.map_or(0, |end| end.y);
         self.stacks[k].y = y;
         let layers_below = self.stacks[k].layers.len() - 1;
-        let index = |index: usize, source| {
-            Some(Element { source, index: u32::try_from(index).ok()? })
-        };
+        let index =
+            |index: usize, source| Some(Element { source, index: u32::try_from(index).ok()? });
         let refused = |reason| node.unsupported(reason);
         let y = elements_of(&[steps, directions, batch, hidden], budget, |at| {
             let &[t, d, b, h] = at else { return None };
@@ -430,7 +441,8 @@ impl Builder {
             }
             Some(end) => end,
         };
-        let refused = || node.unsupported("X is not what the stage before it puts out, step by step");
+        let refused =
+            || node.unsupported("X is not what the stage before it puts out, step by step");
         if x.iter().any(|element| element.source != Source::Y(end.y)) {
             return Err(refused());
         }
@@ -466,8 +478,7 @@ impl Builder {
             return Err(empty());
         }
         let [steps, batch] = self.grid.unwrap_or([end.rows, 1]);
-        let takes_ids =
-            matches!(self.parts[0].1, Part::Other(StageWeights::Embedding { .. }));
+        let takes_ids = matches!(self.parts[0].1, Part::Other(StageWeights::Embedding { .. }));
         let width = input.len() / (steps * batch);
         let shape = if takes_ids { vec![steps, batch] } else { vec![steps, batch, width] };
         let input = input.into_shape_with_order(IxDyn(&shape)).map_err(|_| empty())?;

@@ -62,7 +62,9 @@ pub(super) fn interpret(graph: &Graph, given: &[Given]) -> Result<(Built, Vec<Va
         if matches!(value, Value::Data(_, elements) if elements.iter().any(is_inner)) {
             return Err(Error::Unsupported {
                 what: format!("output `{}`", output.name),
-                reason: "other stages follow the one that makes it: a chain puts out the last one's".into(),
+                reason:
+                    "other stages follow the one that makes it: a chain puts out the last one's"
+                        .into(),
             }
             .into());
         }
@@ -205,9 +207,7 @@ impl<'a> Interpreter<'a> {
             "Transpose" => movements::transpose(node, self.value(node, 0)?)?,
             "Reshape" => movements::reshape(node, self.value(node, 0)?, &self.ints(node, 1)?)?,
             "Flatten" => movements::flatten(node, self.value(node, 0)?)?,
-            "Squeeze" => {
-                movements::squeeze(node, self.value(node, 0)?, axes(13)?.as_deref())?
-            }
+            "Squeeze" => movements::squeeze(node, self.value(node, 0)?, axes(13)?.as_deref())?,
             "Unsqueeze" => {
                 let axes = axes(13)?.ok_or_else(|| node.invalid("has no axes"))?;
                 movements::unsqueeze(node, self.value(node, 0)?, &axes)?
@@ -294,7 +294,8 @@ impl<'a> Interpreter<'a> {
             Value::I64(array) if array.ndim() <= 1 => Ok(array.iter().copied().collect()),
             other => {
                 let (dtype, shape) = (other.dtype(), other.shape());
-                let reason = format!("its input {place} is {dtype} {shape:?}, expected I64 of one axis");
+                let reason =
+                    format!("its input {place} is {dtype} {shape:?}, expected I64 of one axis");
                 Err(node.invalid(reason).into())
             }
         }
@@ -337,7 +338,8 @@ impl<'a> Interpreter<'a> {
             return Err(node.unsupported("its mask is of training runs").into());
         }
         if node.input(2).is_some() {
-            let is_off = matches!(self.constant(node, 2)?, Value::Bool(is) if !is.iter().any(|is| *is));
+            let is_off =
+                matches!(self.constant(node, 2)?, Value::Bool(is) if !is.iter().any(|is| *is));
             if !is_off {
                 return Err(node.unsupported("it is in training mode").into());
             }
@@ -446,7 +448,12 @@ impl<'a> Interpreter<'a> {
         Ok(Value::Data(Dtype::F32, y.permuted_axes(IxDyn(&back))))
     }
 
-    fn reshaped(&self, node: &Node, x: Shared<Element>, shape: &[usize]) -> Result<Shared<Element>> {
+    fn reshaped(
+        &self,
+        node: &Node,
+        x: Shared<Element>,
+        shape: &[usize],
+    ) -> Result<Shared<Element>> {
         let value = Value::Data(Dtype::F32, x);
         match self.moved(node, &value, &Movement::Reshape(shape.to_vec()))? {
             Value::Data(_, x) => Ok(x),
@@ -532,11 +539,13 @@ impl<'a> Interpreter<'a> {
                 return Ok(constants::binary(node, &a, &b, &self.budget)?);
             }
         };
-        let (x, bias) = (self.data(node, x, Dtype::F32)?, (self.floats(node, b)?, self.name(node, b)));
+        let (x, bias) =
+            (self.data(node, x, Dtype::F32)?, (self.floats(node, b)?, self.name(node, b)));
         let (bias, name) = bias;
         let shape = movements::broadcast_shape(node, x.shape(), bias.shape())?;
         let bias = bias.broadcast(shape.as_slice()).filter(|_| shape == x.shape());
-        let bias = bias.ok_or_else(|| node.unsupported("its constant has more elements than its data"))?;
+        let bias =
+            bias.ok_or_else(|| node.unsupported("its constant has more elements than its data"))?;
         let y = self.builder.add(node, x, &bias, name)?;
         Ok(Value::Data(Dtype::F32, y))
     }
@@ -580,10 +589,8 @@ impl<'a> Interpreter<'a> {
             let array = if batch_first { array.permuted_axes(IxDyn(axes)) } else { array };
             Value::Data(Dtype::F32, array)
         };
-        let mut values = vec![
-            laid_out(outputs.y, &[2, 0, 1, 3]),
-            laid_out(outputs.h_n, &[1, 0, 2]),
-        ];
+        let mut values =
+            vec![laid_out(outputs.y, &[2, 0, 1, 3]), laid_out(outputs.h_n, &[1, 0, 2])];
         if has_c {
             values.push(laid_out(outputs.c_n, &[1, 0, 2]));
         }

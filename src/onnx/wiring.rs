@@ -199,7 +199,8 @@ fn as_it_lies<'a>(
 fn to_ids(ids: &ArrayD<i64>, rows: usize) -> Result<ArrayD<u32>> {
     let id = |id: &i64| {
         let place = super::movements::place_of(*id, rows).and_then(|id| u32::try_from(id).ok());
-        let expected = || format!("one of the {rows} rows of the embedding, or counted from behind");
+        let expected =
+            || format!("one of the {rows} rows of the embedding, or counted from behind");
         place.ok_or_else(|| Error::argument("ids", expected(), format!("{id} among them")))
     };
     let ids = ids.iter().map(id).collect::<Result<Vec<_>>>().map(|values| (values, ids.raw_dim()));

@@ -61,7 +61,8 @@ fn permuted<D: RemoveAxis>(
     array: ArrayView<'_, f32, D>,
 ) -> Result<Array<f32, D>> {
     let gates = places.len();
-    let misfit = || Error::shape(name, format!("{gates} gates along the first axis"), array.shape());
+    let misfit =
+        || Error::shape(name, format!("{gates} gates along the first axis"), array.shape());
     let rows = array.shape().first().copied().unwrap_or(0);
     if rows == 0 || rows % gates != 0 {
         return Err(misfit());

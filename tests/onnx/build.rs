@@ -29,8 +29,12 @@ impl Graph {
     pub fn new(opset: i64) -> Self {
         let import = OperatorSetIdProto { domain: Some(String::new()), version: Some(opset) };
         let graph = Some(GraphProto { name: Some("graph".into()), ..Default::default() });
-        let model =
-            ModelProto { ir_version: Some(8), graph, opset_import: vec![import], ..Default::default() };
+        let model = ModelProto {
+            ir_version: Some(8),
+            graph,
+            opset_import: vec![import],
+            ..Default::default()
+        };
         Graph { model }
     }
 

@@ -77,7 +77,8 @@ impl Parts {
 }
 
 fn run(gpu: &Gpu, graph: &Graph, inputs: &[(&str, Tensor)]) -> Result<Vec<Tensor>, String> {
-    let model = onnx::from_bytes(&graph.bytes(), None).and_then(|onnx| onnx.load(gpu, LayerConfig::default()));
+    let model = onnx::from_bytes(&graph.bytes(), None)
+        .and_then(|onnx| onnx.load(gpu, LayerConfig::default()));
     let outputs = model.and_then(|model| model.run(inputs)).map_err(|error| error.to_string())?;
     Ok(outputs.into_iter().map(|(_, tensor)| tensor).collect())
 }
@@ -98,7 +99,12 @@ fn head_on_rows(gpu: &Gpu) -> Result<(), String> {
         .node("Squeeze", "Y axis", "y", &[])
         .node("Transpose", "y", "by_row", &[("perm", Value::Ints(&[1, 0, 2]))])
         .node("Reshape", "by_row rows", "matrix", &[])
-        .node("Gemm", "matrix W2 B2", "out", &[("alpha", Value::Float(0.5)), ("beta", Value::Float(2.0))])
+        .node(
+            "Gemm",
+            "matrix W2 B2",
+            "out",
+            &[("alpha", Value::Float(0.5)), ("beta", Value::Float(2.0))],
+        )
         .output("out");
     let mut by_row = y.clone();
     by_row.swap_axes(0, 1);
@@ -109,7 +115,10 @@ fn head_on_rows(gpu: &Gpu) -> Result<(), String> {
     // Reversed, every second step, by a Slice; the bias comes first and is of another rank.
     let graph = parts.graph(13);
     let graph = graph.constant(i64s("axis", &[1])).constant(i64s("from", &[-1]));
-    let graph = graph.constant(i64s("to", &[i64::MIN])).constant(i64s("time", &[0])).constant(i64s("step", &[-2]));
+    let graph = graph
+        .constant(i64s("to", &[i64::MIN]))
+        .constant(i64s("time", &[0]))
+        .constant(i64s("step", &[-2]));
     let graph = graph
         .node("Squeeze", "Y axis", "y", &[])
         .node("Slice", "y from to time step", "some", &[])
@@ -134,17 +143,26 @@ fn head_on_last(gpu: &Gpu) -> Result<(), String> {
     let parts = Parts::new();
     let y = parts.head(parts.reference().y.into_dyn());
     let last = y.index_axis(Axis(0), T - 1).to_owned();
-    let head = |graph: Graph| graph.node("MatMul", "last W2", "scores", &[]).node("Add", "scores B2", "out", &[]).output("out");
+    let head = |graph: Graph| {
+        graph
+            .node("MatMul", "last W2", "scores", &[])
+            .node("Add", "scores B2", "out", &[])
+            .output("out")
+    };
     // By index, by a Slice of opset 9, by a Split, from the final states.
     let graph = parts.graph(11).constant(scalar("n", -1)).constant(scalar("zero", 0));
-    let by_index = head(graph.node("Gather", "Y n", "y", &[]).node("Gather", "y zero", "last", &[]));
+    let by_index =
+        head(graph.node("Gather", "Y n", "y", &[]).node("Gather", "y zero", "last", &[]));
     let graph = parts.graph(9);
-    let slice = [("starts", Value::Ints(&[-1])), ("ends", Value::Ints(&[99])), ("axes", Value::Ints(&[0]))];
+    let slice =
+        [("starts", Value::Ints(&[-1])), ("ends", Value::Ints(&[99])), ("axes", Value::Ints(&[0]))];
     let squeeze = [("axes", Value::Ints(&[0, 1]))];
-    let by_slice = head(graph.node("Slice", "Y", "y", &slice).node("Squeeze", "y", "last", &squeeze));
+    let by_slice =
+        head(graph.node("Slice", "Y", "y", &slice).node("Squeeze", "y", "last", &squeeze));
     let graph = parts.graph(9);
     let split = [("split", Value::Ints(&[4, 1]))];
-    let by_split = head(graph.node("Split", "Y", "before y", &split).node("Squeeze", "y", "last", &squeeze));
+    let by_split =
+        head(graph.node("Split", "Y", "before y", &split).node("Squeeze", "y", "last", &squeeze));
     let squeeze = [("axes", Value::Ints(&[-3]))];
     let by_state = head(parts.graph(12).node("Squeeze", "Y_h", "last", &squeeze));
     for (graph, chain) in [
@@ -207,7 +225,8 @@ fn head_on_states(gpu: &Gpu) -> Result<(), String> {
         graph.node("MatMul", "both W2", "out", &[]).output("out")
     };
     // h_n of both directions; and the last step of the one beside the first step of the other.
-    let of_states = joined(base().node("Gather", "Y_h first", "a", &[]).node("Gather", "Y_h second", "b", &[]));
+    let of_states =
+        joined(base().node("Gather", "Y_h first", "a", &[]).node("Gather", "Y_h second", "b", &[]));
     let of_steps = joined(
         base()
             .node("Gather", "Y last", "y_last", &[])
@@ -242,7 +261,11 @@ fn before(gpu: &Gpu) -> Result<(), String> {
     assert_eq!(stages(&graph), "Linear Function Recurrent");
     let x = random.array3([B, T, 7]);
     let weight = first.t().to_owned();
-    let features = reference::linear(weight.view(), Some(&bias.row(0).to_owned()), &x.mapv(f64::from).into_dyn());
+    let features = reference::linear(
+        weight.view(),
+        Some(&bias.row(0).to_owned()),
+        &x.mapv(f64::from).into_dyn(),
+    );
     let mut features = features.mapv(|value| value.max(0.0) as f32);
     features.swap_axes(0, 1);
     let features = features.into_dimensionality().unwrap();
@@ -261,21 +284,33 @@ fn functions(gpu: &Gpu) -> Result<(), String> {
         }
         y.insert_axis(Axis(1)).into_dyn()
     };
-    let of = |opset, op: &str, values: &[(&str, Value)]| parts.graph(opset).node(op, "Y", "out", values).output("out");
+    let of = |opset, op: &str, values: &[(&str, Value)]| {
+        parts.graph(opset).node(op, "Y", "out", values).output("out")
+    };
     for (graph, expected) in [
         (of(13, "Softmax", &[]), softmax(2, false)),
         (of(13, "LogSoftmax", &[("axis", Value::Int(3))]), softmax(2, true)),
         (of(12, "Softmax", &[("axis", Value::Int(3))]), softmax(2, false)),
         (of(12, "Relu", &[]), y.mapv(|value| value.max(0.0)).insert_axis(Axis(1)).into_dyn()),
         (of(12, "Tanh", &[]), y.mapv(f64::tanh).insert_axis(Axis(1)).into_dyn()),
-        (of(7, "Sigmoid", &[]), y.mapv(|value| 1.0 / (1.0 + (-value).exp())).insert_axis(Axis(1)).into_dyn()),
-        (of(7, "Dropout", &[("ratio", Value::Float(0.5))]), y.clone().insert_axis(Axis(1)).into_dyn()),
+        (
+            of(7, "Sigmoid", &[]),
+            y.mapv(|value| 1.0 / (1.0 + (-value).exp())).insert_axis(Axis(1)).into_dyn(),
+        ),
+        (
+            of(7, "Dropout", &[("ratio", Value::Float(0.5))]),
+            y.clone().insert_axis(Axis(1)).into_dyn(),
+        ),
     ] {
         expect(gpu, &graph, &parts.x, &expected)?;
     }
     // Before opset 13 it is of all axes from `axis` on, after it of that one: neither is one of features.
-    for (graph, op) in [(of(12, "Softmax", &[]), "Softmax"), (of(13, "Softmax", &[("axis", Value::Int(0))]), "Softmax")] {
-        let error = onnx::from_bytes(&graph.bytes(), None).unwrap().weights().unwrap_err().to_string();
+    for (graph, op) in [
+        (of(12, "Softmax", &[]), "Softmax"),
+        (of(13, "Softmax", &[("axis", Value::Int(0))]), "Softmax"),
+    ] {
+        let error =
+            onnx::from_bytes(&graph.bytes(), None).unwrap().weights().unwrap_err().to_string();
         assert!(error.contains(op) && error.contains("not supported"), "{error}");
     }
     Ok(())
@@ -389,7 +424,8 @@ fn wrong_inputs(gpu: &Gpu) -> Result<(), String> {
     let mut lens = parts.graph(13).input("lens", DataType::Int64, &[B as i64]).output("Y");
     lens.graph().node[0].input.extend(["".into(), "lens".into()]);
     for wrong in [-1, T as i64 + 1, i64::MAX, i64::MIN] {
-        let error = run(gpu, &lens, &[("X", x()), ("lens", arr1(&[1, wrong, 2]).into())]).unwrap_err();
+        let error =
+            run(gpu, &lens, &[("X", x()), ("lens", arr1(&[1, wrong, 2]).into())]).unwrap_err();
         assert!(error.contains("leng") || error.contains("lens"), "{wrong}: {error}");
     }
     let config = LayerConfig { batch_first: true, ..Default::default() };

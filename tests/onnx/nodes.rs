@@ -84,8 +84,13 @@ fn with_everything(sizes: LayerSizes) -> NodeCase {
         preact_clip: Some(0.9),
         cell_clip: None,
     };
-    let variant =
-        Variant { name: "", cell: sizes.cell, is_projected: false, has_peepholes: is_lstm, options };
+    let variant = Variant {
+        name: "",
+        cell: sizes.cell,
+        is_projected: false,
+        has_peepholes: is_lstm,
+        options,
+    };
     let [steps, batch, ..] = SIZES;
     let case = Case::from_sizes(5, &variant, sizes, [steps, batch]).with_state(7);
     let case = case.but(|case| case.lengths = Some(vec![steps, 2, 4]));
@@ -223,7 +228,8 @@ impl NodeCase {
         let (mut alphas, mut betas) = (Vec::new(), Vec::new());
         for (_, activation) in &self.activations {
             match activation {
-                Activation::HardSigmoid { alpha, beta } | Activation::ScaledTanh { alpha, beta } => {
+                Activation::HardSigmoid { alpha, beta }
+                | Activation::ScaledTanh { alpha, beta } => {
                     alphas.push(*alpha);
                     betas.push(*beta);
                 }
@@ -278,7 +284,8 @@ fn of_onnx(cell: Cell, array: ArrayD<f32>, hidden: usize) -> ArrayD<f32> {
         Cell::Gru { .. } => &[1, 0, 2],
         _ => &[0],
     };
-    let gate = |gate: &usize| array.slice_axis(Axis(0), (gate * hidden..(gate + 1) * hidden).into());
+    let gate =
+        |gate: &usize| array.slice_axis(Axis(0), (gate * hidden..(gate + 1) * hidden).into());
     let gates: Vec<_> = order.iter().map(gate).collect();
     concatenate(Axis(0), &gates).unwrap()
 }

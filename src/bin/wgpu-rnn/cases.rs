@@ -8,8 +8,8 @@ use wgpu_rnn::{Problem, Weights};
 
 use crate::failure::{Failure, Result};
 use crate::files::open_safetensors;
-use crate::layout::Layout;
 use crate::graph_case::{self, GraphCase};
+use crate::layout::Layout;
 use crate::{compare, gradients};
 
 /// A case with all it takes to run it, its arguments checked against each other.

@@ -122,8 +122,7 @@ fn plan_model(args: &Args, adapter: &AdapterArgs, out: &mut dyn Write) -> Result
         return Err(Failure::Request(reason.into()));
     }
     let gpu = args.tuning.open(adapter)?;
-    let options =
-        Options { schedule: args.schedule, tune: args.tuning.tune, ..Default::default() };
+    let options = Options { schedule: args.schedule, tune: args.tuning.tune, ..Default::default() };
     let weight_format = args.shape_args.weight_format();
     model::print(path, run, &gpu, (options, weight_format), args.json, out)?;
     Ok(Verdict::Good)
