@@ -3,7 +3,7 @@
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, s};
 
 use super::activations::activations;
-use super::value::{Shared, Value};
+use super::value::{InitialStates, Shared};
 use crate::cell::{Cell, CellOptions};
 use crate::error::Result;
 use crate::io::onnx::Node;
@@ -17,8 +17,7 @@ pub(super) struct Layer {
     options: CellOptions,
     direction: Direction,
     pub directions: Vec<LayerWeights>,
-    /// h0 and c0, `[D, B, H]`; none is zero.
-    pub states: [Option<Value>; 2],
+    pub states: InitialStates,
 }
 
 /// What the attributes of a node say.

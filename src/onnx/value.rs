@@ -38,6 +38,9 @@ pub(super) enum Value {
     Data(Dtype, Shared<Element>),
 }
 
+/// h0 and c0 of a layer, `[D, B, H]`; none is zero.
+pub(super) type InitialStates = [Option<Value>; 2];
+
 impl From<Tensor> for Value {
     fn from(tensor: Tensor) -> Self {
         match tensor {

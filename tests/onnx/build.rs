@@ -22,7 +22,6 @@ pub enum Value<'a> {
     Floats(&'a [f32]),
     Text(&'a str),
     Texts(&'a [&'a str]),
-    Tensor(TensorProto),
 }
 
 impl Graph {
@@ -114,9 +113,6 @@ fn attribute(name: &str, value: &Value) -> AttributeProto {
         Value::Texts(texts) => {
             let strings = texts.iter().map(|text| text.as_bytes().to_vec()).collect();
             (AttributeType::Strings, AttributeProto { strings, ..proto })
-        }
-        Value::Tensor(tensor) => {
-            (AttributeType::Tensor, AttributeProto { t: Some(tensor.clone()), ..proto })
         }
     };
     AttributeProto { r#type: Some(kind as i32), ..proto }

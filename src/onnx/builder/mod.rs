@@ -1,11 +1,14 @@
 //! Puts together the chain of stages that a graph is.
 
-use ndarray::{Array1, Array2, ArrayD, Axis, IxDyn};
+mod sequence;
+mod stages;
+
+use ndarray::{ArrayD, Axis, IxDyn};
 
 use super::names;
 use super::recurrent::Layer;
-use super::value::{Budget, Element, Shared, Source, Value, elements_of, whole};
-use crate::chain::{Function, Last};
+use super::value::{Budget, Element, InitialStates, Shared, Source, Value, elements_of};
+use crate::chain::Last;
 use crate::error::{Error, Result};
 use crate::io::onnx::Node;
 use crate::weights::{ModelWeights, StageWeights, Weights};
@@ -48,13 +51,6 @@ struct End {
     is_one_step: bool,
 }
 
-/// What a recurrent node puts out: Y `[T, D, B, H]`, and the final states, `[D, B, H]`.
-pub(super) struct RecurrentOutputs {
-    pub y: Shared<Element>,
-    pub h_n: Shared<Element>,
-    pub c_n: Shared<Element>,
-}
-
 /// A chain that is done.
 pub(super) struct Built {
     pub stages: Vec<(String, StageWeights)>,
@@ -65,8 +61,8 @@ pub(super) struct Built {
     pub y: u16,
     pub y_shape: [usize; 3],
     pub lengths: Option<Value>,
-    /// h0 and c0 of the layers of each recurrent stage.
-    pub states: Vec<Vec<[Option<Value>; 2]>>,
+    /// Of the layers of each recurrent stage.
+    pub states: Vec<Vec<InitialStates>>,
 }
 
 impl Builder {
@@ -206,7 +202,7 @@ impl Builder {
         let row = |lane: ndarray::ArrayView1<'_, Element>| {
             let first = lane.first()?.index as usize;
             let is_next = |(i, element): (usize, &Element)| element.index as usize == first + i;
-            let is_row = first % features == 0 && lane.iter().enumerate().all(is_next);
+            let is_row = first.is_multiple_of(features) && lane.iter().enumerate().all(is_next);
             is_row.then_some((first / features) as u32)
         };
         let rows: Option<Vec<u32>> = lanes.into_iter().map(row).collect();
@@ -255,218 +251,6 @@ impl Builder {
         }
     }
 
-    /// A linear layer over the last axis: `weight` `[out, in]`.
-    pub fn linear(
-        &mut self,
-        node: &Node,
-        view: Shared<Element>,
-        (weight, bias): (Array2<f32>, Option<Array1<f32>>),
-        name: Option<&str>,
-        budget: &Budget,
-    ) -> Result<Shared<Element>> {
-        let (outputs, inputs) = weight.dim();
-        if view.shape().last() != Some(&inputs) || weight.is_empty() {
-            let shape = view.shape();
-            return Err(
-                node.invalid(format!("{shape:?} does not fit weights of {inputs} features"))
-            );
-        }
-        let view = self.enter(node, view, budget)?;
-        let rows = self.rows_of(node, &view)?;
-        let part = Part::Other(StageWeights::Linear { weight, bias });
-        self.append(node, part, outputs, name);
-        self.spread(node, &rows, budget)
-    }
-
-    /// Adds constants, one for each feature of a linear stage, to its bias.
-    pub fn add(
-        &mut self,
-        node: &Node,
-        view: Shared<Element>,
-        values: &ndarray::ArrayViewD<'_, f32>,
-        name: Option<&str>,
-    ) -> Result<Shared<Element>> {
-        let refused = || node.unsupported("it adds to what is no linear layer's output");
-        let end = self.end.ok_or_else(refused)?;
-        let before = self.parts.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
-        let Some((stage, Part::Other(StageWeights::Linear { bias, .. }))) = self.parts.last_mut()
-        else {
-            return Err(refused());
-        };
-        let mut added = vec![None; end.features];
-        for (element, value) in view.iter().zip(values) {
-            let place = added.get_mut(element.index as usize % end.features);
-            let place = place.filter(|_| element.source == Source::Y(end.y)).ok_or_else(refused)?;
-            if place.is_some_and(|place| place != *value) {
-                return Err(node.unsupported("it adds something else to each row"));
-            }
-            *place = Some(*value);
-        }
-        let added: Array1<f32> = added.into_iter().map(Option::unwrap_or_default).collect();
-        *bias = Some(bias.take().map_or_else(|| added.clone(), |bias| bias + &added));
-        let others = before[..before.len() - 1].iter().map(String::as_str);
-        if let Some(name) = names::of_bias(name, others).filter(|_| !names::is_of_module(stage)) {
-            *stage = name;
-        }
-        self.renew(end.features);
-        Ok(self.at_end(view.mapv(|element| element.index).into_shared()))
-    }
-
-    /// A function of each element for itself.
-    pub fn map(
-        &mut self,
-        node: &Node,
-        view: Shared<Element>,
-        function: Function,
-        budget: &Budget,
-    ) -> Result<Shared<Element>> {
-        let view = self.enter(node, view, budget)?;
-        let features = self.end.map_or(0, |end| end.features);
-        self.append(node, Part::Other(StageWeights::Function(function)), features, None);
-        Ok(self.at_end(view.mapv(|element| element.index).into_shared()))
-    }
-
-    /// A function of the last axis.
-    pub fn map_rows(
-        &mut self,
-        node: &Node,
-        view: Shared<Element>,
-        function: Function,
-        budget: &Budget,
-    ) -> Result<Shared<Element>> {
-        let view = self.enter(node, view, budget)?;
-        let rows = self.rows_of(node, &view)?;
-        let features = self.end.map_or(0, |end| end.features);
-        self.append(node, Part::Other(StageWeights::Function(function)), features, None);
-        self.spread(node, &rows, budget)
-    }
-
-    /// Rows of `weight` `[num_embeddings, embedding_dim]` by ids.
-    pub fn embedding(
-        &mut self,
-        node: &Node,
-        ids: &Shared<Element>,
-        weight: Array2<f32>,
-        name: Option<&str>,
-        budget: &Budget,
-    ) -> Result<Shared<Element>> {
-        let is_input = ids.iter().all(|element| matches!(element.source, Source::Input(_)));
-        if self.end.is_some() || !is_input || weight.is_empty() {
-            return Err(node.unsupported("only the first stage can be an embedding"));
-        }
-        let shape = ids.shape().to_vec();
-        let column = ids.clone().insert_axis(Axis(ids.ndim()));
-        let view = self.begin(node, column, budget)?;
-        let features = weight.ncols();
-        self.append(node, Part::Other(StageWeights::Embedding { weight }), features, name);
-        let rows = view.iter().map(|element| element.index).collect();
-        let rows = ArrayD::from_shape_vec(IxDyn(&shape), rows).map_err(|e| node.invalid(e))?;
-        self.spread(node, &rows.into_shared(), budget)
-    }
-
-    /// A recurrent layer over x, `[T, B, I]`: on top of the stack before where it is one more of the same.
-    pub fn recurrent(
-        &mut self,
-        node: &Node,
-        x: Shared<Element>,
-        layer: Layer,
-        lengths: Option<Value>,
-        name: Option<&str>,
-        budget: &Budget,
-    ) -> Result<RecurrentOutputs> {
-        self.enter_sequence(node, x, budget)?;
-        let [steps, batch] = self.grid.ok_or_else(|| node.invalid("has no input"))?;
-        if self.stacks.is_empty() {
-            self.lengths = lengths;
-        } else if !same_lengths(self.lengths.as_ref(), lengths.as_ref()) {
-            let reason = "it has other sequence_lens than the recurrent node before it";
-            return Err(node.unsupported(reason));
-        }
-        let (directions, hidden) = (layer.directions.len(), layer.hidden_size());
-        let before = match self.parts.last() {
-            Some((_, Part::Stack(k))) => self.stacks.get_mut(*k).map(|stack| (*k, stack)),
-            _ => None,
-        };
-        let k = match before.filter(|(_, stack)| stack.layers.iter().all(|l| l.is_like(&layer))) {
-            Some((k, stack)) => {
-                stack.layers.push(layer);
-                self.renew(directions * hidden);
-                k
-            }
-            None => {
-                let k = self.stacks.len();
-                self.stacks.push(Stack { layers: vec![layer], y: 0 });
-                self.append(node, Part::Stack(k), directions * hidden, name);
-                k
-            }
-        };
-        let y = self.end.map_or(0, |end| end.y);
-        self.stacks[k].y = y;
-        let layers_below = self.stacks[k].layers.len() - 1;
-        let index =
-            |index: usize, source| Some(Element { source, index: u32::try_from(index).ok()? });
-        let refused = |reason| node.unsupported(reason);
-        let y = elements_of(&[steps, directions, batch, hidden], budget, |at| {
-            let &[t, d, b, h] = at else { return None };
-            index(((t * batch + b) * directions + d) * hidden + h, Source::Y(y))
-        });
-        let stack = u16::try_from(k).map_err(|_| refused("too many recurrent nodes".into()))?;
-        let states = |source: Source| {
-            elements_of(&[directions, batch, hidden], budget, |at| {
-                let &[d, b, h] = at else { return None };
-                index(((layers_below * directions + d) * batch + b) * hidden + h, source)
-            })
-        };
-        Ok(RecurrentOutputs {
-            y: y.map_err(refused)?,
-            h_n: states(Source::H(stack)).map_err(refused)?,
-            c_n: states(Source::C(stack)).map_err(refused)?,
-        })
-    }
-
-    /// The whole of what the stage before puts out, step by step; the first recurrent stage tells the steps.
-    fn enter_sequence(&mut self, node: &Node, x: Shared<Element>, budget: &Budget) -> Result<()> {
-        let &[steps, batch, features] = x.shape() else {
-            let shape = x.shape();
-            return Err(node.invalid(format!("X {shape:?} has not three axes")));
-        };
-        if x.is_empty() {
-            return Err(node.unsupported("X is empty"));
-        }
-        let end = match self.end {
-            None => {
-                self.begin(node, x, budget)?;
-                self.grid = Some([steps, batch]);
-                return Ok(());
-            }
-            Some(end) => end,
-        };
-        let refused =
-            || node.unsupported("X is not what the stage before it puts out, step by step");
-        if x.iter().any(|element| element.source != Source::Y(end.y)) {
-            return Err(refused());
-        }
-        if self.grid.is_none() {
-            // Stages of each row for itself: they may go through the rows in any order.
-            let rows = self.rows_of(node, &x)?;
-            let rows: Vec<usize> = rows.iter().map(|row| *row as usize).collect();
-            let input = self.input.take().ok_or_else(refused)?;
-            let width = input.shape().last().copied().unwrap_or(1);
-            let len = rows.len().saturating_mul(width);
-            budget.take(len).map_err(|reason| node.unsupported(reason))?;
-            self.input = Some(input.select(Axis(0), &rows).into_shared());
-            self.end = Some(End { rows: rows.len(), ..end });
-            self.grid = Some([steps, batch]);
-            self.renew(end.features);
-            return Ok(());
-        }
-        let is_whole = whole(&x, end.rows * end.features).is_some();
-        if !is_whole || self.grid != Some([steps, batch]) || features != end.features {
-            return Err(refused());
-        }
-        Ok(())
-    }
-
     /// The chain, if it has a stage.
     pub fn finish(self) -> Result<Built> {
         let empty = || Error::Unsupported {
@@ -511,14 +295,5 @@ impl Builder {
 impl Built {
     pub fn weights(self, batch_first: bool) -> Result<ModelWeights> {
         ModelWeights::new(self.stages, batch_first)
-    }
-}
-
-fn same_lengths(a: Option<&Value>, b: Option<&Value>) -> bool {
-    match (a, b) {
-        (None, None) => true,
-        (Some(Value::I64(a)), Some(Value::I64(b))) => a == b,
-        (Some(Value::Data(_, a)), Some(Value::Data(_, b))) => a == b,
-        _ => false,
     }
 }
