@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 /// Each module and those that it may use. `error` and the module itself are free; `crate::Schedule` and the like are
 /// the public face.
-const TABLE: [(&str, &[&str]); 29] = [
+const TABLE: [(&str, &[&str]); 30] = [
     ("error", &[]),
     ("chain", &[]),
     ("replace", &[]),
@@ -56,6 +56,7 @@ const TABLE: [(&str, &[&str]); 29] = [
     ("linear", &["format", "gpu", "io", "kernels", "pack", "run", "weights"]),
     ("embedding", &["gpu", "io", "kernels", "run", "weights"]),
     ("io", &["cell", "chain", "problem", "replace", "weights"]),
+    ("onnx", &["any", "cell", "chain", "gpu", "io", "layer", "model", "problem", "run", "weights"]),
     ("reference", &["cell", "chain", "weights"]),
 ];
 

@@ -87,12 +87,8 @@ fn activation(
         "leakyrelu" => Activation::LeakyRelu { alpha: alphas.next(0.01) },
         "thresholdedrelu" => Activation::ThresholdedRelu { alpha: alphas.next(1.0) },
         "elu" => Activation::Elu { alpha: alphas.next(1.0) },
-        "scaledtanh" => {
-            Activation::ScaledTanh { alpha: alphas.next(1.0), beta: betas.next(1.0) }
-        }
-        "hardsigmoid" => {
-            Activation::HardSigmoid { alpha: alphas.next(0.2), beta: betas.next(0.5) }
-        }
+        "scaledtanh" => Activation::ScaledTanh { alpha: alphas.next(1.0), beta: betas.next(1.0) },
+        "hardsigmoid" => Activation::HardSigmoid { alpha: alphas.next(0.2), beta: betas.next(0.5) },
         "affine" => Activation::Affine { alpha: alphas.next(1.0), beta: betas.next(0.0) },
         _ => return Err(node.unsupported(format!("activation `{name}` is not one of ONNX'"))),
     })

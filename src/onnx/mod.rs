@@ -227,8 +227,7 @@ impl OnnxModel {
         let inputs = sizes::ordered(&self.inner.onnx.graph, inputs)?;
         let run = self.inner.prepare(&inputs)?;
         let feed = run.wiring.feed(&inputs, run.batch_first)?;
-        let (y, states) =
-            run.model.forward_input(feed.input(), feed.lengths(), feed.states())?;
+        let (y, states) = run.model.forward_input(feed.input(), feed.lengths(), feed.states())?;
         run.finish(&inputs, y, states)
     }
 

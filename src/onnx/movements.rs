@@ -6,8 +6,7 @@ use crate::io::onnx::Node;
 
 /// Axis `axis` of `rank`, counted from behind where it is negative.
 pub(super) fn axis_of(node: &Node, axis: i64, rank: usize) -> Result<usize> {
-    place_of(axis, rank)
-        .ok_or_else(|| node.invalid(format!("axis {axis} is none of {rank} axes")))
+    place_of(axis, rank).ok_or_else(|| node.invalid(format!("axis {axis} is none of {rank} axes")))
 }
 
 /// Place `index` of `len`, counted from behind where it is negative.
@@ -51,7 +50,8 @@ pub(super) fn reshape(node: &Node, value: &Value, wanted: &[i64]) -> Result<Move
             side => usize::try_from(*side).map_err(|_| misfit())?,
         });
     }
-    let product = |shape: &[usize]| shape.iter().try_fold(1usize, |len, side| len.checked_mul(*side));
+    let product =
+        |shape: &[usize]| shape.iter().try_fold(1usize, |len, side| len.checked_mul(*side));
     let (len, known) = (product(given), product(&shape));
     let (Some(len), Some(known)) = (len, known) else { return Err(misfit()) };
     if let Some(axis) = free {
@@ -72,9 +72,7 @@ pub(super) fn squeeze(node: &Node, value: &Value, axes: Option<&[i64]>) -> Resul
     let axes = axes.iter().map(|axis| axis_of(node, *axis, given.len()));
     let axes = axes.collect::<Result<Vec<_>>>()?;
     match axes.iter().find(|axis| given[**axis] != 1) {
-        Some(axis) => {
-            Err(node.invalid(format!("axis {axis} of {given:?} is not of length 1")))
-        }
+        Some(axis) => Err(node.invalid(format!("axis {axis} of {given:?} is not of length 1"))),
         None => {
             let rest = given.iter().enumerate().filter(|(axis, _)| !axes.contains(axis));
             Ok(Movement::Reshape(rest.map(|(_, side)| *side).collect()))

@@ -3,7 +3,7 @@
 use ndarray::{Array1, Array2, ArrayView1, ArrayView2, Axis, s};
 
 use super::activations::activations;
-use super::value::{Shared, Value};
+use super::value::{InitialStates, Shared};
 use crate::cell::{Cell, CellOptions};
 use crate::error::Result;
 use crate::io::onnx::Node;
@@ -17,8 +17,7 @@ pub(super) struct Layer {
     options: CellOptions,
     direction: Direction,
     pub directions: Vec<LayerWeights>,
-    /// h0 and c0, `[D, B, H]`; none is zero.
-    pub states: [Option<Value>; 2],
+    pub states: InitialStates,
 }
 
 /// What the attributes of a node say.
@@ -131,7 +130,9 @@ impl Attributes {
         let matrix = |name: &str, array: &Shared<f32>| -> Result<Array2<f32>> {
             let array = GateOrder::Onnx.to_canonical(self.cell, name, part(array).view())?;
             let columns = array.len() / rows;
-            Ok(Array2::from_shape_fn((rows, columns), |(row, column)| array[[row, column].as_slice()]))
+            Ok(Array2::from_shape_fn((rows, columns), |(row, column)| {
+                array[[row, column].as_slice()]
+            }))
         };
         let vector = |array: &Shared<f32>| Array1::from_iter(part(array));
         let layer = LayerWeights::new(matrix("W", &constants.w)?, matrix("R", &constants.r)?);
@@ -139,9 +140,8 @@ impl Attributes {
             None => layer,
             Some(b) => {
                 let both = vector(b);
-                let bias = |half: ArrayView1<'_, f32>| {
-                    GateOrder::Onnx.to_canonical(self.cell, "B", half)
-                };
+                let bias =
+                    |half: ArrayView1<'_, f32>| GateOrder::Onnx.to_canonical(self.cell, "B", half);
                 let b_ih = bias(both.slice(s![..rows]))?;
                 layer.with_bias(Some(b_ih), Some(bias(both.slice(s![rows..]))?))
             }
@@ -166,7 +166,8 @@ impl Layer {
 
     /// Whether both can be layers of one stack.
     pub fn is_like(&self, other: &Layer) -> bool {
-        let same = |layer: &Layer| (layer.cell, layer.options, layer.direction, layer.hidden_size());
+        let same =
+            |layer: &Layer| (layer.cell, layer.options, layer.direction, layer.hidden_size());
         same(self) == same(other)
     }
 

@@ -8,10 +8,7 @@ use crate::io::onnx::{Dim, Graph, Tensor, ValueInfo};
 use crate::weights::ModelWeights;
 
 /// In the order of the graph, each fit for what it is given to.
-pub(super) fn ordered<'a>(
-    graph: &Graph,
-    inputs: &'a [(&str, Tensor)],
-) -> Result<Vec<&'a Tensor>> {
+pub(super) fn ordered<'a>(graph: &Graph, inputs: &'a [(&str, Tensor)]) -> Result<Vec<&'a Tensor>> {
     for (i, (name, _)) in inputs.iter().enumerate() {
         let is_input = graph.inputs.iter().any(|input| input.name == *name);
         if !is_input || inputs[..i].iter().any(|(other, _)| other == name) {
@@ -23,8 +20,8 @@ pub(super) fn ordered<'a>(
     let mut named = HashMap::new();
     let ordered = graph.inputs.iter().map(|info| {
         let given = inputs.iter().find(|(name, _)| *name == info.name);
-        let (_, tensor) =
-            given.ok_or_else(|| Error::argument(&info.name, "a tensor: it is an input", "missing"))?;
+        let (_, tensor) = given
+            .ok_or_else(|| Error::argument(&info.name, "a tensor: it is an input", "missing"))?;
         if tensor.dtype() != info.dtype {
             return Err(Error::argument(&info.name, format!("of {}", info.dtype), tensor.dtype()));
         }

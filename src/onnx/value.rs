@@ -38,6 +38,9 @@ pub(super) enum Value {
     Data(Dtype, Shared<Element>),
 }
 
+/// h0 and c0 of a layer, `[D, B, H]`; none is zero.
+pub(super) type InitialStates = [Option<Value>; 2];
+
 impl From<Tensor> for Value {
     fn from(tensor: Tensor) -> Self {
         match tensor {
@@ -92,8 +95,10 @@ impl Value {
         }
         let len = values.iter().map(|value| value.shape().iter().product::<usize>());
         budget.take(len.fold(0, usize::saturating_add))?;
-        let f32s = all(values, |value| if let Value::F32(array) = value { Some(array) } else { None });
-        let i64s = all(values, |value| if let Value::I64(array) = value { Some(array) } else { None });
+        let f32s =
+            all(values, |value| if let Value::F32(array) = value { Some(array) } else { None });
+        let i64s =
+            all(values, |value| if let Value::I64(array) = value { Some(array) } else { None });
         let bools =
             all(values, |value| if let Value::Bool(array) = value { Some(array) } else { None });
         let data =
@@ -130,7 +135,11 @@ pub(super) enum Movement {
     Reshape(Vec<usize>),
     Slice(Vec<Range>),
     /// Those at `indices` of an axis, which become axes of `shape`.
-    Take { axis: usize, indices: Vec<usize>, shape: Vec<usize> },
+    Take {
+        axis: usize,
+        indices: Vec<usize>,
+        shape: Vec<usize>,
+    },
     /// As NumPy's `broadcast_to`.
     Expand(Vec<usize>),
 }

@@ -3,7 +3,7 @@
 use ndarray::{ArrayD, CowArray, IxDyn};
 
 use super::builder::Built;
-use super::value::{Element, Shared, Source, Value, whole};
+use super::value::{Element, InitialStates, Shared, Source, Value, whole};
 use crate::any::AnyState;
 use crate::error::{Error, Result};
 use crate::io::onnx::{Dtype, Graph, Tensor, invalid};
@@ -20,8 +20,8 @@ pub(super) struct Wiring {
     /// Rows of the embedding, where ids are what the chain takes.
     num_embeddings: Option<usize>,
     lengths: Option<Value>,
-    /// h0 and c0 by recurrent stage and layer; none where all are zero.
-    states: Option<Vec<Vec<[Option<Value>; 2]>>>,
+    /// By recurrent stage and layer; none where all are zero.
+    states: Option<Vec<Vec<InitialStates>>>,
     /// `[D, B, H]` of each recurrent stage, and whether it has c.
     state_shapes: Vec<([usize; 3], bool)>,
     y_len: usize,
@@ -132,10 +132,10 @@ impl Wiring {
 
     fn initial_states(
         &self,
-        states: &[Vec<[Option<Value>; 2]>],
+        states: &[Vec<InitialStates>],
         source: &Sources<'_>,
     ) -> Result<Vec<AnyState>> {
-        let stage = |(layers, (shape, has_c)): (&Vec<[Option<Value>; 2]>, &([usize; 3], bool))| {
+        let stage = |layers: &Vec<InitialStates>, (shape, has_c): &([usize; 3], bool)| {
             let stacked = |place: usize| -> Result<ArrayD<f32>> {
                 let mut values = Vec::new();
                 for layer in layers {
@@ -150,7 +150,7 @@ impl Wiring {
             };
             Ok(AnyState { h: stacked(0)?, c: has_c.then(|| stacked(1)).transpose()? })
         };
-        states.iter().zip(&self.state_shapes).map(stage).collect()
+        states.iter().zip(&self.state_shapes).map(|(layers, shape)| stage(layers, shape)).collect()
     }
 
     /// The outputs of the graph, from y `[T, B, F]` and the final states.
@@ -199,7 +199,8 @@ fn as_it_lies<'a>(
 fn to_ids(ids: &ArrayD<i64>, rows: usize) -> Result<ArrayD<u32>> {
     let id = |id: &i64| {
         let place = super::movements::place_of(*id, rows).and_then(|id| u32::try_from(id).ok());
-        let expected = || format!("one of the {rows} rows of the embedding, or counted from behind");
+        let expected =
+            || format!("one of the {rows} rows of the embedding, or counted from behind");
         place.ok_or_else(|| Error::argument("ids", expected(), format!("{id} among them")))
     };
     let ids = ids.iter().map(id).collect::<Result<Vec<_>>>().map(|values| (values, ids.raw_dim()));

@@ -1,14 +1,18 @@
-//! ONNX files: their graphs on every adapter, and files that are not what they should be.
+//! ONNX files: their graphs on every adapter.
 
+mod build;
+mod chains;
 #[path = "../common/mod.rs"]
 mod common;
 mod compare;
 mod fixtures;
+mod nodes;
 
 use common::trials::{self, GpuTest};
 
 fn main() {
-    let mut tests = Vec::new();
+    let mut tests = nodes::tests();
+    tests.extend(chains::tests());
     for folder in fixtures::folders() {
         let name = format!("fixture {}", fixtures::name(&folder));
         tests.push(GpuTest::new(name, move |gpu| fixtures::case(gpu, &folder)));

@@ -34,7 +34,11 @@ pub fn run(args: &[&str]) -> Result<(), String> {
     let out = String::from_utf8_lossy(&verified.stdout);
     let table = table(&out);
     if table.is_empty() {
-        return Err(format!("`{}` printed no results:\n{}", cmd::line(&verify), cmd::said(&verified)));
+        return Err(format!(
+            "`{}` printed no results:\n{}",
+            cmd::line(&verify),
+            cmd::said(&verified)
+        ));
     }
     println!("{table}");
     println!("{}", out.lines().next_back().unwrap_or_default());
@@ -47,7 +51,8 @@ fn table(lines: &str) -> String {
     let mut schedules = Vec::new();
     for line in lines.lines() {
         let words: Vec<&str> = line.split_whitespace().collect();
-        let [status @ ("ok" | "FAIL" | "unsupported"), test, schedule, error, ..] = words[..] else {
+        let [status @ ("ok" | "FAIL" | "unsupported"), test, schedule, error, ..] = words[..]
+        else {
             continue;
         };
         if !schedules.contains(&schedule) {

@@ -12,7 +12,8 @@ pub fn rows(weights: &ModelWeights) -> Vec<Vec<String>> {
 
 fn row((name, stage): &(String, StageWeights)) -> Vec<String> {
     let (kind, sizes) = describe(stage);
-    let [input, output] = sizes.map_or(["-".into(), "-".into()], |sizes| sizes.map(|n| n.to_string()));
+    let [input, output] =
+        sizes.map_or(["-".into(), "-".into()], |sizes| sizes.map(|n| n.to_string()));
     let (layers, direction) = match stage {
         StageWeights::Recurrent(weights) => {
             let sizes = weights.sizes();

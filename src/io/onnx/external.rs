@@ -28,7 +28,8 @@ impl Folder {
         entries: &[StringStringEntryProto],
         bytes: usize,
     ) -> Result<Vec<u8>> {
-        let misfit = |reason: String| invalid(format!("external data of tensor `{name}`: {reason}"));
+        let misfit =
+            |reason: String| invalid(format!("external data of tensor `{name}`: {reason}"));
         let text = |key: &str| {
             let entry = entries.iter().find(|entry| entry.key.as_deref() == Some(key));
             entry.and_then(|entry| entry.value.as_deref())
@@ -43,13 +44,13 @@ impl Folder {
         if let Some(length) = number("length")?.filter(|length| *length != bytes as u64) {
             return Err(misfit(format!("length is {length}, its dims take {bytes} bytes")));
         }
-        let failure =
-            |source| Error::Io { path: path.display().to_string(), source };
+        let failure = |source| Error::Io { path: path.display().to_string(), source };
         let mut file = File::open(&path).map_err(failure)?;
         let size = file.metadata().map_err(failure)?.len();
         // Before anything is allocated.
         if offset.checked_add(bytes as u64).is_none_or(|end| end > size) {
-            let reason = format!("{bytes} bytes from {offset} are more than the {size} of `{location}`");
+            let reason =
+                format!("{bytes} bytes from {offset} are more than the {size} of `{location}`");
             return Err(misfit(reason));
         }
         let mut data = vec![0; bytes];
@@ -64,7 +65,8 @@ impl Folder {
         let Some(folder) = &self.0 else {
             return Err(format!("`{location}` is nowhere: the model has no folder"));
         };
-        let is_plain = |part: Component<'_>| matches!(part, Component::Normal(_) | Component::CurDir);
+        let is_plain =
+            |part: Component<'_>| matches!(part, Component::Normal(_) | Component::CurDir);
         if location.is_empty() || !Path::new(location).components().all(is_plain) {
             return Err(outside());
         }

@@ -212,8 +212,7 @@ fn data_type(number: Option<i32>) -> Result<DataType, String> {
 
 /// What values of a data type are in a graph.
 pub(crate) fn dtype(what: &str, number: Option<i32>) -> Result<Dtype> {
-    let data_type =
-        data_type(number).map_err(|reason| invalid(format!("{what}: {reason}")))?;
+    let data_type = data_type(number).map_err(|reason| invalid(format!("{what}: {reason}")))?;
     match data_type {
         DataType::Float | DataType::Float16 | DataType::Bfloat16 | DataType::Double => {
             Ok(Dtype::F32)
