@@ -67,7 +67,7 @@ impl Model {
     }
 
     /// From the `.weights.h5`, with what it does not say. Not every model has one.
-    pub fn from_weights(&self) -> Option<Result<Keras>> {
+    pub fn weights_file(&self) -> Option<Result<Keras>> {
         let path = path(&format!("{}.weights.h5", self.name));
         path.exists().then(|| keras::open_weights(path, &self.arguments()))
     }

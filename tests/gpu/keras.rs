@@ -13,7 +13,7 @@ pub fn tests() -> Vec<GpuTest> {
     let test = |model: Model| {
         GpuTest::new(format!("keras::{}", model.name), move |gpu| -> Result<(), Box<dyn Error>> {
             check(gpu, &model, &model.keras()?)?;
-            model.from_weights().map_or(Ok(()), |keras| check(gpu, &model, &keras?))
+            model.weights_file().map_or(Ok(()), |keras| check(gpu, &model, &keras?))
         })
     };
     all().into_iter().map(test).collect()

@@ -30,7 +30,7 @@ fn models_compute_what_keras_does() {
 fn weights_files_are_the_same_models() {
     let mut files = 0;
     for model in all() {
-        let Some(keras) = model.from_weights() else { continue };
+        let Some(keras) = model.weights_file() else { continue };
         let keras = keras.unwrap_or_else(|error| panic!("{}: {error}", model.name));
         let (found, described) =
             (keras.weights().unwrap(), model.keras().unwrap().weights().unwrap());
