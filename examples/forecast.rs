@@ -17,7 +17,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use mackey_glass::Series;
-use wgpu_rnn::io::safetensors::{self, Model};
+use wgpu_rnn::io::safetensors::{self, File};
 use wgpu_rnn::ndarray::{Array1, Array2, Array3, ArrayD};
 use wgpu_rnn::{Gpu, Linear, Lstm, LstmStream, reference};
 
@@ -76,7 +76,7 @@ fn main() -> Outcome<()> {
     Ok(())
 }
 
-fn on_gpu(gpu: &Gpu, model: &Model, series: &Series) -> Outcome<Forecast> {
+fn on_gpu(gpu: &Gpu, model: &File, series: &Series) -> Outcome<Forecast> {
     let lstm = Lstm::load(gpu, model, "lstm")?;
     let head = Linear::load(gpu, model, "head")?;
     let x = gpu.upload(series.input().view())?;
@@ -118,7 +118,7 @@ fn on_gpu(gpu: &Gpu, model: &Model, series: &Series) -> Outcome<Forecast> {
     Ok(Forecast { one_step, free_run, one_step_time, free_run_time })
 }
 
-fn on_cpu(model: &Model, series: &Series) -> Outcome<Forecast> {
+fn on_cpu(model: &File, series: &Series) -> Outcome<Forecast> {
     let lstm = model.lstm("lstm")?;
     let (weight, bias): (Array2<f32>, Array1<f32>) =
         (model.array("head.weight")?, model.array("head.bias")?);

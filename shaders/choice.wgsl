@@ -25,8 +25,3 @@ struct CellState {
     h: f32,
     c: f32,
 }
-
-// NaN stays NaN.
-fn clip(x: f32, bound: f32) -> f32 {
-    return select(select(x, bound, x > bound), -bound, x < -bound);
-}

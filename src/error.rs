@@ -110,8 +110,8 @@ pub enum Error {
         reason: String,
     },
 
-    /// A file could not be read.
-    #[error("cannot read {path}: {source}")]
+    /// A file could not be read or written.
+    #[error("file {path}: {source}")]
     Io {
         /// The file.
         path: String,

@@ -5,7 +5,7 @@ use ndarray::ArrayD;
 use crate::cell::Cell;
 use crate::error::Result;
 use crate::gpu::Gpu;
-use crate::io::safetensors::Model;
+use crate::io::safetensors::File;
 use crate::layer::{Kind, Layer, LayerConfig, sealed::Sealed};
 use crate::stream::Stream;
 
@@ -48,11 +48,11 @@ impl Kind for GruKind {
 }
 
 impl Gru {
-    /// Loads the layers under `prefix` of a safetensors file, `seq_len` first; see [`Model::gru`] for the names.
+    /// Loads the layers under `prefix` of a safetensors file, `seq_len` first; see [`File::gru`] for the names.
     ///
     /// # Errors
-    /// Those of [`Model::gru`] and [`Layer::new`].
-    pub fn load(gpu: &Gpu, model: &Model, prefix: &str) -> Result<Self> {
-        Self::new(gpu, &model.gru(prefix)?, LayerConfig::default())
+    /// Those of [`File::gru`] and [`Layer::new`].
+    pub fn load(gpu: &Gpu, file: &File, prefix: &str) -> Result<Self> {
+        Self::new(gpu, &file.gru(prefix)?, LayerConfig::default())
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! Begin with [`Gpu`] (a device), then [`Lstm`], [`Gru`] or [`Rnn`] (a stack of layers on it): [`Lstm::forward`] from host arrays,
 //! [`Lstm::stream`] for single time steps, [`Lstm::stream_pool`] for many streams that come and go, [`Lstm::encode`] on the
-//! caller's own buffers. A [`Model`] is a chain of such layers. [`io`] reads weights, [`plan`] says how a problem will run without a device, and [`mod@reference`] is
+//! caller's own buffers. A [`Model`] is a chain of such layers, and of the few around them. [`io`] reads weights, [`plan`] says how a problem will run without a device, and [`mod@reference`] is
 //! the CPU truth that everything is checked against.
 //!
 //! ```no_run
@@ -10,8 +10,8 @@
 //! use wgpu_rnn::{Gpu, Lstm, io};
 //!
 //! let gpu = Gpu::new()?;
-//! let model = io::safetensors::open("model.safetensors")?;
-//! let lstm = Lstm::load(&gpu, &model, "encoder.lstm")?;
+//! let file = io::safetensors::open("model.safetensors")?;
+//! let lstm = Lstm::load(&gpu, &file, "encoder.lstm")?;
 //! let x = Array3::zeros((100, 4, lstm.sizes().input_size)); // [seq_len, batch, input_size]
 //! let (y, state) = lstm.forward(x.view(), None)?;
 //! # Ok::<(), wgpu_rnn::Error>(())
@@ -23,6 +23,8 @@ mod any;
 mod caps;
 mod ceilings;
 mod cell;
+mod chain;
+mod embedding;
 mod error;
 mod format;
 mod gpu;
@@ -35,6 +37,8 @@ mod layer;
 mod linear;
 mod lstm;
 mod model;
+#[cfg(feature = "onnx")]
+mod onnx;
 #[doc(hidden)]
 #[allow(missing_docs, reason = "for this crate's tests")]
 pub mod pack;
@@ -42,6 +46,8 @@ mod plan;
 mod pool;
 mod problem;
 pub mod reference;
+#[cfg(not(target_arch = "wasm32"))]
+mod replace;
 mod rnn;
 #[doc(hidden)]
 #[allow(missing_docs, reason = "for this crate's tests")]
@@ -57,6 +63,8 @@ pub use any::{AnyKind, AnyLayer, AnyState, AnyStream};
 pub use caps::DeviceCaps;
 pub use ceilings::{Ceilings, WordSeconds};
 pub use cell::{Activation, Activations, Cell, CellOptions, Flavour};
+pub use chain::{Function, Last};
+pub use embedding::Embedding;
 pub use error::{Error, Result};
 pub use format::WeightFormat;
 pub use gpu::{AdapterReport, DeviceArray, Element, Gpu, GpuBuilder, GpuStats, GpuTimer};
@@ -65,6 +73,8 @@ pub use layer::{Kind, Layer, LayerConfig};
 pub use linear::Linear;
 pub use lstm::{Lstm, LstmKind, LstmState, LstmStream};
 pub use model::{Model, ModelIo, ModelStream, Stage};
+#[cfg(feature = "onnx")]
+pub use onnx::OnnxModel;
 pub use plan::{
     BackwardMemory, BackwardPlan, Estimate, Floor, Memory, Options, Plan, Schedule, candidates,
     plan, plan_backward,
@@ -76,7 +86,7 @@ pub use run::{BackwardIo, DeviceInput, LayerInput, LayerIo, Reserve, StageState}
 pub use stream::Stream;
 pub use tape::{Gradients, Tape, Taped};
 pub use tensors::WeightTensor;
-pub use weights::{LayerWeights, Weights};
+pub use weights::{LayerWeights, ModelWeights, StageWeights, Weights};
 
 // The types of these crates are part of the interface.
 pub use ndarray;

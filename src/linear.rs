@@ -7,11 +7,11 @@ use ndarray::{Array, Array1, Array2, ArrayView, Axis, Dimension, concatenate};
 use crate::error::{Error, Result};
 use crate::format::WeightFormat;
 use crate::gpu::{DeviceArray, Gpu, Pending, Readback, lock};
-use crate::io::safetensors::Model;
+use crate::io::safetensors::{File, path};
 use crate::kernels::{Kernel, Matmul, MatmulParams, Store, Tile};
 use crate::pack::pack_linear;
-use crate::run::{Bound, Dispatch, Executable, HostSide, Program, Recent, Role};
-use crate::weights::Weights;
+use crate::run::{HostSide, Launch, Recent, Single};
+use crate::weights::{Weights, check_linear};
 
 /// `y = x W^T + b` over the last axis of x, as PyTorch's `nn.Linear`.
 #[derive(Clone, Debug)]
@@ -31,9 +31,7 @@ struct Inner {
 /// What runs over a certain number of rows need.
 #[derive(Debug)]
 struct Run {
-    rows: usize,
-    executable: Executable,
-    bound: Recent<(wgpu::Buffer, wgpu::Buffer), Bound>,
+    single: Single,
     host: std::sync::OnceLock<HostSide>,
 }
 
@@ -60,12 +58,7 @@ impl Linear {
     /// the weights.
     pub fn new(gpu: &Gpu, weight: &Array2<f32>, bias: Option<&Array1<f32>>) -> Result<Self> {
         let (out_features, in_features) = weight.dim();
-        if weight.is_empty() {
-            return Err(Error::shape("weight", "no side of length 0", weight.shape()));
-        }
-        if let Some(bias) = bias.filter(|bias| bias.len() != out_features) {
-            return Err(Error::shape("bias", format!("[{out_features}]"), bias.shape()));
-        }
+        check_linear(weight, bias)?;
         let packed = pack_linear(weight.view(), bias.map(|bias| bias.view()));
         gpu.caps().check_binding("the weights", packed.len() as u64)?;
         for rows in [1, usize::MAX] {
@@ -98,12 +91,10 @@ impl Linear {
     ///
     /// # Errors
     /// [`Error::MissingTensor`], [`Error::TensorDtype`], those of [`Linear::new`].
-    pub fn load(gpu: &Gpu, model: &Model, prefix: &str) -> Result<Self> {
-        let name = |tensor| {
-            if prefix.is_empty() { String::from(tensor) } else { format!("{prefix}.{tensor}") }
-        };
-        let bias = model.shape(&name("bias")).map(|_| model.array(&name("bias"))).transpose()?;
-        Self::new(gpu, &model.array(&name("weight"))?, bias.as_ref())
+    pub fn load(gpu: &Gpu, file: &File, prefix: &str) -> Result<Self> {
+        let (weight, bias) = (path(prefix, "weight"), path(prefix, "bias"));
+        let bias = file.shape(&bias).map(|_| file.array(&bias)).transpose()?;
+        Self::new(gpu, &file.array(&weight)?, bias.as_ref())
     }
 
     /// The device that the layer is on.
@@ -154,13 +145,14 @@ impl Linear {
             let run = self.run(rows)?;
             let (x_bytes, y_bytes) = self.bytes(rows);
             let host = run.host.get_or_init(|| {
-                HostSide::new(gpu, x_bytes, y_bytes, y_bytes, |x, y| self.bind(&run, x, y))
+                let bind = |x: &_, y: &_| run.single.bind(gpu, &[&self.inner.weights, x, y]);
+                HostSide::new(gpu, x_bytes, y_bytes, y_bytes, bind)
             });
             let readback = host.take_readback(gpu);
             let mut encoder = gpu.device().create_command_encoder(&Default::default());
             let upload = lock(&host.upload);
             gpu.write(&host.x, 0, x);
-            run.executable.record(gpu, &mut encoder, &host.bound);
+            run.single.record_bound(gpu, &mut encoder, &host.bound);
             encoder.copy_buffer_to_buffer(&host.y, 0, &readback.buffer, 0, y_bytes);
             gpu.queue().submit([encoder.finish()]);
             drop(upload);
@@ -185,7 +177,7 @@ impl Linear {
     }
 
     /// Whether the arrays fit, and how many rows they have.
-    pub(crate) fn check(&self, x: &DeviceArray, y: &DeviceArray) -> Result<usize> {
+    fn check(&self, x: &DeviceArray, y: &DeviceArray) -> Result<usize> {
         let (mut y_shape, rows) = self.rows(x.shape())?;
         y_shape[x.shape().len() - 1] = self.inner.out_features;
         x.check("x", self.gpu(), x.shape())?;
@@ -207,14 +199,11 @@ impl Linear {
         let gpu = self.gpu();
         gpu.scoped(|| {
             let run = self.run(rows)?;
-            let buffers = (x.clone(), y.clone());
-            let bound = run.bound.get_or_make(buffers, || Ok(self.bind(&run, x, y)))?;
-            run.executable.record(gpu, encoder, &bound);
-            Ok(())
+            run.single.record(gpu, encoder, &[&self.inner.weights, x, y])
         })
     }
 
-    pub(crate) fn rows(&self, x_shape: &[usize]) -> Result<(Vec<usize>, usize)> {
+    fn rows(&self, x_shape: &[usize]) -> Result<(Vec<usize>, usize)> {
         let features = self.inner.in_features;
         if x_shape.last() != Some(&features) || x_shape.contains(&0) {
             return Err(Error::shape(
@@ -232,67 +221,40 @@ impl Linear {
         (bytes(in_features), bytes(out_features))
     }
 
-    /// The workgroups for so many rows, where the device can have them.
-    pub(crate) fn grid(&self, rows: usize) -> Result<[u64; 3]> {
-        let Inner { gpu, out_features, .. } = &*self.inner;
+    /// The dispatch for so many rows, where the device can do it.
+    pub(crate) fn launch(&self, rows: usize) -> Result<Launch> {
+        let Inner { gpu, in_features, out_features, weights, .. } = &*self.inner;
+        let (kernel, columns) = (kernel(gpu, rows), out_features.div_ceil(4));
+        let params = MatmulParams {
+            rows: rows as u32,
+            inner: *in_features as u32,
+            columns: columns as u32,
+            features: *out_features as u32,
+            batch: 1,
+            first_step: 0,
+            seq_len: rows as u32,
+            a_first: 0,
+            stride_t: *in_features as u32,
+            stride_b: 0,
+            stride_z: 0,
+            bias: 0,
+            weights: columns as u32,
+            weights_stride: 0,
+            reverse: 0,
+            num_slices: 1,
+            ..Default::default()
+        };
         let (x_bytes, y_bytes) = self.bytes(rows);
-        gpu.caps().check_binding("x", x_bytes)?;
-        gpu.caps().check_binding("y", y_bytes)?;
-        let grid = kernel(gpu, rows).grid(rows as u64, out_features.div_ceil(4) as u64, 1);
-        gpu.caps().check_grid(grid)?;
-        Ok(grid)
+        let buffers = [("the weights", weights.size()), ("x", x_bytes), ("y", y_bytes)];
+        let grid = kernel.grid(rows as u64, columns as u64, 1);
+        Launch::new(gpu, Kernel::Matmul(kernel), grid, &params, &buffers)
     }
 
     fn run(&self, rows: usize) -> Result<Arc<Run>> {
-        let Inner { gpu, in_features, out_features, runs, .. } = &*self.inner;
+        let Inner { gpu, runs, .. } = &*self.inner;
         runs.get_or_make(rows, || {
-            let grid = self.grid(rows)?;
-            let (kernel, columns) = (kernel(gpu, rows), out_features.div_ceil(4));
-            let params = MatmulParams {
-                rows: rows as u32,
-                inner: *in_features as u32,
-                columns: columns as u32,
-                features: *out_features as u32,
-                batch: 1,
-                first_step: 0,
-                seq_len: rows as u32,
-                a_first: 0,
-                stride_t: *in_features as u32,
-                stride_b: 0,
-                stride_z: 0,
-                bias: 0,
-                weights: columns as u32,
-                weights_stride: 0,
-                reverse: 0,
-                num_slices: 1,
-                ..Default::default()
-            };
-            let weights = Role::Weights { offset: 0, size: self.inner.weights.size() };
-            let dispatch = Dispatch {
-                kernel: Kernel::Matmul(kernel),
-                roles: vec![weights, Role::X, Role::Y],
-                params_offset: 0,
-                grid: grid.map(|side| side as u32),
-                second: None,
-                repeat: 1,
-            };
-            let params = bytemuck::bytes_of(&params).to_vec();
-            let program = Program { dispatches: vec![dispatch], params, final_half: 0 };
-            let executable = Executable::new(gpu, program);
-            Ok(Run { rows, executable, bound: Recent::new(), host: Default::default() })
-        })
-    }
-
-    fn bind(&self, run: &Run, x: &wgpu::Buffer, y: &wgpu::Buffer) -> Bound {
-        let Inner { gpu, weights, .. } = &*self.inner;
-        let (x_bytes, y_bytes) = self.bytes(run.rows);
-        run.executable.bind(gpu, |role| {
-            let (buffer, bytes) = match role {
-                Role::X => (x, x_bytes),
-                Role::Y => (y, y_bytes),
-                _ => (weights, weights.size()),
-            };
-            wgpu::BufferBinding { buffer, offset: 0, size: wgpu::BufferSize::new(bytes) }
+            let single = Single::new(gpu, self.launch(rows)?);
+            Ok(Run { single, host: Default::default() })
         })
     }
 }

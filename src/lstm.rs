@@ -5,7 +5,7 @@ use ndarray::ArrayD;
 use crate::cell::Cell;
 use crate::error::{Error, Result};
 use crate::gpu::Gpu;
-use crate::io::safetensors::Model;
+use crate::io::safetensors::File;
 use crate::layer::{Kind, Layer, LayerConfig, sealed::Sealed};
 use crate::stream::Stream;
 
@@ -60,11 +60,11 @@ impl Kind for LstmKind {
 }
 
 impl Lstm {
-    /// Loads the layers under `prefix` of a safetensors file, `seq_len` first; see [`Model::lstm`] for the names.
+    /// Loads the layers under `prefix` of a safetensors file, `seq_len` first; see [`File::lstm`] for the names.
     ///
     /// # Errors
-    /// Those of [`Model::lstm`] and [`Layer::new`].
-    pub fn load(gpu: &Gpu, model: &Model, prefix: &str) -> Result<Self> {
-        Self::new(gpu, &model.lstm(prefix)?, LayerConfig::default())
+    /// Those of [`File::lstm`] and [`Layer::new`].
+    pub fn load(gpu: &Gpu, file: &File, prefix: &str) -> Result<Self> {
+        Self::new(gpu, &file.lstm(prefix)?, LayerConfig::default())
     }
 }

@@ -5,7 +5,7 @@ use ndarray::ArrayD;
 use crate::cell::Cell;
 use crate::error::Result;
 use crate::gpu::Gpu;
-use crate::io::safetensors::Model;
+use crate::io::safetensors::File;
 use crate::layer::{Kind, Layer, LayerConfig, sealed::Sealed};
 use crate::stream::Stream;
 
@@ -43,11 +43,11 @@ impl Kind for RnnKind {
 }
 
 impl Rnn {
-    /// Loads the layers under `prefix` of a safetensors file, `seq_len` first; see [`Model::rnn`] for the names.
+    /// Loads the layers under `prefix` of a safetensors file, `seq_len` first; see [`File::rnn`] for the names.
     ///
     /// # Errors
-    /// Those of [`Model::rnn`] and [`Layer::new`].
-    pub fn load(gpu: &Gpu, model: &Model, prefix: &str) -> Result<Self> {
-        Self::new(gpu, &model.rnn(prefix)?, LayerConfig::default())
+    /// Those of [`File::rnn`] and [`Layer::new`].
+    pub fn load(gpu: &Gpu, file: &File, prefix: &str) -> Result<Self> {
+        Self::new(gpu, &file.rnn(prefix)?, LayerConfig::default())
     }
 }

@@ -141,7 +141,7 @@ impl<K: Kind> Stream<K> {
     pub(crate) fn check_tokens(&self, ids: ArrayView1<'_, u32>) -> Result<()> {
         let table = self.table_of_tokens()?;
         check_shape("ids", ids.shape(), &[self.batch])?;
-        check_ids(&ids, table)
+        check_ids(&ids, table.shape()[0])
     }
 
     /// As [`Stream::encode_step`], from an input that has been checked.

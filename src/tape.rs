@@ -101,7 +101,9 @@ impl<K: Kind> Layer<K> {
         input.check(gpu, &problem)?;
         let states = state.map(|state| batching.states(K::parts(state))).transpose()?;
         states.as_ref().map_or(Ok(()), |states| states.check(&problem))?;
-        let lengths = lengths.map(|lengths| check_lengths(lengths, &problem)).transpose()?;
+        let lengths = lengths
+            .map(|lengths| check_lengths(lengths, problem.seq_len, problem.batch))
+            .transpose()?;
         let reserve = engine.reserve(problem.seq_len, problem.batch)?;
         let x = gpu.zeros(&problem.x_shape())?;
         gpu.scoped(|| {

@@ -9,7 +9,10 @@ use std::cell::Cell;
 use common::case::{Case, Shape};
 use common::trials::{self, GpuTest, Outcome};
 use wgpu_rnn::ndarray::{Array2, s};
-use wgpu_rnn::{BackwardIo, Gpu, LayerConfig, LayerIo, Lstm, Options, Schedule, wgpu};
+use wgpu_rnn::{
+    BackwardIo, DeviceInput, Embedding, Function, Gpu, Last, LayerConfig, LayerIo, Linear, Lstm,
+    Model, ModelIo, Options, Schedule, wgpu,
+};
 
 /// Counts the allocations of each thread apart: drivers and other trials have threads of their own.
 struct Counting;
@@ -53,6 +56,7 @@ fn main() {
         GpuTest::new("allocations::are_counted", |_| are_counted()),
         GpuTest::new("allocations::encode", encode),
         GpuTest::new("allocations::encode_backward", encode_backward),
+        GpuTest::new("allocations::model", model),
         GpuTest::new("allocations::step", step),
         GpuTest::new("allocations::tick", tick),
     ])
@@ -149,6 +153,37 @@ fn encoded_backward(
     let count = record()?;
     d_x.download()?;
     Ok(count)
+}
+
+/// The stages around a recurrent one allocate as much for a long sequence as for a short one.
+fn model(gpu: &Gpu) -> Outcome {
+    let case = Case::new(1, Shape::default());
+    let options = Options { schedule: Some(Schedule::SequenceFused), ..Default::default() };
+    let (table, weight) = (Array2::ones((5, 4)), Array2::ones((2, 6)));
+    let model = Model::new(vec![
+        Embedding::new(gpu, &table)?.into(),
+        Function::Tanh.into(),
+        case.lstm(gpu, options)?.into(),
+        Linear::new(gpu, &weight, None)?.into(),
+        Last::Step.into(),
+        Function::Softmax.into(),
+    ])?;
+    let recorded = |t: usize| -> wgpu_rnn::Result<u64> {
+        let ids = gpu.upload(Array2::<u32>::zeros((t, 3)).view())?;
+        let (y, mut last) = (gpu.zeros(&[1, 3, 2])?, 0);
+        for _ in 0..2 {
+            let mut encoder = gpu.device().create_command_encoder(&Default::default());
+            let io = ModelIo::from_input(DeviceInput::Ids(&ids), &y);
+            let (count, result) = allocations(|| model.encode(&mut encoder, &io));
+            gpu.queue().submit([encoder.finish()]);
+            (last, _) = (count, result?);
+        }
+        y.download()?;
+        Ok(last)
+    };
+    let (short, long) = (recorded(SHORT)?, recorded(LONG)?);
+    assert!(long <= short + GROWTH, "{short} for {SHORT} steps, {long} for {LONG}");
+    Ok(())
 }
 
 /// A stream's step allocates as much after a thousand steps as after ten.

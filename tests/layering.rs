@@ -5,19 +5,21 @@ use std::path::{Path, PathBuf};
 
 /// Each module and those that it may use. `error` and the module itself are free; `crate::Schedule` and the like are
 /// the public face.
-const TABLE: [(&str, &[&str]); 26] = [
+const TABLE: [(&str, &[&str]); 30] = [
     ("error", &[]),
+    ("chain", &[]),
+    ("replace", &[]),
     ("cell", &[]),
     ("format", &[]),
     ("problem", &["cell", "format"]),
-    ("weights", &["cell", "format", "problem"]),
+    ("weights", &["cell", "chain", "format", "problem"]),
     ("tensors", &["cell", "problem", "weights"]),
     ("pack", &["cell", "format", "problem", "tensors", "weights"]),
     ("caps", &[]),
     ("ceilings", &[]),
     ("kernels", &["caps", "cell", "format", "problem"]),
     ("plan", &["caps", "ceilings", "format", "kernels", "pack", "problem"]),
-    ("tuning", &["cell", "format", "plan", "problem"]),
+    ("tuning", &["cell", "format", "plan", "problem", "replace"]),
     ("gpu", &["caps", "ceilings", "kernels", "pack", "tuning"]),
     (
         "run",
@@ -32,12 +34,30 @@ const TABLE: [(&str, &[&str]); 26] = [
     ("gru", &["cell", "gpu", "io", "layer", "stream"]),
     ("rnn", &["cell", "gpu", "io", "layer", "stream"]),
     ("any", &["cell", "gru", "layer", "lstm", "rnn", "stream"]),
-    ("model", &["any", "gpu", "layer", "linear", "plan", "problem", "run", "stream"]),
+    (
+        "model",
+        &[
+            "any",
+            "chain",
+            "embedding",
+            "gpu",
+            "kernels",
+            "layer",
+            "linear",
+            "plan",
+            "problem",
+            "run",
+            "stream",
+            "weights",
+        ],
+    ),
     ("stream", &["gpu", "layer", "problem", "run"]),
     ("pool", &["gpu", "layer", "problem", "run", "stream"]),
     ("linear", &["format", "gpu", "io", "kernels", "pack", "run", "weights"]),
-    ("io", &["cell", "problem", "weights"]),
-    ("reference", &["cell", "weights"]),
+    ("embedding", &["gpu", "io", "kernels", "run", "weights"]),
+    ("io", &["cell", "chain", "problem", "replace", "weights"]),
+    ("onnx", &["any", "cell", "chain", "gpu", "io", "layer", "model", "problem", "run", "weights"]),
+    ("reference", &["cell", "chain", "weights"]),
 ];
 
 /// Only `gpu` makes these.

@@ -4,7 +4,8 @@ mod common;
 
 use common::compare::compare;
 use common::fixture::{self, Fixture};
-use wgpu_rnn::ndarray::ArrayD;
+use wgpu_rnn::Function;
+use wgpu_rnn::ndarray::{ArrayD, arr1, arr2};
 use wgpu_rnn::reference::{self, Inputs};
 
 /// Both compute in f64; PyTorch's results were rounded to f32 once, by at most 2^-24 = 6e-8 of an element. The rest is
@@ -47,6 +48,47 @@ fn the_reference_computes_what_pytorch_does() {
         .filter_map(|fixture| Some(format!("{}: {}", fixture.name, check(fixture).err()?)))
         .collect();
     assert!(failures.is_empty(), "{} fail:\n{}", failures.len(), failures.join("\n"));
+}
+
+/// `torch.log_softmax`, `torch.softmax`, `torch.sigmoid`, `torch.tanh` and `torch.relu` of the same, in f64.
+#[test]
+fn functions_are_those_of_pytorch() {
+    let x = arr2(&[[1.0, -2.0, 0.5], [1e4, 9999.0, -1e4]]).into_dyn();
+    let expected = [
+        (Function::Relu, [[1.0, 0.0, 0.5], [1e4, 9999.0, 0.0]]),
+        (
+            Function::Tanh,
+            [[0.761_594_155_956, -0.964_027_580_076, 0.462_117_157_26], [1.0, 1.0, -1.0]],
+        ),
+        (
+            Function::Sigmoid,
+            [[0.731_058_578_63, 0.119_202_922_022, 0.622_459_331_202], [1.0, 1.0, 0.0]],
+        ),
+        (
+            Function::Softmax,
+            [
+                [0.603_748_896_148_6, 0.030_058_887_569_6, 0.366_192_216_281_8],
+                [0.731_058_578_63, 0.268_941_421_37, 0.0],
+            ],
+        ),
+        (
+            Function::LogSoftmax,
+            [
+                [-0.504_596_902_342_3, -3.504_596_902_342_3, -1.004_596_902_342_3],
+                [-0.313_261_687_518_2, -1.313_261_687_518_2, -20_000.313_261_687_5],
+            ],
+        ),
+    ];
+    for (function, expected) in expected {
+        let y = reference::function(function, &x);
+        compare("y", &y, &arr2(&expected).into_dyn(), 1e-10).verdict().unwrap();
+    }
+    for row in [[f64::NAN, 0.0], [f64::NEG_INFINITY; 2], [f64::INFINITY, 0.0]] {
+        for function in [Function::Softmax, Function::LogSoftmax] {
+            let y = reference::function(function, &arr1(&row).into_dyn());
+            assert!(y.iter().all(|y| y.is_nan()), "{function:?} of {row:?}: {y}");
+        }
+    }
 }
 
 /// The cases must cover what they are there for.

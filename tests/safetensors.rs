@@ -4,7 +4,7 @@ mod common;
 
 use common::Random;
 use half::{bf16, f16};
-use wgpu_rnn::io::safetensors::{Model, from_bytes};
+use wgpu_rnn::io::safetensors::{File, from_bytes};
 use wgpu_rnn::{Cell, Direction, Error, Result};
 
 /// A tensor to write: its name, dtype, shape and bytes.
@@ -47,7 +47,7 @@ fn layer(prefix: &str, gates: usize, suffix: &str) -> Vec<Tensor> {
     .into()
 }
 
-fn read(tensors: &[Tensor]) -> Model {
+fn read(tensors: &[Tensor]) -> File {
     from_bytes(file(tensors)).unwrap()
 }
 

@@ -1,6 +1,6 @@
 //! The Mackey-Glass series, as tools/train_mackey_glass.py makes it, bit for bit.
 
-use wgpu_rnn::io::safetensors::Model;
+use wgpu_rnn::io::safetensors::File;
 use wgpu_rnn::ndarray::Array3;
 
 /// The part of the series that the training has not seen, normalised.
@@ -14,7 +14,7 @@ pub struct Series {
 const HELD_OUT: usize = 2000;
 
 impl Series {
-    pub fn held_out(model: &Model) -> Result<Self, Box<dyn std::error::Error>> {
+    pub fn held_out(model: &File) -> Result<Self, Box<dyn std::error::Error>> {
         let text = |key: &str| {
             model.metadata().get(key).ok_or_else(|| format!("the file has no metadata `{key}`"))
         };

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use safetensors::tensor::{Dtype, TensorView, serialize_to_file};
-use wgpu_rnn::io::safetensors::Model;
+use wgpu_rnn::io::safetensors::File;
 use wgpu_rnn::ndarray::{Array3, ArrayD, Ix3, s};
 use wgpu_rnn::{Cell, Weights, reference};
 
@@ -91,7 +91,7 @@ impl Case {
 
     /// # Errors
     /// Where results are missing.
-    pub fn compare(&self, results: &Model) -> Result<Verdict> {
+    pub fn compare(&self, results: &File) -> Result<Verdict> {
         let y = results.array::<Ix3>("y")?;
         let outputs = match (y.dim(), self.y_dim()) {
             (given, expected) if given == expected => {
@@ -140,7 +140,7 @@ impl Verdict {
 
 /// # Errors
 /// Where there is no such file of arrays.
-pub fn read(folder: &Path, name: &str) -> Result<Model> {
+pub fn read(folder: &Path, name: &str) -> Result<File> {
     Ok(wgpu_rnn::io::safetensors::open(folder.join(format!("{name}.safetensors")))?)
 }
 

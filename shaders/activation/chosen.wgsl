@@ -5,13 +5,13 @@ fn activate(which: u32, alpha: f32, beta: f32, x: f32) -> f32 {
     switch which {
         case 0u: { return sigmoid(x); }
         case 1u: { return tanh_stable(x); }
-        case 2u: { return select(x, 0.0, x < 0.0); }
+        case 2u: { return keep_nan(x, max(x, 0.0)); }
         case 3u: { return select(x, alpha * x, x < 0.0); }
         case 4u: { return select(x, 0.0, x < alpha); }
         case 5u: { return alpha * tanh_stable(beta * x); }
         case 6u: {
             let line = alpha * x + beta;
-            return select(select(line, 1.0, line > 1.0), 0.0, line < 0.0);
+            return keep_nan(line, clamp(line, 0.0, 1.0));
         }
         case 7u: { return select(x, alpha * (exp(min(x, 0.0)) - 1.0), x < 0.0); }
         case 8u: { return x / (1.0 + abs(x)); }

@@ -2,8 +2,10 @@
 //! grid of that shader, and composes its source from whole WGSL files.
 
 pub mod backward;
+pub mod function;
 pub mod gather;
 pub mod gradient;
+pub mod last;
 pub mod matmul;
 mod product;
 pub mod recurrence;
@@ -13,8 +15,10 @@ pub mod step;
 pub mod unpack;
 
 pub use backward::{BackwardParams, BackwardSlice, DOutput, SequenceBackward, StepBackward};
+pub use function::{Map, MapParams, Softmax, SoftmaxParams};
 pub use gather::{Gather, GatherParams};
 pub use gradient::{Gradient, GradientParams, Of, Transpose, TransposeParams};
+pub use last::{LastParams, PickLast};
 pub use matmul::{Matmul, MatmulParams, Store, Tile};
 pub use recurrence::{CellKernel, Choice, Input, Phases, RecurrenceParams, Slice};
 pub use sequence::Sequence;
@@ -41,6 +45,9 @@ pub enum Kernel {
     SequenceBackward(SequenceBackward),
     Gradient(Gradient),
     Unpack(Unpack),
+    Map(Map),
+    Softmax(Softmax),
+    PickLast(PickLast),
 }
 
 /// Steps that one chunk can have at most: the clock has one entry for each.
@@ -73,6 +80,9 @@ impl Kernel {
             Kernel::SequenceBackward(kernel) => kernel.name(),
             Kernel::Gradient(kernel) => kernel.name(),
             Kernel::Unpack(kernel) => kernel.name(),
+            Kernel::Map(kernel) => kernel.name(),
+            Kernel::Softmax(kernel) => kernel.name(),
+            Kernel::PickLast(kernel) => kernel.name(),
         }
     }
 
@@ -91,6 +101,9 @@ impl Kernel {
             Kernel::SequenceBackward(kernel) => kernel.source(),
             Kernel::Gradient(kernel) => kernel.source(),
             Kernel::Unpack(kernel) => kernel.source(),
+            Kernel::Map(kernel) => kernel.source(),
+            Kernel::Softmax(kernel) => kernel.source(),
+            Kernel::PickLast(kernel) => kernel.source(),
         }
     }
 
@@ -110,7 +123,12 @@ impl Kernel {
                 let all = &[(1, Read), (2, Read), (3, ReadWrite), (4, ReadWrite)];
                 (&all[..], cell.has_lengths)
             }
-            Kernel::Transpose(_) | Kernel::Unpack(_) => (&[(1, Read), (2, ReadWrite)][..], false),
+            Kernel::Transpose(_) | Kernel::Unpack(_) | Kernel::Map(_) | Kernel::Softmax(_) => {
+                (&[(1, Read), (2, ReadWrite)][..], false)
+            }
+            Kernel::PickLast(PickLast { has_lengths }) => {
+                (&[(1, Read), (2, ReadWrite)][..], *has_lengths)
+            }
             Kernel::CellStates(_) => (&[(1, Read), (2, Read), (3, ReadWrite)][..], false),
             Kernel::ResetStates(ResetStates { cell }) => {
                 (&[(2, Read), (3, ReadWrite), (6, Read)][..], cell.has_lengths)
@@ -144,6 +162,9 @@ impl Kernel {
             Kernel::Transpose(_) => size_of::<TransposeParams>() as u32,
             Kernel::Gradient(_) => size_of::<GradientParams>() as u32,
             Kernel::Unpack(_) => size_of::<UnpackParams>() as u32,
+            Kernel::Map(_) => size_of::<MapParams>() as u32,
+            Kernel::Softmax(_) => size_of::<SoftmaxParams>() as u32,
+            Kernel::PickLast(_) => size_of::<LastParams>() as u32,
             _ => size_of::<BackwardParams>() as u32,
         }
     }
@@ -167,7 +188,10 @@ impl Kernel {
             | Kernel::CellStates(_)
             | Kernel::PeepholeGradient(_)
             | Kernel::Gradient(_)
-            | Kernel::Unpack(_) => 1,
+            | Kernel::Unpack(_)
+            | Kernel::Map(_)
+            | Kernel::Softmax(_)
+            | Kernel::PickLast(_) => 1,
         }
     }
 
@@ -186,6 +210,9 @@ impl Kernel {
             Kernel::PeepholeGradient(_) => PeepholeGradient::UNITS,
             Kernel::Gradient(kernel) => kernel.invocations(),
             Kernel::Unpack(_) => Unpack::INVOCATIONS,
+            Kernel::Map(_) => Map::INVOCATIONS,
+            Kernel::Softmax(_) => Softmax::INVOCATIONS,
+            Kernel::PickLast(_) => PickLast::INVOCATIONS,
         }
     }
 
@@ -197,7 +224,10 @@ impl Kernel {
             | Kernel::CellStates(_)
             | Kernel::ResetStates(_)
             | Kernel::PeepholeGradient(_)
-            | Kernel::Unpack(_) => 0,
+            | Kernel::Unpack(_)
+            | Kernel::Map(_)
+            | Kernel::PickLast(_) => 0,
+            Kernel::Softmax(kernel) => kernel.workgroup_bytes(),
             Kernel::Matmul(kernel) => kernel.workgroup_bytes(),
             Kernel::Step(kernel) => kernel.workgroup_bytes(),
             Kernel::Sequence(kernel) => kernel.workgroup_bytes(),
@@ -208,7 +238,7 @@ impl Kernel {
     }
 }
 
-/// Every kernel that a plan can contain.
+/// Every kernel that a plan can contain, or a stage of a model.
 pub fn all() -> Vec<Kernel> {
     let gathers = Gather::all().map(Kernel::Gather);
     let matmuls = Matmul::all().map(Kernel::Matmul);
@@ -223,7 +253,17 @@ pub fn all() -> Vec<Kernel> {
         .chain(SequenceBackward::all().map(Kernel::SequenceBackward))
         .chain(Gradient::all().map(Kernel::Gradient))
         .chain([Kernel::Unpack(Unpack)]);
-    gathers.chain(matmuls).chain(steps).chain(sequences).chain(backward).collect()
+    let stages = Map::all()
+        .map(Kernel::Map)
+        .chain(Softmax::all().map(Kernel::Softmax))
+        .chain(PickLast::all().map(Kernel::PickLast));
+    gathers.chain(matmuls).chain(steps).chain(sequences).chain(backward).chain(stages).collect()
+}
+
+/// So many workgroups over two sides of a grid, of which WebGPU grants 65,535 each.
+fn spread(groups: u64) -> [u64; 3] {
+    let x = groups.clamp(1, 65_535);
+    [x, groups.div_ceil(x), 1]
 }
 
 /// A WGSL module: the constants that WGSL demands as `const` (sizes of arrays), then whole files in order.

@@ -1,5 +1,7 @@
 //! A chain of layers of different sizes and cells, on the device from x to y.
 
+mod load;
+mod plain;
 mod run;
 mod stage;
 mod stream;
@@ -9,21 +11,23 @@ use std::sync::Arc;
 use ndarray::{Array, Array3, ArrayD, ArrayView, Dimension};
 
 use crate::any::{AnyKind, AnyLayer, AnyState};
+use crate::chain::{self, Last, Widths};
 use crate::error::{Error, Result};
 use crate::gpu::{DeviceArray, Gpu};
 use crate::layer::Kind;
 use crate::plan::Plan;
 use crate::problem::{InputKind, at_least_one};
 use crate::run::{
-    Batching, DeviceInput, LayerInput, Recent, StageState, States, features, run_sizes, tokens_of,
-    typed,
+    Batching, DeviceInput, LayerInput, Recent, StageState, States, features, no_embedding,
+    run_sizes, tokens_of, typed,
 };
 use run::{Job, Run};
 pub use stage::Stage;
 pub use stream::ModelStream;
 
 /// A chain of stages, each of which takes the output of the one before: recurrent layers of different cells and sizes,
-/// and linear layers. What goes from stage to stage stays on the GPU, and a run is one submission.
+/// linear layers, an embedding at the front, functions such as softmax, and the choice of the last time step. What goes
+/// from stage to stage stays on the GPU, and a run is one submission.
 ///
 /// ```no_run
 /// use wgpu_rnn::ndarray::Array3;
@@ -43,8 +47,9 @@ pub use stream::ModelStream;
 /// ```
 ///
 /// Shapes are those of [`Layer`](crate::Layer): x `[T, B, I]`, `[B, T, I]` if the recurrent stages are `batch_first`,
-/// without B unbatched. States are one for each recurrent stage, in their order. Lengths hold for the recurrent stages;
-/// beyond a row's length they put out 0, which a linear stage turns into its bias.
+/// without B unbatched; token ids have no axis of features. Behind a [`Last`] there is one time step. States are one for
+/// each recurrent stage, in their order. Lengths hold for the recurrent stages and for [`Last::Step`]; beyond a row's
+/// length recurrent stages put out 0, which a linear stage turns into its bias.
 ///
 /// Cloning is cheap and shares everything. A model can run from several threads at once. Its first run of a shape makes
 /// what that shape needs; later runs of that shape make no GPU object. The shapes used last stay ready.
@@ -56,6 +61,8 @@ pub struct Model {
 #[derive(Debug)]
 struct Inner {
     stages: Vec<Stage>,
+    gpu: Gpu,
+    widths: Widths,
     batch_first: bool,
     runs: Recent<RunShape, Run>,
 }
@@ -65,7 +72,8 @@ struct Inner {
 struct RunShape {
     seq_len: usize,
     batch: usize,
-    input: InputKind,
+    /// None is ids.
+    input: Option<InputKind>,
     has_lengths: bool,
 }
 
@@ -96,27 +104,26 @@ impl<'a> ModelIo<'a> {
 }
 
 impl Model {
-    /// Puts stages into a chain.
+    /// Puts stages into a chain. Without a recurrent stage, which says whether it is `batch_first`, it is not.
     ///
     /// # Errors
-    /// [`Error::Argument`] where there is no stage, where one does not take what the one before puts out, or where the
-    /// recurrent stages are not all `batch_first` or all not; [`Error::WrongDevice`] where they are on several devices.
+    /// [`Error::Argument`] where there is no stage with weights, where one does not take what the one before puts out or
+    /// may not stand where it does, see [`Stage`], or where the recurrent stages are not all `batch_first` or all not;
+    /// [`Error::WrongDevice`] where they are on several devices.
     pub fn new(stages: Vec<Stage>) -> Result<Self> {
-        let Some(first) = stages.first() else {
-            return Err(Error::argument("stages", "at least one", "empty"));
-        };
         let mut recurrent = stages.iter().filter_map(Stage::as_recurrent);
         let batch_first = recurrent.next().is_some_and(|layer| layer.engine.config.batch_first);
+        Self::laid_out(stages, batch_first)
+    }
+
+    fn laid_out(stages: Vec<Stage>, batch_first: bool) -> Result<Self> {
+        let links: Vec<_> = stages.iter().map(Stage::link).collect();
+        let widths = chain::check(&links)?;
+        let gpu = stages.iter().find_map(Stage::gpu).ok_or_else(chain::no_weights)?.clone();
         for (i, stage) in stages.iter().enumerate() {
             let name = format!("stages[{i}]");
-            if !stage.gpu().is(first.gpu()) {
+            if stage.gpu().is_some_and(|other| !other.is(&gpu)) {
                 return Err(Error::WrongDevice { argument: name });
-            }
-            let size = if i == 0 { first.input_size() } else { stages[i - 1].output_size() };
-            if stage.input_size() != size {
-                let expected = format!("one of {size}, the output size of stages[{}]", i - 1);
-                let given = format!("a stage of input size {}", stage.input_size());
-                return Err(Error::argument(&name, expected, given));
             }
             if stage
                 .as_recurrent()
@@ -127,7 +134,7 @@ impl Model {
                 return Err(Error::argument(&name, expected, !batch_first));
             }
         }
-        let inner = Inner { stages, batch_first, runs: Recent::new() };
+        let inner = Inner { stages, gpu, widths, batch_first, runs: Recent::new() };
         Ok(Model { inner: Arc::new(inner) })
     }
 
@@ -138,21 +145,27 @@ impl Model {
 
     /// The device that the stages are on.
     pub fn gpu(&self) -> &Gpu {
-        self.stages()[0].gpu()
+        &self.inner.gpu
     }
 
-    /// Features of one time step of x.
+    /// Whether x and y are `[batch, seq_len, features]` instead of `[seq_len, batch, features]`.
+    pub fn batch_first(&self) -> bool {
+        self.inner.batch_first
+    }
+
+    /// Whether the model takes token ids: its first stage is an embedding.
+    pub fn takes_ids(&self) -> bool {
+        matches!(self.stages()[0], Stage::Embedding(_))
+    }
+
+    /// Features of one time step of x; 1 where the model takes token ids.
     pub fn input_size(&self) -> usize {
-        self.stages()[0].input_size()
+        self.inner.widths.input_size
     }
 
     /// Features of one time step of y.
     pub fn output_size(&self) -> usize {
-        self.stages()[self.stages().len() - 1].output_size()
-    }
-
-    fn all_but_last(&self) -> &[Stage] {
-        &self.stages()[..self.stages().len() - 1]
+        self.inner.widths.output_size()
     }
 
     fn recurrent(&self) -> impl Iterator<Item = &AnyLayer> {
@@ -164,7 +177,12 @@ impl Model {
     /// # Errors
     /// [`Error::Argument`] where a size is 0, [`Error::Limit`] or [`Error::Schedule`] where a stage cannot run.
     pub fn plan(&self, seq_len: usize, batch: usize) -> Result<Vec<Plan>> {
-        self.plans(&RunShape { seq_len, batch, input: InputKind::Features, has_lengths: false })
+        self.plans(&RunShape { seq_len, batch, input: self.plain_input(), has_lengths: false })
+    }
+
+    /// Features, or ids where the model takes them.
+    fn plain_input(&self) -> Option<InputKind> {
+        (!self.takes_ids()).then_some(InputKind::Features)
     }
 
     fn plans(&self, shape: &RunShape) -> Result<Vec<Plan>> {
@@ -172,11 +190,32 @@ impl Model {
         at_least_one("seq_len", shape.seq_len)?;
         at_least_one("batch", shape.batch)?;
         let mut plans = Vec::new();
-        for (i, stage) in self.stages().iter().enumerate() {
-            let input = if i == 0 { shape.input } else { InputKind::Features };
-            plans.extend(stage.plan(&RunShape { input, ..*shape }, &format!("stages[{i}]"))?);
+        for (i, shape) in self.shapes(shape).enumerate() {
+            let rows = shape.seq_len.saturating_mul(shape.batch);
+            let plan = match &self.stages()[i] {
+                Stage::Recurrent(layer) => plan_of(layer, &shape).map(Some),
+                Stage::Linear(linear) => linear.launch(rows).map(|_| None),
+                Stage::Embedding(embedding) => embedding.launch(rows).map(|_| None),
+                Stage::Function(_) | Stage::Last(_) => self.plain(i, &shape).map(|_| None),
+            };
+            plans.extend(plan.map_err(|error| error.within(&format!("stages[{i}]")))?);
         }
         Ok(plans)
+    }
+
+    /// What each stage sees of a run: behind the first features, behind a `Last` one time step.
+    fn shapes(&self, shape: &RunShape) -> impl Iterator<Item = RunShape> {
+        let last = self.stages().iter().position(|stage| matches!(stage, Stage::Last(_)));
+        let shape = *shape;
+        (0..self.stages().len()).map(move |i| {
+            let input = if i == 0 { shape.input } else { Some(InputKind::Features) };
+            match last {
+                Some(last) if last < i => {
+                    RunShape { seq_len: 1, has_lengths: false, input, ..shape }
+                }
+                _ => RunShape { input, ..shape },
+            }
+        })
     }
 
     /// Runs a sequence from host arrays to host arrays and waits for it. y has the rank of x.
@@ -208,8 +247,9 @@ impl Model {
     ///
     /// # Errors
     /// [`Error::Argument`] where a token is not in the table, where a length is more than `seq_len`, where the first
-    /// stage is linear and the input no features, or where there are lengths and no recurrent stage; [`Error::Shape`]
-    /// where there are not as many lengths as rows; those of [`Model::forward`].
+    /// stage does not take such an input (only an embedding takes [`LayerInput::Ids`], only a recurrent stage what is
+    /// projected), or where there are lengths and no stage that heeds them; [`Error::Shape`] where there are not as many
+    /// lengths as rows; those of [`Model::forward`].
     #[cfg(not(target_arch = "wasm32"))]
     pub fn forward_input(
         &self,
@@ -278,35 +318,43 @@ impl Model {
         self.scoped(shape, |run| run.record(self, encoder, io))
     }
 
-    /// A stream of single time steps for `batch` sequences, whose states stay on the GPU. It begins at zero.
+    /// A stream of single time steps for `batch` sequences, whose states stay on the GPU. It begins at zero. Where the
+    /// first stage is an embedding its steps take token ids. Each step is the last one so far: a [`Last`] passes it on.
     ///
     /// # Errors
     /// Those of [`Model::plan`] for one time step.
     pub fn stream(&self, batch: usize) -> Result<ModelStream> {
-        ModelStream::new(self, batch, InputKind::Features, None)
+        ModelStream::new(self, batch, self.plain_input(), None)
     }
 
     /// As [`Model::stream`], of steps whose input is projected already, see [`LayerInput::Projected`].
     ///
     /// # Errors
-    /// [`Error::Argument`] where the first stage is linear, those of [`Model::stream`].
+    /// [`Error::Argument`] where the first stage is not recurrent, those of [`Model::stream`].
     pub fn stream_projected(&self, batch: usize) -> Result<ModelStream> {
-        ModelStream::new(self, batch, InputKind::Projected, None)
+        ModelStream::new(self, batch, Some(InputKind::Projected), None)
     }
 
     /// As [`Model::stream`], of token ids that pick rows of `table`, see [`LayerInput::Tokens`].
     ///
     /// # Errors
-    /// [`Error::Argument`] where the first stage is linear, [`Error::Shape`] or [`Error::WrongDevice`] where the table
-    /// does not fit, those of [`Model::stream`].
+    /// [`Error::Argument`] where the first stage is not recurrent, [`Error::Shape`] or [`Error::WrongDevice`] where the
+    /// table does not fit, those of [`Model::stream`].
     pub fn stream_tokens(&self, batch: usize, table: &DeviceArray) -> Result<ModelStream> {
-        ModelStream::new(self, batch, tokens_of(table), Some(table))
+        ModelStream::new(self, batch, Some(tokens_of(table)), Some(table))
     }
 
-    fn shape(&self, input: InputKind, shape: &[usize], has_lengths: bool) -> Result<RunShape> {
+    fn shape(
+        &self,
+        input: Option<InputKind>,
+        shape: &[usize],
+        has_lengths: bool,
+    ) -> Result<RunShape> {
         self.stages()[0].check_input(input)?;
-        if has_lengths && self.recurrent().next().is_none() {
-            let expected = "none: no stage is recurrent";
+        let heeds_lengths =
+            |stage: &Stage| matches!(stage, Stage::Recurrent(_) | Stage::Last(Last::Step));
+        if has_lengths && !self.stages().iter().any(heeds_lengths) {
+            let expected = "none: no stage is recurrent or picks the last step";
             return Err(Error::argument("lengths", expected, "given"));
         }
         let (seq_len, batch) = run_sizes(input, shape, self.inner.batch_first)?;
@@ -316,6 +364,13 @@ impl Model {
     fn scoped<T>(&self, shape: RunShape, work: impl FnOnce(&Arc<Run>) -> Result<T>) -> Result<T> {
         self.inner.runs.scoped(self.gpu(), shape, || Run::new(self, &shape), work)
     }
+}
+
+/// The plan of a recurrent stage.
+fn plan_of(layer: &AnyLayer, shape: &RunShape) -> Result<Plan> {
+    let RunShape { seq_len, batch, input, has_lengths } = *shape;
+    let input = input.ok_or_else(no_embedding)?;
+    layer.engine.plan(&layer.engine.problem(seq_len, batch, input, has_lengths)?)
 }
 
 fn check_num_states(given: usize, recurrent: usize) -> Result<()> {

@@ -5,20 +5,28 @@ use std::sync::{Arc, OnceLock};
 use ndarray::{Array3, ArrayView1};
 
 use super::{Model, ModelIo, RunShape, Stage, check_num_states};
+use crate::chain::Last;
 use crate::error::Result;
 use crate::gpu::{DeviceArray, Gpu, Pending, Readback, lock};
 use crate::problem::Problem;
 use crate::run::{
-    DeviceInput, HostInput, HostSide, LayerIo, StageState, States, check_apart, check_lengths,
-    check_shape, to_array,
+    DeviceInput, HostInput, HostSide, LayerIo, Single, StageState, States, check_apart, check_ids,
+    check_lengths, check_shape, to_array,
 };
 
 #[derive(Debug)]
 pub(super) struct Run {
     /// Those of the recurrent stages.
     problems: Vec<Problem>,
+    /// The dispatches of the stages without weights.
+    singles: Vec<Option<Single>>,
     /// The outputs of all stages but the last.
     between: Vec<DeviceArray>,
+    /// The final h of the stage whose states are picked.
+    picked: Option<DeviceArray>,
+    shape: RunShape,
+    /// Of x; token ids have no last axis.
+    x_shape: [usize; 3],
     y_shape: [usize; 3],
     host: OnceLock<HostSide<HostArrays>>,
 }
@@ -55,17 +63,35 @@ impl HostArrays {
 
 impl Run {
     pub fn new(model: &Model, shape: &RunShape) -> Result<Self> {
-        let plans = model.plans(shape)?;
-        let RunShape { seq_len, batch, .. } = *shape;
-        let [first, second] =
-            if model.inner.batch_first { [batch, seq_len] } else { [seq_len, batch] };
-        let between = |stage: &Stage| {
-            DeviceArray::zeroed(model.gpu(), "between", &[first, second, stage.output_size()])
+        let gpu = model.gpu();
+        let problems: Vec<_> = model.plans(shape)?.iter().map(|plan| plan.problem).collect();
+        let single =
+            |(i, shape)| Ok(model.plain(i, &shape)?.map(|launch| Single::new(gpu, launch)));
+        let singles = model.shapes(shape).enumerate().map(single).collect::<Result<_>>()?;
+        let sides = |seq_len, features| match model.batch_first() {
+            true => [shape.batch, seq_len, features],
+            false => [seq_len, shape.batch, features],
         };
+        // A stage behind a `Last` sees one time step, and so does who takes a `Last`'s output.
+        let mut y_shapes = Vec::new();
+        for ((stage, seen), width) in
+            model.stages().iter().zip(model.shapes(shape)).zip(&model.inner.widths.outputs)
+        {
+            let is_last = matches!(stage, Stage::Last(_));
+            y_shapes.push(sides(if is_last { 1 } else { seen.seq_len }, *width));
+        }
+        let y_shape = y_shapes.pop().unwrap_or_default();
+        let between = y_shapes.iter().map(|shape| DeviceArray::zeroed(gpu, "between", shape));
+        let picks_states = |stage: &Stage| matches!(stage, Stage::Last(Last::States));
+        let picked = problems.last().filter(|_| model.stages().iter().any(picks_states));
         Ok(Run {
-            problems: plans.iter().map(|plan| plan.problem).collect(),
-            between: model.all_but_last().iter().map(between).collect(),
-            y_shape: [first, second, model.output_size()],
+            singles,
+            between: between.collect(),
+            picked: picked.map(|problem| DeviceArray::zeroed(gpu, "h_n", &problem.h_shape())),
+            shape: *shape,
+            x_shape: sides(shape.seq_len, model.input_size()),
+            y_shape,
+            problems,
             host: OnceLock::new(),
         })
     }
@@ -104,20 +130,13 @@ impl Run {
         states: Option<&[States]>,
     ) -> Result<Job> {
         let gpu = model.gpu();
-        match (&model.stages()[0], self.problems.first()) {
-            (Stage::Recurrent(_), Some(problem)) => input.check(gpu, problem)?,
-            _ => {
-                let [first, second, _] = self.y_shape;
-                check_shape("x", input.shape(), &[first, second, model.input_size()])?;
-            }
-        }
+        self.check_host_input(model, input)?;
         let given = states.into_iter().flatten().zip(&self.problems);
         for (k, (states, problem)) in given.enumerate() {
             states.check(problem).map_err(|error| error.within(&format!("states[{k}]")))?;
         }
-        let lengths = lengths.zip(self.problems.first());
-        let lengths = lengths.map(|(lengths, problem)| check_lengths(lengths, problem));
-        let lengths = lengths.transpose()?;
+        let RunShape { seq_len, batch, .. } = self.shape;
+        let lengths = lengths.map(|lengths| check_lengths(lengths, seq_len, batch)).transpose()?;
 
         let host = self.host(gpu, input, lengths.as_deref());
         let arrays = &host.bound;
@@ -151,6 +170,51 @@ impl Run {
         Ok(Job { run: Arc::clone(self), pending: readback.map(gpu, bytes) })
     }
 
+    fn check_host_input(&self, model: &Model, input: &HostInput<'_>) -> Result<()> {
+        match (&model.stages()[0], self.problems.first(), input) {
+            (Stage::Recurrent(_), Some(problem), input) => input.check(model.gpu(), problem),
+            (Stage::Embedding(embedding), _, HostInput::Ids(ids)) => {
+                check_shape("ids", ids.shape(), &self.x_shape[..2])?;
+                check_ids(ids, embedding.num_embeddings())
+            }
+            (_, _, HostInput::Features(x)) => check_shape("x", x.shape(), &self.x_shape),
+            (stage, _, input) => stage.check_input(input.kind()),
+        }
+    }
+
+    fn check_input(&self, model: &Model, input: &DeviceInput<'_>) -> Result<()> {
+        let gpu = model.gpu();
+        match (&model.stages()[0], self.problems.first(), input) {
+            (Stage::Recurrent(_), Some(problem), input) => input.check(gpu, problem),
+            (Stage::Embedding(_), _, DeviceInput::Ids(ids)) => {
+                ids.check("ids", gpu, &self.x_shape[..2])
+            }
+            (_, _, DeviceInput::Features(x)) => x.check("x", gpu, &self.x_shape),
+            (stage, _, input) => stage.check_input(input.kind()),
+        }
+    }
+
+    /// All that a caller can get wrong: what lies between the stages is right.
+    fn check(&self, model: &Model, io: &ModelIo<'_>) -> Result<()> {
+        let gpu = model.gpu();
+        if !io.states.is_empty() {
+            check_num_states(io.states.len(), self.problems.len())?;
+        }
+        for (k, (state, problem)) in io.states.iter().zip(&self.problems).enumerate() {
+            let checked = state.check(gpu, problem);
+            checked.map_err(|error| error.within(&format!("states[{k}]")))?;
+        }
+        self.check_input(model, &io.input)?;
+        io.y.check("y", gpu, &self.y_shape)?;
+        check_apart("y", io.y, io.input.buffer(), io.input.table())?;
+        let Some(lengths) = io.lengths else { return Ok(()) };
+        lengths.check("lengths", gpu, &[self.shape.batch])?;
+        match self.problems.is_empty() {
+            true => Ok(()),
+            false => lengths.check_usage("lengths", wgpu::BufferUsages::COPY_SRC),
+        }
+    }
+
     /// Checks everything, then records all stages.
     pub fn record(
         &self,
@@ -158,27 +222,54 @@ impl Run {
         encoder: &mut wgpu::CommandEncoder,
         io: &ModelIo<'_>,
     ) -> Result<()> {
-        if !io.states.is_empty() {
-            check_num_states(io.states.len(), self.problems.len())?;
-        }
-        for (k, (state, problem)) in io.states.iter().zip(&self.problems).enumerate() {
-            let checked = state.check(model.gpu(), problem);
-            checked.map_err(|error| error.within(&format!("states[{k}]")))?;
-        }
-        check_apart("y", io.y, io.input.buffer(), io.input.table())?;
+        self.check(model, io)?;
         let mut states = io.states.iter();
-        let arrays = |(i, stage): (usize, &Stage)| {
-            let before = i.checked_sub(1).map(|before| &self.between[before]);
-            let input = before.map_or(io.input, DeviceInput::Features);
+        let mut input = io.input;
+        for (i, stage) in model.stages().iter().enumerate() {
             let y = self.between.get(i).unwrap_or(io.y);
-            let state = stage.as_recurrent().and_then(|_| states.next());
-            let StageState { h0, c0, h_n, c_n } = state.copied().unwrap_or_default();
-            LayerIo { input, y, h0, c0, h_n, c_n, lengths: io.lengths }
-        };
-        let arrays: Vec<_> = model.stages().iter().enumerate().map(arrays).collect();
-        let mut stages = model.stages().iter().zip(&arrays);
-        stages.clone().try_for_each(|(stage, io)| stage.check(io))?;
-        stages.try_for_each(|(stage, io)| stage.encode(encoder, io))
+            let (x, rows) = (input.buffer(), y.shape()[0] * y.shape()[1]);
+            match stage {
+                Stage::Recurrent(layer) => {
+                    let state = states.next().copied().unwrap_or_default();
+                    let next = model.stages().get(i + 1);
+                    let picked = self.picked.as_ref();
+                    let picked = picked.filter(|_| matches!(next, Some(Stage::Last(Last::States))));
+                    let StageState { h0, c0, h_n, c_n } = state;
+                    let h_n = picked.or(h_n);
+                    let io = LayerIo { input, y, h0, c0, h_n, c_n, lengths: io.lengths };
+                    layer.encode(encoder, &io)?;
+                    if let (Some(picked), Some(h_n)) = (picked, state.h_n) {
+                        let (from, to) = (picked.buffer(), h_n.buffer());
+                        encoder.copy_buffer_to_buffer(from, 0, to, 0, picked.bytes());
+                    }
+                }
+                Stage::Linear(linear) => linear.record(encoder, rows, x, y.buffer())?,
+                Stage::Embedding(embedding) => embedding.record(encoder, rows, x, y.buffer())?,
+                Stage::Function(_) => self.record_single(model, encoder, i, &[x, y.buffer()])?,
+                Stage::Last(last) => {
+                    let lengths = io.lengths.filter(|_| *last == Last::Step);
+                    let picked = self.picked.as_ref().filter(|_| *last == Last::States);
+                    let x = picked.map_or(x, DeviceArray::buffer);
+                    let lengths = lengths.map(DeviceArray::buffer);
+                    let buffers: Vec<_> = [x, y.buffer()].into_iter().chain(lengths).collect();
+                    self.record_single(model, encoder, i, &buffers)?;
+                }
+            }
+            input = DeviceInput::Features(y);
+        }
+        Ok(())
+    }
+
+    /// A stage without weights, on the buffers of its kernel's bindings.
+    fn record_single(
+        &self,
+        model: &Model,
+        encoder: &mut wgpu::CommandEncoder,
+        stage: usize,
+        buffers: &[&wgpu::Buffer],
+    ) -> Result<()> {
+        let single = self.singles[stage].as_ref();
+        single.map_or(Ok(()), |single| single.record(model.gpu(), encoder, buffers))
     }
 
     fn split(&self, values: &[f32]) -> Result<(Array3<f32>, Vec<States>)> {

@@ -2,13 +2,15 @@
 
 use ndarray::{Array2, ArrayView, ArrayView1, ArrayView2, Dimension};
 
+use super::plain::function_of;
 use super::{Model, RunShape, Stage, check_num_states};
 use crate::any::{AnyState, AnyStream};
+use crate::embedding::Embedding;
 use crate::error::{Error, Result};
 use crate::gpu::{DeviceArray, Element, Gpu, Pending};
 use crate::linear::Linear;
 use crate::problem::InputKind;
-use crate::run::{HostSide, check_apart, check_shape};
+use crate::run::{HostSide, Single, check_apart, check_ids, check_shape};
 use crate::stream::{check_row, to_rows};
 
 /// Advances `batch` sequences by one time step per call through all stages of a [`Model`]; the states stay on the GPU,
@@ -19,8 +21,9 @@ pub struct ModelStream {
     batch: usize,
     /// Elements of one sequence's input to a step.
     input_size: usize,
+    /// All but `Last`: every step is the last one so far.
     stages: Vec<StageStream>,
-    /// The outputs of all stages but the last.
+    /// The outputs of all of these but the last.
     between: Vec<DeviceArray>,
     /// With y_t.
     host: HostSide<DeviceArray>,
@@ -30,48 +33,57 @@ pub struct ModelStream {
 enum StageStream {
     Recurrent(Box<AnyStream>),
     Linear(Linear),
+    Embedding(Embedding),
+    Function(Box<Single>),
 }
 
 impl ModelStream {
-    /// `input` of the first stage; `table` where it is token ids.
+    /// `input` of the first stage, none is ids; `table` where it is tokens.
     pub(super) fn new(
         model: &Model,
         batch: usize,
-        input: InputKind,
+        input: Option<InputKind>,
         table: Option<&DeviceArray>,
     ) -> Result<Self> {
         model.stages()[0].check_input(input)?;
-        model.plans(&RunShape { seq_len: 1, batch, input, has_lengths: false })?;
-        let stages = model.stages().iter().enumerate().map(|(i, stage)| {
-            let layer = match stage {
-                Stage::Recurrent(layer) => layer,
-                Stage::Linear(linear) => return Ok(StageStream::Linear(linear.clone())),
-            };
-            let stream = match (input, table) {
-                (InputKind::Tokens { .. }, Some(table)) if i == 0 => {
-                    layer.stream_tokens(batch, table)
-                }
-                (InputKind::Projected, _) if i == 0 => layer.stream_projected(batch),
-                _ => layer.stream(batch),
-            };
-            Ok(StageStream::Recurrent(stream?.into()))
-        });
+        let shape = RunShape { seq_len: 1, batch, input, has_lengths: false };
+        model.plans(&shape)?;
         let gpu = model.gpu().clone();
         let input_size = match (input, model.stages()[0].as_recurrent()) {
-            (InputKind::Projected, Some(layer)) => layer.sizes().projected_size(),
-            (InputKind::Tokens { .. }, _) => 1,
+            (Some(InputKind::Projected), Some(layer)) => layer.sizes().projected_size(),
+            (Some(InputKind::Tokens { .. }), _) => 1,
             _ => model.input_size(),
         };
-        let stages = stages.collect::<Result<_>>()?;
-        let between =
-            |stage: &Stage| DeviceArray::zeroed(&gpu, "between", &[batch, stage.output_size()]);
+        let (mut stages, mut widths) = (Vec::new(), Vec::new());
+        for (i, width) in model.inner.widths.outputs.iter().enumerate() {
+            let stage = match &model.stages()[i] {
+                Stage::Recurrent(layer) => {
+                    let stream = match (input, table) {
+                        (_, Some(table)) if i == 0 => layer.stream_tokens(batch, table),
+                        (Some(InputKind::Projected), _) if i == 0 => layer.stream_projected(batch),
+                        _ => layer.stream(batch),
+                    };
+                    StageStream::Recurrent(stream?.into())
+                }
+                Stage::Linear(linear) => StageStream::Linear(linear.clone()),
+                Stage::Embedding(embedding) => StageStream::Embedding(embedding.clone()),
+                Stage::Function(function) => {
+                    let launch = function_of(&gpu, *function, batch as u64, *width as u64)?;
+                    StageStream::Function(gpu.scoped(|| Ok(Single::new(&gpu, launch)))?.into())
+                }
+                Stage::Last(_) => continue,
+            };
+            stages.push(stage);
+            widths.push(*width);
+        }
+        let output_size = widths.pop().unwrap_or_default();
+        let between = |width: &usize| DeviceArray::zeroed(&gpu, "between", &[batch, *width]);
         let (between, host) = gpu.scoped(|| {
-            let y_shape = [batch, model.output_size()];
-            let [x_bytes, y_bytes] = [input_size, y_shape[1]].map(|n| 4 * (batch * n) as u64);
+            let [x_bytes, y_bytes] = [input_size, output_size].map(|n| 4 * (batch * n) as u64);
             let host = HostSide::new(&gpu, x_bytes, y_bytes, y_bytes, |_, y| {
-                DeviceArray::new(&gpu, y.clone(), &y_shape)
+                DeviceArray::new(&gpu, y.clone(), &[batch, output_size])
             });
-            Ok((model.all_but_last().iter().map(between).collect(), host))
+            Ok((widths.iter().map(between).collect(), host))
         })?;
         Ok(ModelStream { gpu, batch, input_size, stages, between, host })
     }
@@ -112,13 +124,13 @@ impl ModelStream {
     /// the stream takes no token ids: the states are then as they were. [`Error::DeviceLost`].
     #[cfg(not(target_arch = "wasm32"))]
     pub fn step_tokens(&mut self, ids: ArrayView1<'_, u32>) -> Result<Array2<f32>> {
-        self.first_of_tokens()?.check_tokens(ids)?;
+        self.check_tokens(ids)?;
         self.run(ids)
     }
 
     /// The async twin of [`ModelStream::step_tokens`].
     pub async fn step_tokens_async(&mut self, ids: ArrayView1<'_, u32>) -> Result<Array2<f32>> {
-        self.first_of_tokens()?.check_tokens(ids)?;
+        self.check_tokens(ids)?;
         self.run_async(ids).await
     }
 
@@ -149,7 +161,7 @@ impl ModelStream {
         ids: &DeviceArray<u32>,
         y_t: &DeviceArray,
     ) -> Result<()> {
-        self.first_of_tokens()?.table_of_tokens()?;
+        self.table_of_tokens()?;
         ids.check("ids", &self.gpu, &[self.batch])?;
         self.record(encoder, ids.buffer(), y_t)
     }
@@ -157,17 +169,35 @@ impl ModelStream {
     fn check_features(&self, shape: &[usize]) -> Result<()> {
         match &self.stages[0] {
             StageStream::Recurrent(stream) => stream.check_features(shape),
-            StageStream::Linear(_) => check_shape("x_t", shape, &[self.batch, self.input_size]),
+            StageStream::Embedding(_) => {
+                Err(Error::argument("x_t", "token ids: stages[0] is an embedding", "features"))
+            }
+            StageStream::Linear(_) | StageStream::Function(_) => {
+                check_shape("x_t", shape, &[self.batch, self.input_size])
+            }
         }
     }
 
-    fn first_of_tokens(&self) -> Result<&AnyStream> {
+    fn check_tokens(&self, ids: ArrayView1<'_, u32>) -> Result<()> {
         match &self.stages[0] {
-            StageStream::Recurrent(stream) => Ok(stream),
-            StageStream::Linear(_) => {
-                Err(Error::argument("ids", "features: stages[0] is linear", "token ids"))
+            StageStream::Recurrent(stream) => stream.check_tokens(ids),
+            StageStream::Embedding(embedding) => {
+                check_shape("ids", ids.shape(), &[self.batch])?;
+                check_ids(&ids, embedding.num_embeddings())
             }
+            StageStream::Linear(_) | StageStream::Function(_) => self.table_of_tokens().map(drop),
         }
+    }
+
+    /// The caller's table that token ids pick rows of; none where that is the first stage's.
+    fn table_of_tokens(&self) -> Result<Option<&DeviceArray>> {
+        let is = match &self.stages[0] {
+            StageStream::Recurrent(stream) => return stream.table_of_tokens().map(Some),
+            StageStream::Embedding(_) => return Ok(None),
+            StageStream::Linear(_) => "linear",
+            StageStream::Function(_) => "a function",
+        };
+        Err(Error::argument("ids", format!("features: stages[0] is {is}"), "token ids"))
     }
 
     /// With the input and y_t checked, nothing can be wrong at a later stage, after others have been recorded.
@@ -178,8 +208,7 @@ impl ModelStream {
         y_t: &DeviceArray,
     ) -> Result<()> {
         y_t.check("y_t", &self.gpu, self.host.bound.shape())?;
-        let table = self.first_of_tokens().and_then(AnyStream::table_of_tokens).ok();
-        check_apart("y_t", y_t, input, table)?;
+        check_apart("y_t", y_t, input, self.table_of_tokens().ok().flatten())?;
         let mut input = input;
         for (i, stage) in self.stages.iter_mut().enumerate() {
             let y_t = self.between.get(i).unwrap_or(y_t);
@@ -187,6 +216,13 @@ impl ModelStream {
                 StageStream::Recurrent(stream) => stream.encode(encoder, input, y_t)?,
                 StageStream::Linear(linear) => {
                     linear.record(encoder, self.batch, input, y_t.buffer())?;
+                }
+                StageStream::Embedding(embedding) => {
+                    embedding.record(encoder, self.batch, input, y_t.buffer())?;
+                }
+                StageStream::Function(single) => {
+                    self.gpu
+                        .scoped(|| single.record(&self.gpu, encoder, &[input, y_t.buffer()]))?;
                 }
             }
             input = y_t.buffer();
@@ -279,14 +315,14 @@ impl ModelStream {
     fn recurrent(&self) -> impl Iterator<Item = &AnyStream> {
         self.stages.iter().filter_map(|stage| match stage {
             StageStream::Recurrent(stream) => Some(&**stream),
-            StageStream::Linear(_) => None,
+            _ => None,
         })
     }
 
     fn recurrent_mut(&mut self) -> impl Iterator<Item = &mut AnyStream> {
         self.stages.iter_mut().filter_map(|stage| match stage {
             StageStream::Recurrent(stream) => Some(&mut **stream),
-            StageStream::Linear(_) => None,
+            _ => None,
         })
     }
 }

@@ -5,10 +5,12 @@
 mod backward;
 mod cell;
 mod cell_backward;
+mod stages;
 
 pub use backward::{Cotangents, Gradients, WeightGradients, backward};
 use cell::{Step, cell};
-use ndarray::{Array1, Array3, ArrayD, ArrayView2, ArrayView3, Axis, s};
+use ndarray::{Array1, Array3, ArrayView2, ArrayView3, s};
+pub use stages::{embedding, function, last_states, last_step, linear};
 
 use crate::weights::Weights;
 
@@ -96,25 +98,6 @@ fn run(weights: &Weights, inputs: &Inputs<'_>, mut keep: impl FnMut(Place, Step)
 
 fn or_zeros(given: Option<ArrayView3<'_, f32>>, shape: (usize, usize, usize)) -> Array3<f64> {
     given.map_or_else(|| Array3::zeros(shape), |given| given.mapv(f64::from))
-}
-
-/// A linear layer over the last axis of x: `weight` `[out, in]`, `bias` `[out]`.
-pub fn linear(
-    weight: ArrayView2<'_, f32>,
-    bias: Option<&Array1<f32>>,
-    x: &ArrayD<f64>,
-) -> ArrayD<f64> {
-    let last = Axis(x.ndim() - 1);
-    let mut shape = x.shape().to_vec();
-    shape[last.0] = weight.nrows();
-    let mut y = ArrayD::zeros(shape);
-    for (mut y, x) in y.lanes_mut(last).into_iter().zip(x.lanes(last)) {
-        y.assign(&product(weight, &x.to_owned()));
-        if let Some(bias) = bias {
-            y += &bias.mapv(f64::from);
-        }
-    }
-    y
 }
 
 fn product(w: ArrayView2<'_, f32>, x: &Array1<f64>) -> Array1<f64> {

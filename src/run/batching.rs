@@ -4,7 +4,8 @@ use ndarray::{
     Array, Array3, ArrayD, ArrayView, ArrayView3, ArrayViewD, Axis, Dimension, Ix2, Ix3,
 };
 
-use super::io::{HostInput, LayerInput, States};
+use super::input::{HostInput, LayerInput};
+use super::io::States;
 use crate::error::{Error, Result};
 
 /// Whether the arrays of a call have a batch axis.
@@ -21,7 +22,7 @@ impl Batching {
         let (name, batched, shape) = match &input {
             LayerInput::Features(x) => ("x", 3, x.shape()),
             LayerInput::Projected(x_proj) => ("x_proj", 3, x_proj.shape()),
-            LayerInput::Tokens { ids, .. } => ("ids", 2, ids.shape()),
+            LayerInput::Tokens { ids, .. } | LayerInput::Ids(ids) => ("ids", 2, ids.shape()),
         };
         let missing = match batched - shape.len() as isize {
             0 => None,
@@ -38,6 +39,7 @@ impl Batching {
             LayerInput::Tokens { ids, table } => {
                 HostInput::Tokens { ids: with_axes::<_, Ix2>(name, ids, missing)?, table }
             }
+            LayerInput::Ids(ids) => HostInput::Ids(with_axes::<_, Ix2>(name, ids, missing)?),
         };
         Ok((Batching { name, missing }, input))
     }

@@ -5,7 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use ndarray::Array3;
 
-use super::io::{HostInput, LayerIo, States, check_apart, check_shape, run_sizes};
+use super::input::{HostInput, no_embedding, run_sizes};
+use super::io::{LayerIo, States, check_apart, check_shape};
 use super::recent::Recent;
 use super::training::{BackwardWorkspace, Buffers, Reserve};
 use super::workspace::Workspace;
@@ -165,12 +166,12 @@ impl Engine {
     /// The problem of a run over an input of a shape; whether the input fits is still to be seen.
     pub fn problem_of(
         &self,
-        input: InputKind,
+        input: Option<InputKind>,
         shape: &[usize],
         has_lengths: bool,
     ) -> Result<Problem> {
         let (seq_len, batch) = run_sizes(input, shape, self.config.batch_first)?;
-        self.problem(seq_len, batch, input, has_lengths)
+        self.problem(seq_len, batch, input.ok_or_else(no_embedding)?, has_lengths)
     }
 
     /// Uploads, runs, and asks for the results.
@@ -183,7 +184,8 @@ impl Engine {
         let problem = self.problem_of(input.kind(), input.shape(), lengths.is_some())?;
         input.check(&self.gpu, &problem)?;
         state.map_or(Ok(()), |state| state.check(&problem))?;
-        let lengths = lengths.map(|lengths| check_lengths(lengths, &problem)).transpose()?;
+        let Problem { seq_len, batch, .. } = problem;
+        let lengths = lengths.map(|lengths| check_lengths(lengths, seq_len, batch)).transpose()?;
         let table = input.table().map(|table| table.buffer().clone());
         self.with_workspace(Shape { problem, table }, |workspace| {
             let host = workspace.host(self, 0);
@@ -272,13 +274,13 @@ impl Engine {
     }
 }
 
-pub(crate) fn check_lengths(lengths: &[usize], problem: &Problem) -> Result<Vec<u32>> {
-    check_shape("lengths", &[lengths.len()], &[problem.batch])?;
+pub(crate) fn check_lengths(lengths: &[usize], seq_len: usize, batch: usize) -> Result<Vec<u32>> {
+    check_shape("lengths", &[lengths.len()], &[batch])?;
     let checked = lengths.iter().enumerate().map(|(row, length)| {
-        if *length <= problem.seq_len {
+        if *length <= seq_len {
             return Ok(*length as u32);
         }
-        let expected = format!("at most seq_len = {}", problem.seq_len);
+        let expected = format!("at most seq_len = {seq_len}");
         Err(Error::argument(&format!("lengths[{row}]"), expected, length))
     });
     checked.collect()

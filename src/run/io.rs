@@ -1,46 +1,11 @@
-//! What goes into a run and what comes out, on the host and on the device.
+//! The arrays of a run beside its input: outputs, states and lengths.
 
-use ndarray::{Array3, ArrayView2, ArrayView3, ArrayViewD};
+use ndarray::Array3;
 
+use super::input::DeviceInput;
 use crate::error::{Error, Result};
 use crate::gpu::{DeviceArray, Gpu};
-use crate::problem::{InputKind, Problem};
-
-/// The input of a run from host arrays. Shapes with T = `seq_len`, B = `batch`, I = `input_size`, G gates, H =
-/// `hidden_size`, D directions; `[B, T, ..]` if `batch_first`, without B unbatched.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub enum LayerInput<'a> {
-    /// x: `[T, B, I]`.
-    Features(ArrayViewD<'a, f32>),
-    /// x · W_ihᵀ of the first layer without biases, `[T, B, D*G*H]`, gates in PyTorch's order; see
-    /// [`Linear::input_projection`](crate::Linear::input_projection).
-    Projected(ArrayViewD<'a, f32>),
-    /// Token ids, `[T, B]`, each of which picks a row of `table`: no product with W_ih at all.
-    Tokens {
-        /// Token ids.
-        ids: ArrayViewD<'a, u32>,
-        /// The embedding, projected as in [`LayerInput::Projected`]: `[vocabulary, D*G*H]`.
-        table: &'a DeviceArray,
-    },
-}
-
-/// The input of an encoded run, read in place; shapes as in [`LayerInput`].
-#[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
-pub enum DeviceInput<'a> {
-    /// x: `[T, B, I]`.
-    Features(&'a DeviceArray),
-    /// x · W_ihᵀ of the first layer without biases: `[T, B, D*G*H]`.
-    Projected(&'a DeviceArray),
-    /// Token ids, `[T, B]`, each of which picks a row of `table`; one beyond it picks the last.
-    Tokens {
-        /// Token ids.
-        ids: &'a DeviceArray<u32>,
-        /// The projected embedding: `[vocabulary, D*G*H]`.
-        table: &'a DeviceArray,
-    },
-}
+use crate::problem::Problem;
 
 /// The arrays of an encoded run, see [`Layer::encode`](crate::Layer::encode). An initial state that is none is zero.
 #[derive(Clone, Copy, Debug)]
@@ -150,114 +115,6 @@ impl<'a> LayerIo<'a> {
     }
 }
 
-impl<'a> DeviceInput<'a> {
-    pub(crate) fn kind(&self) -> InputKind {
-        match self {
-            DeviceInput::Features(_) => InputKind::Features,
-            DeviceInput::Projected(_) => InputKind::Projected,
-            DeviceInput::Tokens { table, .. } => tokens_of(table),
-        }
-    }
-
-    pub(crate) fn shape(&self) -> &'a [usize] {
-        match self {
-            DeviceInput::Features(x) | DeviceInput::Projected(x) => x.shape(),
-            DeviceInput::Tokens { ids, .. } => ids.shape(),
-        }
-    }
-
-    pub(crate) fn buffer(&self) -> &'a wgpu::Buffer {
-        match self {
-            DeviceInput::Features(x) | DeviceInput::Projected(x) => x.buffer(),
-            DeviceInput::Tokens { ids, .. } => ids.buffer(),
-        }
-    }
-
-    pub(crate) fn table(&self) -> Option<&'a DeviceArray> {
-        match self {
-            DeviceInput::Tokens { table, .. } => Some(table),
-            _ => None,
-        }
-    }
-
-    pub(crate) fn check(&self, gpu: &Gpu, problem: &Problem) -> Result<()> {
-        let shape = problem.x_shape();
-        match self {
-            DeviceInput::Features(x) => x.check("x", gpu, &shape),
-            DeviceInput::Projected(x_proj) => x_proj.check("x_proj", gpu, &shape),
-            DeviceInput::Tokens { ids, table } => {
-                ids.check("ids", gpu, &shape[..2])?;
-                check_table(table, gpu, problem)
-            }
-        }
-    }
-}
-
-/// The input of a run from host arrays, brought to three axes, token ids to two.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum HostInput<'a> {
-    Features(ArrayView3<'a, f32>),
-    Projected(ArrayView3<'a, f32>),
-    Tokens { ids: ArrayView2<'a, u32>, table: &'a DeviceArray },
-}
-
-impl<'a> HostInput<'a> {
-    pub fn kind(&self) -> InputKind {
-        match self {
-            HostInput::Features(_) => InputKind::Features,
-            HostInput::Projected(_) => InputKind::Projected,
-            HostInput::Tokens { table, .. } => tokens_of(table),
-        }
-    }
-
-    pub fn shape(&self) -> &[usize] {
-        match self {
-            HostInput::Features(x) | HostInput::Projected(x) => x.shape(),
-            HostInput::Tokens { ids, .. } => ids.shape(),
-        }
-    }
-
-    pub fn table(&self) -> Option<&'a DeviceArray> {
-        match self {
-            HostInput::Tokens { table, .. } => Some(table),
-            _ => None,
-        }
-    }
-
-    pub fn check(&self, gpu: &Gpu, problem: &Problem) -> Result<()> {
-        let shape = problem.x_shape();
-        match self {
-            HostInput::Features(x) => check_shape("x", x.shape(), &shape),
-            HostInput::Projected(x_proj) => check_shape("x_proj", x_proj.shape(), &shape),
-            HostInput::Tokens { ids, table } => {
-                check_shape("ids", ids.shape(), &shape[..2])?;
-                check_table(table, gpu, problem)?;
-                check_ids(ids, table)
-            }
-        }
-    }
-
-    /// The same input on the device, in an array of its elements.
-    pub fn on_device<'b>(&self, x: &'b DeviceArray, ids: &'b DeviceArray<u32>) -> DeviceInput<'b>
-    where
-        'a: 'b,
-    {
-        match self {
-            HostInput::Features(_) => DeviceInput::Features(x),
-            HostInput::Projected(_) => DeviceInput::Projected(x),
-            HostInput::Tokens { table, .. } => DeviceInput::Tokens { ids, table },
-        }
-    }
-
-    /// Queues the copy to the buffer that a run reads.
-    pub fn write(&self, gpu: &Gpu, buffer: &wgpu::Buffer) {
-        match self {
-            HostInput::Features(x) | HostInput::Projected(x) => gpu.write(buffer, 0, *x),
-            HostInput::Tokens { ids, .. } => gpu.write(buffer, 0, *ids),
-        }
-    }
-}
-
 /// Hidden states, and cell states where the cell has them, on the host: `[L*D, B, H]`.
 #[derive(Clone, Debug)]
 pub(crate) struct States {
@@ -313,33 +170,9 @@ fn superfluous(name: &str, problem: &Problem) -> Error {
     Error::argument(name, expected, "an array")
 }
 
-/// `seq_len` and `batch` of an input of this shape.
-pub(crate) fn run_sizes(
-    input: InputKind,
-    shape: &[usize],
-    batch_first: bool,
-) -> Result<(usize, usize)> {
-    let (first, second) = match (input, shape) {
-        (InputKind::Tokens { .. }, [first, second]) => (*first, *second),
-        (InputKind::Tokens { .. }, _) => return Err(Error::shape("ids", "two axes", shape)),
-        (_, [first, second, _]) => (*first, *second),
-        _ => return Err(Error::shape("x", "three axes", shape)),
-    };
-    Ok(if batch_first { (second, first) } else { (first, second) })
-}
-
 pub(crate) fn to_array(shape: [usize; 3], values: &[f32]) -> Result<Array3<f32>> {
     Array3::from_shape_vec(shape, values.to_vec())
         .map_err(|error| Error::Gpu { reason: error.to_string() })
-}
-
-/// Token ids that pick rows of this table.
-pub(crate) fn tokens_of(table: &DeviceArray) -> InputKind {
-    InputKind::Tokens { vocabulary: table.shape().first().copied().unwrap_or(0) }
-}
-
-pub(crate) fn check_table(table: &DeviceArray, gpu: &Gpu, problem: &Problem) -> Result<()> {
-    problem.table_shape().map_or(Ok(()), |shape| table.check("table", gpu, &shape))
 }
 
 /// A kernel may not write what it reads.
@@ -353,21 +186,6 @@ pub(crate) fn check_apart(
         return Ok(());
     }
     Err(Error::argument(name, "another buffer than the input", "the input's buffer"))
-}
-
-pub(crate) fn check_ids<D: ndarray::Dimension>(
-    ids: &ndarray::ArrayView<'_, u32, D>,
-    table: &DeviceArray,
-) -> Result<()> {
-    let vocabulary = table.shape()[0];
-    match ids.iter().position(|id| *id as usize >= vocabulary) {
-        None => Ok(()),
-        Some(at) => {
-            let given = ids.iter().nth(at).copied().unwrap_or_default();
-            let expected = format!("less than the {vocabulary} rows of the table");
-            Err(Error::argument(&format!("ids[{at}]"), expected, given))
-        }
-    }
 }
 
 pub(crate) fn check_shape(argument: &str, given: &[usize], expected: &[usize]) -> Result<()> {

@@ -6,7 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::backward::{BackwardRole, Wanted};
 use super::engine::Engine;
 use super::executable::{Bound, Executable};
-use super::io::{Part, check_state_array, run_sizes};
+use super::input::run_sizes;
+use super::io::{Part, check_state_array};
 use super::program::Program;
 use super::recent::Recent;
 use super::workspace::{bytes, load, store};
@@ -321,7 +322,7 @@ impl Engine {
     fn check_backward(&self, io: &BackwardIo<'_>) -> Result<Problem> {
         let gpu = &self.gpu;
         let (seq_len, batch) =
-            run_sizes(InputKind::Features, io.x.shape(), self.config.batch_first)?;
+            run_sizes(Some(InputKind::Features), io.x.shape(), self.config.batch_first)?;
         let problem = self.problem(seq_len, batch, InputKind::Features, io.lengths.is_some())?;
         let problem = Problem { is_training: true, ..problem };
         io.reserve.check(gpu, &problem)?;

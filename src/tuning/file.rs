@@ -1,7 +1,7 @@
 //! The file of winners: JSON, `{"wgpu-rnn tuning": 1, "devices": {device: {bucket: winner}}}`.
 
 use std::collections::BTreeMap;
-use std::io::{ErrorKind, Write};
+use std::io::ErrorKind;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::{Winner, Winners};
 use crate::error::{Error, Result};
+use crate::replace::replace;
 
 /// The version of the format.
 const FORMAT: u32 = 1;
@@ -40,15 +41,10 @@ pub(super) fn add(path: &Path, device: &str, bucket: &str, winner: Winner) -> Re
 }
 
 fn save(path: &Path, text: &str) -> std::io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let folder = folder.unwrap_or(Path::new("."));
-    std::fs::create_dir_all(folder)?;
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    file.write_all(text.as_bytes())?;
-    // A file that is renamed before its bytes are on the disk may be found empty after a power failure.
-    file.as_file().sync_all()?;
-    file.persist(path)?;
-    Ok(())
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)?;
+    }
+    replace(path, text.as_bytes())
 }
 
 fn load(path: &Path) -> Result<Contents> {

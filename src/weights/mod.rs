@@ -1,6 +1,14 @@
 //! Canonical weights on the host: PyTorch's names, shapes and gate order.
 
+#[cfg(any(feature = "onnx", feature = "keras"))]
+mod gates;
+mod model;
 mod rounded;
+
+#[cfg(any(feature = "onnx", feature = "keras"))]
+pub(crate) use gates::GateOrder;
+pub use model::{ModelWeights, StageWeights};
+pub(crate) use model::{check_linear, check_table};
 
 use ndarray::{Array1, Array2};
 

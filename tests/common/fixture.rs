@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use wgpu_rnn::io::safetensors::{self, Model};
+use wgpu_rnn::io::safetensors::{self, File};
 use wgpu_rnn::ndarray::{Array3, ArrayD, Axis, Ix3};
 use wgpu_rnn::{Activation, Activations, Cell, CellOptions, Kind, LstmState, Weights};
 
@@ -11,7 +11,7 @@ use super::gradients::{Named, Run};
 
 pub struct Fixture {
     pub name: String,
-    model: Model,
+    model: File,
 }
 
 /// All cases, sorted by name.

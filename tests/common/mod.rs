@@ -6,6 +6,8 @@ pub mod case;
 pub mod compare;
 pub mod fixture;
 pub mod gradients;
+#[cfg(feature = "keras")]
+pub mod keras;
 pub mod trials;
 pub mod variant;
 

@@ -10,6 +10,8 @@ mod errors;
 mod formats;
 mod futures;
 mod inputs;
+#[cfg(feature = "keras")]
+mod keras;
 mod linear;
 mod lost;
 mod model;
@@ -43,6 +45,8 @@ fn main() {
         threads::tests(),
         tune::tests(),
         reuse::tests(),
+        #[cfg(feature = "keras")]
+        keras::tests(),
         errors::tests(),
         lost::tests(),
         controls::tests(),

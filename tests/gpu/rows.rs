@@ -1,8 +1,11 @@
 //! What does not depend on what: batch rows on each other, a result on how often it is computed.
 
-use wgpu_rnn::ndarray::s;
-use wgpu_rnn::{Gpu, Options, Schedule};
+use wgpu_rnn::ndarray::{Axis, arr2, s};
+use wgpu_rnn::{
+    Activation, Activations, Cell, CellOptions, Gpu, LayerSizes, Options, Rnn, Schedule,
+};
 
+use crate::common::Random;
 use crate::common::case::{Case, Shape, same_bits};
 use crate::common::trials::{GpuTest, Outcome};
 
@@ -14,6 +17,7 @@ pub fn tests() -> Vec<GpuTest> {
         let name = format!("reruns::{schedule}");
         tests.push(GpuTest::new(name, move |gpu| reproducible(gpu, schedule)));
     }
+    tests.push(GpuTest::new("rows::no_activation_heals", no_activation_heals));
     tests
 }
 
@@ -58,6 +62,38 @@ fn independent(gpu: &Gpu, schedule: Schedule) -> Outcome {
                 );
             }
         }
+    }
+    Ok(())
+}
+
+/// A NaN in x is one in y, whatever the activation: some drivers' min and max drop it.
+fn no_activation_heals(gpu: &Gpu) -> Outcome {
+    let (alpha, beta) = (0.5, 0.25);
+    let activations = [
+        Activation::Sigmoid,
+        Activation::Tanh,
+        Activation::Relu,
+        Activation::LeakyRelu { alpha },
+        Activation::ThresholdedRelu { alpha },
+        Activation::ScaledTanh { alpha, beta },
+        Activation::HardSigmoid { alpha, beta },
+        Activation::Elu { alpha },
+        Activation::Softsign,
+        Activation::Softplus,
+        Activation::Affine { alpha, beta },
+    ];
+    let weights = Random::new(5).weights_of(LayerSizes::new(Cell::Rnn, 4, 6));
+    let mut x = Random::new(6).array3([3, 2, 4]);
+    x[[1, 0, 2]] = f32::NAN;
+    // A clip makes also tanh and relu a choice of the parameters.
+    for (activation, is_clipped) in activations.into_iter().flat_map(|a| [(a, false), (a, true)]) {
+        let f = Activations { f: activation, ..Cell::Rnn.standard_activations() };
+        let mut options = CellOptions { activations: [Some(f); 2], ..Default::default() };
+        options.preact_clip = is_clipped.then_some(1e30);
+        let layer = Rnn::new(gpu, &weights.clone().with_options(options)?, Default::default())?;
+        let (y, _) = layer.forward(x.view(), None)?;
+        let nans = y.map_axis(Axis(2), |y| y.iter().filter(|y| y.is_nan()).count());
+        assert_eq!(nans, arr2(&[[0, 0], [6, 0], [6, 0]]), "{activation:?}");
     }
     Ok(())
 }

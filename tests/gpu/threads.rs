@@ -3,14 +3,14 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
-use wgpu_rnn::io::safetensors::{FoundLayers, Model};
+use wgpu_rnn::io::safetensors::{File, FoundLayers};
 use wgpu_rnn::{
     AdapterReport, AnyKind, AnyLayer, AnyState, AnyStream, BackwardIo, BackwardMemory,
-    BackwardPlan, Ceilings, DeviceArray, DeviceCaps, Error, Estimate, Gpu, GpuBuilder, GpuStats,
-    GpuTimer, Gradients, Gru, GruKind, GruStream, LayerConfig, LayerIo, Linear, Lstm, LstmKind,
-    LstmState, LstmStream, Model as Chain, ModelIo, ModelStream, Options, Plan, Problem, Reserve,
-    Rnn, RnnKind, RnnStream, Schedule, Slot, Stage, StageState, StreamPool, Tape, WeightTensor,
-    Weights,
+    BackwardPlan, Ceilings, DeviceArray, DeviceCaps, Embedding, Error, Estimate, Function, Gpu,
+    GpuBuilder, GpuStats, GpuTimer, Gradients, Gru, GruKind, GruStream, Last, LayerConfig, LayerIo,
+    Linear, Lstm, LstmKind, LstmState, LstmStream, Model, ModelIo, ModelStream, ModelWeights,
+    Options, Plan, Problem, Reserve, Rnn, RnnKind, RnnStream, Schedule, Slot, Stage, StageState,
+    StageWeights, StreamPool, Tape, WeightTensor, Weights,
 };
 
 use crate::backward::arrays::Arrays;
@@ -38,14 +38,15 @@ const _: () = {
         AnyLayer,
         AnyState,
         AnyStream,
-        Chain,
+        Model,
         ModelIo<'_>,
         ModelStream,
         Stage,
         StageState<'_>,
     )>();
+    is_send_and_sync::<(Embedding, Function, Last, ModelWeights, StageWeights)>();
     is_send_and_sync::<(Slot, StreamPool<LstmKind>, StreamPool<GruKind>, StreamPool<AnyKind>)>();
-    is_send_and_sync::<(Weights, Problem, Options, Plan, Model, FoundLayers, Error)>();
+    is_send_and_sync::<(Weights, Problem, Options, Plan, File, FoundLayers, Error)>();
     is_send_and_sync::<(Tape<LstmKind>, Tape<GruKind>, Tape<RnnKind>, Tape<AnyKind>)>();
     is_send_and_sync::<(Gradients<LstmKind>, Gradients<GruKind>)>();
     is_send_and_sync::<(Gradients<RnnKind>, Gradients<AnyKind>)>();

@@ -133,7 +133,7 @@ fn launches_with(kernel: Kernel) -> Vec<String> {
 }
 
 /// The host binds buffers by roles; each role has an element type. Every kernel's code must have been seen, but for those
-/// of inputs that are not features and of linear layers.
+/// of inputs that are not features and of stages of their own.
 #[test]
 fn elements_are_what_the_roles_say() {
     let mut bound = Bound::new();
@@ -168,10 +168,13 @@ fn elements_are_what_the_roles_say() {
         .iter()
         .map(|shader| code(&shader.name))
         .filter(|code| !bound.seen.contains(code))
-        .filter(|code| !code.starts_with("gather") && code != "matmul_features")
+        .filter(|code| !OF_OTHERS.iter().any(|other| code.starts_with(other)))
         .collect();
     assert!(unseen.is_empty(), "in no program: {unseen:?}");
 }
+
+/// What the codes begin with of kernels that no program of layers from features has.
+const OF_OTHERS: [&str; 6] = ["gather", "matmul_features", "map", "softmax", "log_softmax", "last"];
 
 /// Bytes and kind of an element.
 type Element = (u64, ScalarKind);

@@ -187,6 +187,9 @@ fn work(kernel: &Kernel, params: &[u8], sizes: &LayerSizes, slices: u64) -> Work
             let needed = [params.units.into(), params.columns.into(), slices];
             Work { tile, needed, iterations: tile[1] }
         }
+        Kernel::Map(_) | Kernel::Softmax(_) | Kernel::PickLast(_) => {
+            panic!("{} is a stage of its own, in no program of layers", kernel.name())
+        }
     }
 }
 

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use std::mem::offset_of;
 
 use wgpu_rnn::kernels::{
-    BackwardParams, BackwardSlice, Choice, GatherParams, GradientParams, MatmulParams,
-    RecurrenceParams, Slice as SliceParams, TransposeParams, UnpackParams,
+    BackwardParams, BackwardSlice, Choice, GatherParams, GradientParams, LastParams, MapParams,
+    MatmulParams, RecurrenceParams, Slice as SliceParams, SoftmaxParams, TransposeParams,
+    UnpackParams,
 };
 
 pub type Structs = BTreeMap<String, Struct>;
@@ -217,6 +218,19 @@ pub fn host_structs() -> Structs {
         padding_1,
         padding_2,
     });
+    let map = host_struct!(MapParams { elements, groups });
+    let softmax = host_struct!(SoftmaxParams { rows, features, groups });
+    let last = host_struct!(LastParams {
+        batch,
+        features,
+        seq_len,
+        first,
+        stride_t,
+        stride_b,
+        part,
+        stride_part,
+        groups,
+    });
     // The clock is a buffer of bare numbers (gpu/mod.rs).
     let step = Field { name: "step".into(), ty: "u32".into(), offset: 0 };
     let clock = Struct { fields: vec![step], bytes: 4 };
@@ -231,6 +245,9 @@ pub fn host_structs() -> Structs {
         ("Params", recurrence),
         ("Slice", slice),
         ("Choice", choice),
+        ("MapParams", map),
+        ("SoftmaxParams", softmax),
+        ("LastParams", last),
         ("Clock", clock),
     ];
     all.map(|(name, all)| (name.to_string(), all)).into()

@@ -274,11 +274,11 @@ fn every_file_says_what_it_is_and_is_used() {
 const ACTIVATIONS: [(Activation, &str); 11] = [
     (Activation::Sigmoid, "return sigmoid(x);"),
     (Activation::Tanh, "return tanh_stable(x);"),
-    (Activation::Relu, "select(x, 0.0, x < 0.0)"),
+    (Activation::Relu, "max(x, 0.0)"),
     (Activation::LeakyRelu { alpha: 0.5 }, "select(x, alpha * x, x < 0.0)"),
     (Activation::ThresholdedRelu { alpha: 0.5 }, "x < alpha"),
     (Activation::ScaledTanh { alpha: 0.5, beta: 0.25 }, "alpha * tanh_stable(beta * x)"),
-    (Activation::HardSigmoid { alpha: 0.5, beta: 0.25 }, "line > 1.0"),
+    (Activation::HardSigmoid { alpha: 0.5, beta: 0.25 }, "clamp(line, 0.0, 1.0)"),
     (Activation::Elu { alpha: 0.5 }, "exp(min(x, 0.0)) - 1.0"),
     (Activation::Softsign, "x / (1.0 + abs(x))"),
     (Activation::Softplus, "log("),

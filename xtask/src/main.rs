@@ -4,6 +4,7 @@
 mod checks;
 mod cmd;
 mod compare;
+mod conformance;
 mod distro;
 mod judge;
 mod npm;
@@ -22,6 +23,9 @@ usage: cargo xtask <command>
   compare [args]
                measure against other implementations (release build of peers/, long the first time);
                `compare --help` lists the arguments
+  onnx-conformance [args]
+               run the node tests of the installed onnx package (PYTHON names another python3) and print a
+               table; the arguments are those of `wgpu-rnn verify`
   pack-gpu-run DIR
                collect in DIR all that a machine with a GPU needs to test and to compare, without
                network or Rust there (Linux)
@@ -37,6 +41,7 @@ fn main() -> ExitCode {
         ["test"] => checks::run(),
         ["shaders"] => shaders::run(),
         ["compare", rest @ ..] => compare::run(rest),
+        ["onnx-conformance", rest @ ..] => conformance::run(rest),
         ["pack-gpu-run", dir] => pack::run(dir.as_ref()),
         ["setup"] => setup::run(),
         ["help" | "--help" | "-h"] => {

@@ -2,12 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
-use wgpu_rnn::io::safetensors::Model;
+use wgpu_rnn::io::safetensors::File;
 use wgpu_rnn::ndarray::{ArrayD, ArrayView3};
 use wgpu_rnn::{Problem, Weights};
 
 use crate::failure::{Failure, Result};
-use crate::files::open_model;
+use crate::files::open_safetensors;
+use crate::graph_case::{self, GraphCase};
+use crate::keras_case::KerasCase;
 use crate::layout::Layout;
 use crate::{compare, gradients};
 
@@ -41,10 +43,27 @@ pub struct Training {
     pub gradients: gradients::Named,
 }
 
-/// A fixture file.
+/// A case of its own name.
 pub struct Fixture {
     pub name: String,
-    pub case: Case,
+    pub case: Kind,
+}
+
+/// What a fixture is a case of.
+pub enum Kind {
+    /// A stack of recurrent layers, from PyTorch.
+    Stack(Box<Case>),
+    /// An ONNX graph.
+    Graph(GraphCase),
+    /// A model of Keras.
+    Keras(KerasCase),
+}
+
+impl Fixture {
+    /// Whether it has gradients to check.
+    pub fn is_trained(&self) -> bool {
+        matches!(&self.case, Kind::Stack(case) if case.training.is_some())
+    }
 }
 
 const VERSION: &str = "1";
@@ -53,38 +72,58 @@ const VERSION: &str = "1";
 pub fn read_all(paths: &[PathBuf]) -> Result<Vec<Fixture>> {
     let mut fixtures = Vec::new();
     for path in paths {
+        let before = fixtures.len();
         if path.is_dir() {
-            let mut files = Vec::new();
-            collect(path, &mut files)?;
-            files.sort();
-            let before = fixtures.len();
-            for file in files {
-                let model = open_model(&file)?;
-                if model.metadata().contains_key("fixture_version") {
-                    fixtures.push(Reader { path: &file, model: &model }.fixture()?);
-                }
-            }
-            if fixtures.len() == before {
-                return Err(Failure::file(path, "no fixtures in this folder"));
+            let mut found = Vec::new();
+            collect(path, &mut found)?;
+            found.sort();
+            for path in found {
+                read(&path, false, &mut fixtures)?;
             }
         } else {
-            let model = open_model(path)?;
-            fixtures.push(Reader { path, model: &model }.fixture()?);
+            read(path, true, &mut fixtures)?;
+        }
+        if fixtures.len() == before {
+            return Err(Failure::file(path, "no fixtures here"));
         }
     }
     Ok(fixtures)
 }
 
-/// The safetensors files below a folder. Links to folders are not followed: they may lead in a circle.
-fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
+/// Safetensors that are no fixtures are passed over, unless they have been named.
+fn read(path: &Path, is_named: bool, fixtures: &mut Vec<Fixture>) -> Result<()> {
+    if GraphCase::is_in(path) {
+        fixtures.extend(GraphCase::read(path)?);
+        return Ok(());
+    }
+    if KerasCase::is_in(path) {
+        let case = KerasCase::read(path)?;
+        fixtures.push(Fixture { name: case.name.clone(), case: Kind::Keras(case) });
+        return Ok(());
+    }
+    let model = open_safetensors(path)?;
+    if is_named || model.metadata().contains_key("fixture_version") {
+        fixtures.push(Reader { path, model: &model }.fixture()?);
+    }
+    Ok(())
+}
+
+/// The safetensors files, the models with test data and those of Keras with tensors beside them below a folder, itself among them. Links to folders are not
+/// followed: they may lead in a circle.
+fn collect(folder: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
     let failure = |error: std::io::Error| Failure::file(folder, error);
+    if GraphCase::is_in(&folder.join(graph_case::MODEL)) {
+        found.push(folder.join(graph_case::MODEL));
+    }
     for entry in folder.read_dir().map_err(failure)? {
         let entry = entry.map_err(failure)?;
         let path = entry.path();
         if entry.file_type().map_err(failure)?.is_dir() {
-            collect(&path, files)?;
-        } else if path.extension().is_some_and(|extension| extension == "safetensors") {
-            files.push(path);
+            collect(&path, found)?;
+        } else if path.extension().is_some_and(|extension| extension == "safetensors")
+            || KerasCase::is_in(&path)
+        {
+            found.push(path);
         }
     }
     Ok(())
@@ -92,7 +131,7 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<()> {
 
 struct Reader<'a> {
     path: &'a Path,
-    model: &'a Model,
+    model: &'a File,
 }
 
 impl Reader<'_> {
@@ -106,7 +145,7 @@ impl Reader<'_> {
         }
         let stem = || self.path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
         let name = self.model.metadata().get("case").cloned().unwrap_or_else(stem);
-        Ok(Fixture { name, case: self.case()? })
+        Ok(Fixture { name, case: Kind::Stack(Box::new(self.case()?)) })
     }
 
     fn weights(&self) -> Result<Weights> {

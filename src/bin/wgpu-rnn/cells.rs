@@ -33,6 +33,10 @@ pub struct ResetArgs {
 }
 
 impl ResetArgs {
+    pub fn is_given(self) -> bool {
+        self.reset_before
+    }
+
     pub fn apply(self, cell: Cell) -> Result<Cell> {
         check_option("--reset-before", self.reset_before, GRU, cell)?;
         Ok(if self.reset_before { Cell::Gru { reset_after: false } } else { cell })

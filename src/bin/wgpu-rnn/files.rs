@@ -3,22 +3,18 @@
 use std::path::Path;
 
 use ndarray_npy::{ReadNpyError, read_npy, write_npy};
-use wgpu_rnn::Error;
-use wgpu_rnn::io::safetensors::{self, Model};
+use wgpu_rnn::io::safetensors::{self, File};
 use wgpu_rnn::ndarray::{Array2, ArrayD, Ix2};
 
 use crate::failure::{Failure, Result};
+use crate::model_file;
 
-pub fn open_model(path: &Path) -> Result<Model> {
-    safetensors::open(path).map_err(|error| match error {
-        Error::Io { source, .. } => Failure::file(path, source),
-        other => Failure::file(path, other),
-    })
+pub fn open_safetensors(path: &Path) -> Result<File> {
+    safetensors::open(path).map_err(|error| model_file::failure(path, error))
 }
 
-/// The file, and `prefix` or that of its only recurrent stack.
-pub fn open_stack(path: &Path, prefix: Option<&str>) -> Result<(Model, String)> {
-    let model = open_model(path)?;
+/// `prefix`, or that of the file's only recurrent stack.
+pub fn only_stack(path: &Path, model: &File, prefix: Option<&str>) -> Result<String> {
     let prefixes: Vec<&str> = model.prefixes().collect();
     let prefix = match (prefix, prefixes.as_slice()) {
         (Some(prefix), _) => prefix,
@@ -30,8 +26,7 @@ pub fn open_stack(path: &Path, prefix: Option<&str>) -> Result<(Model, String)> 
             return Err(Failure::file(path, reason));
         }
     };
-    let prefix = prefix.to_string();
-    Ok((model, prefix))
+    Ok(prefix.to_string())
 }
 
 /// How an array lies in a file.
@@ -57,6 +52,22 @@ pub fn read_array(path: &Path) -> Result<ArrayD<f32>> {
         ArrayFormat::Npy => read_floats(path),
         ArrayFormat::Csv => Ok(read_csv(path)?.into_dyn()),
     }
+}
+
+pub fn read_integers(path: &Path) -> Result<ArrayD<i64>> {
+    let array = read_npy(path).or_else(|error| match error {
+        ReadNpyError::WrongDescriptor(_) => {
+            read_npy(path).map(|narrow: ArrayD<i32>| narrow.mapv(i64::from))
+        }
+        other => Err(other),
+    });
+    array.map_err(|error| match error {
+        ReadNpyError::Io(error) => Failure::file(path, error),
+        ReadNpyError::WrongDescriptor(given) => {
+            Failure::file(path, format!("has dtype {given}, expected i64 or i32"))
+        }
+        other => Failure::file(path, other),
+    })
 }
 
 /// Whether such a file can hold an array of so many axes.

@@ -1,6 +1,9 @@
 //! `wgpu-rnn plan`
 
+mod model;
+
 use std::io::Write;
+use std::path::PathBuf;
 
 use clap::ValueEnum;
 use serde_json::{Value, json};
@@ -12,6 +15,8 @@ use wgpu_rnn::{
 use crate::adapter::AdapterArgs;
 use crate::bench::Data;
 use crate::failure::{Failure, Result};
+use crate::keras_layers::LayerArgs;
+use crate::model_file::ModelFile;
 use crate::shapes::{self, Shape, ShapeArgs};
 use crate::tuning::TuneArgs;
 use crate::{Verdict, schedules};
@@ -25,10 +30,19 @@ take there, and what no kernel can do without.
 Example:
   wgpu-rnn plan --shape 1000,1,64,64,1 --cell gru --caps webgpu
   wgpu-rnn plan --shape small --backward --checkpoint 100
-  wgpu-rnn plan --shape mlx --tune --tuning-file tuning.json")]
+  wgpu-rnn plan --shape mlx --tune --tuning-file tuning.json
+  wgpu-rnn plan --model model.onnx --run 100,4")]
 pub struct Args {
-    #[arg(long, value_name = "ID|T,B,I,H,L", help = format!("A standing shape ({}), or sizes", shapes::ids()))]
-    shape: Shape,
+    /// The recurrent stages of a model file, instead of a shape
+    #[arg(long, value_name = "FILE", requires = "run", conflicts_with_all = ["shape", "backward", "cell", "reset_before", "bidirectional"])]
+    model: Option<PathBuf>,
+    /// Time steps and batch of a run of the model
+    #[arg(long, value_name = "T,B", requires = "model", value_parser = model::parse_run)]
+    run: Option<model::Run>,
+    #[command(flatten)]
+    layers: LayerArgs,
+    #[arg(long, value_name = "ID|T,B,I,H,L", required_unless_present = "model", help = format!("A standing shape ({}), or sizes", shapes::ids()))]
+    shape: Option<Shape>,
     #[command(flatten)]
     shape_args: ShapeArgs,
     /// The schedule to force
@@ -57,7 +71,8 @@ enum Caps {
 }
 
 pub fn run(args: &Args, adapter: &AdapterArgs, out: &mut dyn Write) -> Result<Verdict> {
-    let mut problem = args.shape.clone().with(&args.shape_args)?.problem()?;
+    let Some(shape) = args.shape.clone() else { return plan_model(args, adapter, out) };
+    let mut problem = shape.with(&args.shape_args)?.problem()?;
     problem.is_training = args.backward;
     let gpu = match args.caps {
         Caps::Adapter => Some(args.tuning.open(adapter)?),
@@ -99,6 +114,22 @@ pub fn run(args: &Args, adapter: &AdapterArgs, out: &mut dyn Write) -> Result<Ve
             writeln!(out, "{backward}")?;
         }
     }
+    Ok(Verdict::Good)
+}
+
+fn plan_model(args: &Args, adapter: &AdapterArgs, out: &mut dyn Write) -> Result<Verdict> {
+    let (Some(path), Some(run)) = (&args.model, args.run) else {
+        return Err(Failure::Request("neither --shape nor --model with --run".into()));
+    };
+    if matches!(args.caps, Caps::Webgpu) {
+        let reason = "--model is planned on the adapter, --caps webgpu is none";
+        return Err(Failure::Request(reason.into()));
+    }
+    let gpu = args.tuning.open(adapter)?;
+    let options = Options { schedule: args.schedule, tune: args.tuning.tune, ..Default::default() };
+    let weight_format = args.shape_args.weight_format();
+    let weights = ModelFile::open(path, &args.layers)?.weights(path)?;
+    model::print((path, &weights), run, &gpu, (options, weight_format), args.json, out)?;
     Ok(Verdict::Good)
 }
 

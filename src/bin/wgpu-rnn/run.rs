@@ -1,11 +1,15 @@
 //! `wgpu-rnn run`
 
+mod graph;
+mod keras;
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use clap::ValueEnum;
 use indicatif::{ProgressBar, ProgressStyle};
+use wgpu_rnn::io::safetensors::File;
 use wgpu_rnn::ndarray::{ArrayD, Axis, Slice};
 use wgpu_rnn::{Cell, Gpu, Kind, Layer, LayerConfig, LayerSizes, Weights};
 
@@ -13,28 +17,35 @@ use crate::adapter::{self, AdapterArgs};
 use crate::cells::{ResetArgs, by_kind, check_option};
 use crate::failure::{Failure, Result};
 use crate::files::{self, ArrayFormat};
+use crate::keras_layers::LayerArgs;
+use crate::model_file::ModelFile;
 use crate::shapes::FormatArgs;
 use crate::{Verdict, text};
 
-/// Run an LSTM, GRU or RNN from a safetensors file over a sequence
+/// Run a model over a sequence: a stack of layers from a safetensors file, an ONNX graph, or a Keras model
 ///
-/// Which of them it is, and its sizes, follow from the shapes of the tensors. Arrays are npy (f32 or f64), or csv with
+/// Of safetensors, the cell and its sizes follow from the shapes of the tensors. Arrays are npy (f32 or f64), or csv with
 /// a time step a line, by the end of the file's name.
 #[derive(clap::Args)]
 #[command(after_help = "\
 Shapes: x [T, B, I] or [T, I], y [T, B, D*H] or [T, D*H]; states [L*D, B, H] or [L*D, H].
 
 Example:
-  wgpu-rnn run model.safetensors --prefix encoder.lstm --input x.npy --output y.npy --h-n h_n.npy")]
+  wgpu-rnn run model.safetensors --prefix encoder.lstm --input x.npy --output y.npy --h-n h_n.npy
+  wgpu-rnn run model.keras --input x.npy --output y.npy
+  wgpu-rnn run model.weights.h5 --layer lstm:return_sequences=true --input x.npy --output y.npy
+  wgpu-rnn run model.onnx --input x=x.npy --input sequence_lens=lens.npy --output y=y.npy")]
 pub struct Args {
-    /// The safetensors file
+    /// The file; by its ending .onnx, .keras or .weights.h5, else safetensors
     model: PathBuf,
-    /// The input sequence
-    #[arg(long, value_name = "FILE")]
-    input: PathBuf,
-    /// Where to put the output sequence
-    #[arg(long, value_name = "FILE")]
-    output: PathBuf,
+    #[command(flatten)]
+    layers: LayerArgs,
+    /// The input sequence; of a graph each input by its name, the first without
+    #[arg(long, value_name = "[NAME=]FILE", required = true)]
+    input: Vec<String>,
+    /// Where to put the output sequence; of a graph each that is wanted, of a Keras model that of a layer by its name
+    #[arg(long, value_name = "[NAME=]FILE", required = true)]
+    output: Vec<String>,
     /// What stands before `.weight_ih_l0` in the file; needed where it holds several stacks
     #[arg(long)]
     prefix: Option<String>,
@@ -76,12 +87,24 @@ enum Nonlinearity {
 const STEPS_AT_ONCE: usize = 1024;
 
 pub fn run(args: &Args, adapter: &AdapterArgs, out: &mut dyn Write) -> Result<Verdict> {
-    let results = [Some(&args.output), args.h_n.as_ref(), args.c_n.as_ref()];
+    let file = match ModelFile::open(&args.model, &args.layers)? {
+        ModelFile::Onnx(onnx) => {
+            graph::run(args, onnx, adapter, out)?;
+            return Ok(Verdict::Good);
+        }
+        ModelFile::Keras(keras) => {
+            keras::run(args, &keras, adapter, out)?;
+            return Ok(Verdict::Good);
+        }
+        ModelFile::Safetensors(file) => file,
+    };
+    let (input, output) = (only(&args.input, "--input")?, only(&args.output, "--output")?);
+    let results = [Some(&output), args.h_n.as_ref(), args.c_n.as_ref()];
     let results = || results.into_iter().flatten();
     results().try_for_each(|path| ArrayFormat::of(path).map(drop))?;
-    let weights = read_weights(args)?;
+    let weights = read_weights(args, &file)?;
     let sizes = weights.sizes();
-    let x = read_sequence(&args.input, sizes.input_size)?;
+    let x = read_sequence(&input, sizes.input_size)?;
     // All results have as many axes as x. A long run must not end in a file that cannot hold them.
     results().try_for_each(|path| files::check_axes(path, x.ndim()))?;
     let [h0, c0] = [&args.h0, &args.c0].map(|path| path.as_deref().map(files::read_array));
@@ -89,20 +112,28 @@ pub fn run(args: &Args, adapter: &AdapterArgs, out: &mut dyn Write) -> Result<Ve
     let gpu = adapter.open()?;
     let (y, h_n, c_n, elapsed) = by_kind!(sizes.cell, forward(&gpu, args, &weights, &x, states))?;
 
-    files::write_array(&args.output, &y)?;
+    files::write_array(&output, &y)?;
     for (path, array) in [(&args.h_n, Some(&h_n)), (&args.c_n, c_n.as_ref())] {
         if let (Some(path), Some(array)) = (path, array) {
             files::write_array(path, array)?;
         }
     }
-    let (path, shape, elapsed) = (args.output.display(), y.shape(), text::seconds(elapsed));
+    let (path, shape, elapsed) = (output.display(), y.shape(), text::seconds(elapsed));
     let (cell, name) = (sizes.cell, adapter::name(gpu.info()));
     writeln!(out, "{path}: {shape:?} from {cell} in {elapsed} on {name}")?;
     Ok(Verdict::Good)
 }
 
-fn read_weights(args: &Args) -> Result<Weights> {
-    let (model, prefix) = files::open_stack(&args.model, args.prefix.as_deref())?;
+/// A stack has one of each.
+fn only(files: &[String], option: &str) -> Result<PathBuf> {
+    match files {
+        [file] => Ok(PathBuf::from(file)),
+        _ => Err(Failure::Request(format!("a stack of layers has one {option}"))),
+    }
+}
+
+fn read_weights(args: &Args, model: &File) -> Result<Weights> {
+    let prefix = files::only_stack(&args.model, model, args.prefix.as_deref())?;
     let failure = |error| Failure::file(&args.model, error);
     let cell = model.cell(&prefix).map_err(failure)?;
     check_option("--nonlinearity", args.nonlinearity.is_some(), Cell::Rnn, cell)?;

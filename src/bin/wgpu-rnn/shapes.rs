@@ -38,6 +38,12 @@ pub struct ShapeArgs {
     format: FormatArgs,
 }
 
+impl ShapeArgs {
+    pub fn weight_format(&self) -> WeightFormat {
+        self.format.weight_format
+    }
+}
+
 /// How the weights lie on the device.
 #[derive(Clone, Copy, clap::Args)]
 pub struct FormatArgs {

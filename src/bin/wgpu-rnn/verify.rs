@@ -10,20 +10,24 @@ use wgpu_rnn::reference::{self, Cotangents, Inputs, Outputs};
 use wgpu_rnn::{Error, Gpu, Kind, Layer, LayerConfig, Options, Schedule, WeightFormat};
 
 use crate::adapter::AdapterArgs;
-use crate::cases::{self, Case, Fixture, Training};
+use crate::cases::{self, Case, Fixture, Kind as CaseKind, Training};
 use crate::cells::by_kind;
-use crate::compare::Deviation;
+use crate::compare::{self, Deviation};
 use crate::failure::Result;
 use crate::schedules::{self, Choice};
 use crate::shapes::FormatArgs;
 use crate::{Verdict, gradients};
 use report::{Outcome, Pass, REFERENCE, Report};
 
-/// Run fixtures on the GPU and on the CPU reference and compare the results
+/// Run stored cases on the GPU and on the CPU reference and compare the results
 #[derive(clap::Args)]
 #[command(after_help = "\
 Prints a line per case and schedule: ok, FAIL or unsupported, the case, the schedule (`reference` is the CPU), the
 worst error max|a-b|/max(1, max|b|) of output, h_n and c_n, the tolerance, and the reason if it is not ok.
+Of a model with test data (model.onnx, test_data_set_0/input_0.pb, output_0.pb: the layout of ONNX' own tests) the error
+is the worst |a-b|/(0.1+|b|) of all elements: 1e-4 is 1e-5 absolute and 1e-4 relative.
+Of a Keras model with tensors beside it (NAME.keras or NAME.weights.h5, NAME.safetensors) x is the input; sequence is the
+output of the recurrent layer, head_output or y that of the model, any other name that of the layer.
 A case with gradients has lines of their own, SCHEDULE/backward: the error is the worst of all gradients there.
 With --weights f16 or int8 the tolerance is that of the format, and gradients are left out.
 Exit status: 0 without a FAIL, 1 with one, 2 where an input or the adapter cannot be used.
@@ -31,7 +35,7 @@ Exit status: 0 without a FAIL, 1 with one, 2 where an input or the adapter canno
 Example:
   wgpu-rnn verify tests/fixtures/pytorch --schedule stepwise")]
 pub struct Args {
-    /// Fixture files, or folders with fixtures anywhere below
+    /// Fixture files, models with test data, or folders with any of these below
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
     /// The schedule to force; all: each one that can run the case
@@ -51,11 +55,32 @@ pub fn run(args: &Args, adapter: &AdapterArgs, out: &mut dyn Write) -> Result<Ve
     let mut fixtures = cases::read_all(&args.paths)?;
     let FormatArgs { weight_format } = args.format;
     if args.forward_only || weight_format != WeightFormat::F32 {
-        fixtures.iter_mut().for_each(|fixture| fixture.case.training = None);
+        for fixture in &mut fixtures {
+            if let CaseKind::Stack(case) = &mut fixture.case {
+                case.training = None;
+            }
+        }
     }
     let gpu = adapter.open()?;
     let mut report = Report::new(&fixtures, args.json, out);
     for Fixture { name, case } in &fixtures {
+        let case = match case {
+            CaseKind::Stack(case) => case,
+            CaseKind::Graph(case) => {
+                let tolerance = match weight_format {
+                    WeightFormat::F32 => compare::TOLERANCE_MIXED,
+                    other => other.tolerance() / compare::MIXED_FLOOR,
+                };
+                let run = |config| case.deviation(&gpu, config);
+                whole_model(run, name, tolerance, args, &mut report)?;
+                continue;
+            }
+            CaseKind::Keras(case) => {
+                let run = |config| case.deviation(&gpu, config);
+                whole_model(run, name, weight_format.tolerance(), args, &mut report)?;
+                continue;
+            }
+        };
         report.add(name, Pass::Forward, REFERENCE, on_reference(case))?;
         for schedule in args.schedule.schedules() {
             let config = LayerConfig { weight_format, ..forced(case, schedule) };
@@ -77,6 +102,25 @@ pub fn run(args: &Args, adapter: &AdapterArgs, out: &mut dyn Write) -> Result<Ve
         }
     }
     report.finish(&gpu)
+}
+
+/// On each schedule; the CPU reference is of single stacks.
+fn whole_model(
+    run: impl Fn(LayerConfig) -> wgpu_rnn::Result<Deviation>,
+    name: &str,
+    tolerance: f64,
+    args: &Args,
+    report: &mut Report<'_>,
+) -> Result<()> {
+    let FormatArgs { weight_format } = args.format;
+    for schedule in args.schedule.schedules() {
+        let options = Options { schedule: Some(schedule), ..Default::default() };
+        let config = LayerConfig { options, weight_format, ..Default::default() };
+        if let Some(outcome) = on_gpu(run(config), tolerance, args.schedule) {
+            report.add(name, Pass::Forward, &schedule.to_string(), outcome)?;
+        }
+    }
+    Ok(())
 }
 
 fn on_reference(case: &Case) -> Outcome {

@@ -3,8 +3,9 @@
 use wgpu_rnn::ndarray::{Array1, Array2, Array3, ArrayD, Ix3, s};
 use wgpu_rnn::reference::{self, Inputs};
 use wgpu_rnn::{
-    AnyLayer, AnyState, Cell, DeviceArray, Direction, Gpu, LayerConfig, LayerInput, LayerSizes,
-    Linear, Model, ModelIo, Options, Stage, StageState, Weights, wgpu,
+    AnyLayer, AnyState, Cell, DeviceArray, DeviceInput, Direction, Embedding, Function, Gpu, Last,
+    LayerConfig, LayerInput, LayerSizes, Linear, Model, ModelIo, ModelWeights, Options, Stage,
+    StageState, StageWeights, Weights, wgpu,
 };
 
 use crate::common::Random;
@@ -24,6 +25,9 @@ pub const GRU: Cell = Cell::Gru { reset_after: true };
 pub enum Part {
     Recurrent(Weights),
     Linear(Head),
+    Embedding(Array2<f32>),
+    Function(Function),
+    Last(Last),
 }
 
 /// A chain on the host, with a random input; sequences are `[T, B, ..]` here, whatever `batch_first` says.
@@ -31,6 +35,8 @@ pub struct Chain {
     pub parts: Vec<Part>,
     pub random: Random,
     pub x: Array3<f32>,
+    /// What the chain takes in place of x where it begins with an embedding.
+    pub ids: Array2<u32>,
     pub batch_first: bool,
     pub lengths: Option<&'static [usize]>,
     pub states: Option<Vec<AnyState>>,
@@ -43,7 +49,10 @@ impl Chain {
     pub fn new(seed: u64) -> Self {
         let mut random = Random::new(seed);
         let x = random.array3([SEQ_LEN, BATCH, INPUT_SIZE]);
-        Chain { parts: Vec::new(), random, x, batch_first: false, lengths: None, states: None }
+        let ids =
+            Array2::from_shape_simple_fn((SEQ_LEN, BATCH), || random.below(VOCABULARY) as u32);
+        let (parts, batch_first) = (Vec::new(), false);
+        Chain { parts, random, x, ids, batch_first, lengths: None, states: None }
     }
 
     /// No two sizes are alike.
@@ -65,18 +74,40 @@ impl Chain {
         self
     }
 
-    fn width(&self) -> usize {
-        match self.parts.last() {
-            Some(Part::Recurrent(weights)) => weights.sizes().output_size(),
-            Some(Part::Linear(head)) => head.weight.nrows(),
-            None => INPUT_SIZE,
-        }
+    pub fn embedding(mut self, features: usize) -> Self {
+        let weight = self.random.array2((VOCABULARY, features));
+        self.parts.push(Part::Embedding(weight));
+        self
+    }
+
+    pub fn function(mut self, function: Function) -> Self {
+        self.parts.push(Part::Function(function));
+        self
+    }
+
+    pub fn last(mut self, last: Last) -> Self {
+        self.parts.push(Part::Last(last));
+        self
+    }
+
+    pub fn takes_ids(&self) -> bool {
+        matches!(self.parts.first(), Some(Part::Embedding(_)))
+    }
+
+    pub fn width(&self) -> usize {
+        let width = |part: &Part| match part {
+            Part::Recurrent(weights) => Some(weights.sizes().output_size()),
+            Part::Linear(head) => Some(head.weight.nrows()),
+            Part::Embedding(weight) => Some(weight.ncols()),
+            Part::Function(_) | Part::Last(_) => None,
+        };
+        self.parts.iter().rev().find_map(width).unwrap_or(INPUT_SIZE)
     }
 
     pub fn recurrent(&self) -> impl Iterator<Item = &Weights> {
         self.parts.iter().filter_map(|part| match part {
             Part::Recurrent(weights) => Some(weights),
-            Part::Linear(_) => None,
+            _ => None,
         })
     }
 
@@ -101,6 +132,9 @@ impl Chain {
         let stage = |part: &Part| match part {
             Part::Recurrent(weights) => Ok(AnyLayer::new(gpu, weights, config)?.into()),
             Part::Linear(head) => Ok(head.on(gpu)?.into()),
+            Part::Embedding(weight) => Ok(Embedding::new(gpu, weight)?.into()),
+            Part::Function(function) => Ok((*function).into()),
+            Part::Last(last) => Ok((*last).into()),
         };
         self.parts.iter().map(stage).collect()
     }
@@ -109,9 +143,26 @@ impl Chain {
         Model::new(self.stages(gpu, Options::default())?)
     }
 
+    /// The chain's weights, with a number for a name each.
+    pub fn weights(&self) -> wgpu_rnn::Result<ModelWeights> {
+        let stage = |(i, part): (usize, &Part)| {
+            let stage = match part {
+                Part::Recurrent(weights) => StageWeights::Recurrent(weights.clone()),
+                Part::Linear(Head { weight, bias }) => {
+                    StageWeights::Linear { weight: weight.clone(), bias: bias.clone() }
+                }
+                Part::Embedding(weight) => StageWeights::Embedding { weight: weight.clone() },
+                Part::Function(function) => StageWeights::Function(*function),
+                Part::Last(last) => StageWeights::Last(*last),
+            };
+            (i.to_string(), stage)
+        };
+        ModelWeights::new(self.parts.iter().enumerate().map(stage).collect(), self.batch_first)
+    }
+
     fn expected(&self) -> Expected {
         let (mut x, mut states) = (self.x.mapv(f64::from), Vec::new());
-        for part in &self.parts {
+        for (i, part) in self.parts.iter().enumerate() {
             x = match part {
                 Part::Recurrent(weights) => {
                     let initial = self.states.as_ref().map(|given| &given[states.len()]);
@@ -135,13 +186,28 @@ impl Chain {
                     let y = reference::linear(weight.view(), bias.as_ref(), &x.into_dyn());
                     y.into_dimensionality().unwrap()
                 }
+                Part::Embedding(weight) => {
+                    let y = reference::embedding(weight.view(), &self.ids.clone().into_dyn());
+                    y.into_dimensionality().unwrap()
+                }
+                Part::Function(function) => {
+                    let y = reference::function(*function, &x.into_dyn());
+                    y.into_dimensionality().unwrap()
+                }
+                Part::Last(Last::States) => {
+                    let Part::Recurrent(before) = &self.parts[i - 1] else { unreachable!() };
+                    let (h_n, _): &(ArrayD<f64>, _) = states.last().unwrap();
+                    let h_n = h_n.clone().into_dimensionality().unwrap();
+                    reference::last_states(&h_n, before.sizes().num_directions())
+                }
+                Part::Last(_) => reference::last_step(&x, self.lengths),
             };
         }
         (x.into_dyn(), states)
     }
 
     /// x, or y, in the layout of the model.
-    pub fn laid_out(&self, mut array: ArrayD<f32>) -> ArrayD<f32> {
+    pub fn laid_out<T: Clone>(&self, mut array: ArrayD<T>) -> ArrayD<T> {
         if self.batch_first {
             array.swap_axes(0, 1);
         }
@@ -150,7 +216,9 @@ impl Chain {
 
     pub fn run(&self, model: &Model) -> wgpu_rnn::Result<(ArrayD<f32>, Vec<AnyState>)> {
         let x = self.laid_out(self.x.clone().into_dyn());
-        let input = LayerInput::Features(x.view());
+        let ids = self.laid_out(self.ids.clone().into_dyn());
+        let features = || LayerInput::Features(x.view());
+        let input = if self.takes_ids() { LayerInput::Ids(ids.view()) } else { features() };
         model.forward_input(input, self.lengths, self.states.as_deref())
     }
 
@@ -184,6 +252,8 @@ type Pairs = Vec<(DeviceArray, Option<DeviceArray>)>;
 /// The arrays of an encoded run.
 pub struct Arrays {
     pub x: DeviceArray,
+    pub ids: DeviceArray<u32>,
+    takes_ids: bool,
     pub y: DeviceArray,
     lengths: Option<DeviceArray<u32>>,
     /// Of each recurrent stage; the final states are written over the initial ones, as a caller may want it.
@@ -202,13 +272,24 @@ impl Arrays {
         // Where a run begins from zero, what lies in the arrays must not matter.
         let some = chain.some_states(9);
         let states = chain.states.as_ref().unwrap_or(&some).iter().map(on);
+        let seq_len = match chain.parts.iter().any(|part| matches!(part, Part::Last(_))) {
+            true => 1,
+            false => chain.x.dim().0,
+        };
+        let y = ArrayD::zeros(vec![seq_len, chain.x.dim().1, chain.width()]);
         Ok(Arrays {
-            y: gpu.zeros(&[x.shape()[0], x.shape()[1], chain.width()])?,
+            y: gpu.upload(chain.laid_out(y).view())?,
             x: gpu.upload(x.view())?,
+            ids: gpu.upload(chain.laid_out(chain.ids.clone().into_dyn()).view())?,
+            takes_ids: chain.takes_ids(),
             lengths: lengths.transpose()?,
             states: states.collect::<wgpu_rnn::Result<_>>()?,
             has_states: chain.states.is_some(),
         })
+    }
+
+    pub fn lengths(&self) -> Option<&DeviceArray<u32>> {
+        self.lengths.as_ref()
     }
 
     pub fn states(&self) -> Vec<StageState<'_>> {
@@ -225,8 +306,10 @@ impl Arrays {
         encoder: &mut wgpu::CommandEncoder,
     ) -> wgpu_rnn::Result<()> {
         let states = self.states();
-        let mut io = ModelIo::new(&self.x, &self.y);
-        (io.lengths, io.states) = (self.lengths.as_ref(), &states);
+        let features = DeviceInput::Features(&self.x);
+        let input = if self.takes_ids { DeviceInput::Ids(&self.ids) } else { features };
+        let mut io = ModelIo::from_input(input, &self.y);
+        (io.lengths, io.states) = (self.lengths(), &states);
         model.encode(encoder, &io)
     }
 
@@ -249,9 +332,8 @@ pub fn embed(
     gpu: &Gpu,
     chain: &mut Chain,
 ) -> Result<(DeviceArray, Array2<u32>), Box<dyn std::error::Error>> {
-    let embedding = Array2::from_shape_simple_fn((VOCABULARY, INPUT_SIZE), || chain.random.next());
-    let ids =
-        Array2::from_shape_simple_fn((SEQ_LEN, BATCH), || chain.random.below(VOCABULARY) as u32);
+    let embedding = chain.random.array2((VOCABULARY, INPUT_SIZE));
+    let ids = chain.ids.clone();
     for ((t, b), id) in ids.indexed_iter() {
         chain.x.slice_mut(s![t, b, ..]).assign(&embedding.row(*id as usize));
     }

@@ -240,7 +240,7 @@ fn encode(gpu: &Gpu) -> Outcome {
     Ok(linear.encode(&mut encoder, &plain)?)
 }
 
-fn with<'a>(mut io: ModelIo<'a>, edit: impl FnOnce(&mut ModelIo<'a>)) -> ModelIo<'a> {
+pub fn with<'a>(mut io: ModelIo<'a>, edit: impl FnOnce(&mut ModelIo<'a>)) -> ModelIo<'a> {
     edit(&mut io);
     io
 }

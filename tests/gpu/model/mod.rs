@@ -2,6 +2,8 @@
 
 mod chain;
 mod errors;
+mod stage_errors;
+mod stages;
 
 use std::thread;
 
@@ -35,7 +37,8 @@ pub fn tests() -> Vec<GpuTest> {
         GpuTest::new("model::threads", threads),
         GpuTest::new("model::controls", controls),
     ];
-    tests.into_iter().chain(errors::tests()).collect()
+    let others = [stages::tests(), errors::tests(), stage_errors::tests()];
+    tests.into_iter().chain(others.into_iter().flatten()).collect()
 }
 
 /// Each layout, lengths or not, states or not, each schedule that all stages can run.

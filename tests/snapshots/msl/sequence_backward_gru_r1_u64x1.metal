@@ -51,7 +51,7 @@ struct BackwardSlice {
     uint d_peepholes;
     Choice choice;
 };
-struct type_2 {
+struct type_3 {
     BackwardSlice inner[16];
 };
 struct BackwardParams {
@@ -72,7 +72,7 @@ struct BackwardParams {
     uint exchange;
     uint accumulate;
     uint num_slices;
-    type_2 slices;
+    type_3 slices;
 };
 struct CellGradient {
     Gates pre;
@@ -80,8 +80,8 @@ struct CellGradient {
     float c;
     char _pad3[8];
 };
-typedef Gates type_3[1];
-typedef float type_4[1];
+typedef Gates type_4[1];
+typedef float type_5[1];
 struct Tile {
     float inner[1];
 };
@@ -125,52 +125,61 @@ constant uint CAPACITY = 64u;
 constant uint QUAD_WORDS = 1u;
 constant uint D_PRE = 0u;
 
-float clip(
-    float x,
-    float bound
-) {
-    return (x < -(bound)) ? -(bound) : ((x > bound) ? bound : x);
-}
-
 float sigmoid(
-    float x_1
+    float x
 ) {
-    float e = metal::exp(-(metal::abs(x_1)));
+    float e = metal::exp(-(metal::abs(x)));
     float r_5 = 1.0 / (1.0 + e);
-    return (x_1 >= 0.0) ? r_5 : (e * r_5);
+    return (x >= 0.0) ? r_5 : (e * r_5);
 }
 
 float tanh_stable(
-    float x_2
+    float x_1
 ) {
-    float e_1 = metal::exp(-2.0 * metal::abs(x_2));
-    float saturating = (metal::sign(x_2) * (1.0 - e_1)) / (1.0 + e_1);
-    float x2_ = x_2 * x_2;
-    float small = x_2 * (1.0 + (x2_ * (-0.33333334 + (x2_ * 0.13333334))));
-    return (metal::abs(x_2) < 0.1) ? small : saturating;
+    float e_1 = metal::exp(-2.0 * metal::abs(x_1));
+    float saturating = (metal::sign(x_1) * (1.0 - e_1)) / (1.0 + e_1);
+    float x2_ = x_1 * x_1;
+    float small = x_1 * (1.0 + (x2_ * (-0.33333334 + (x2_ * 0.13333334))));
+    return (metal::abs(x_1) < 0.1) ? small : saturating;
+}
+
+float keep_nan(
+    float x_2,
+    float y
+) {
+    bool is_nan = (as_type<uint>(x_2) & 2147483647u) > 2139095040u;
+    return is_nan ? x_2 : y;
+}
+
+float clip(
+    float x_3,
+    float bound
+) {
+    float _e4 = keep_nan(x_3, metal::clamp(x_3, -(bound), bound));
+    return _e4;
 }
 
 float activate_f(
-    float x_3,
+    float x_4,
     uint slice
 ) {
-    float _e2 = sigmoid(x_3);
+    float _e2 = sigmoid(x_4);
     return _e2;
 }
 
 float activate_g(
-    float x_4,
+    float x_5,
     uint slice_1
 ) {
-    float _e2 = tanh_stable(x_4);
+    float _e2 = tanh_stable(x_5);
     return _e2;
 }
 
 float activate_h(
-    float x_5,
+    float x_6,
     uint slice_2
 ) {
-    float _e2 = tanh_stable(x_5);
+    float _e2 = tanh_stable(x_6);
     return _e2;
 }
 
@@ -229,34 +238,34 @@ uint length_of(
 }
 
 float d_activate_f(
-    float x_6,
-    float y,
+    float x_7,
+    float y_1,
     uint slice_7
 ) {
-    return y * (1.0 - y);
+    return y_1 * (1.0 - y_1);
 }
 
 float d_activate_g(
-    float x_7,
-    float y_1,
-    uint slice_8
-) {
-    return 1.0 - (y_1 * y_1);
-}
-
-float d_activate_h(
     float x_8,
     float y_2,
-    uint slice_9
+    uint slice_8
 ) {
     return 1.0 - (y_2 * y_2);
 }
 
-float inside(
+float d_activate_h(
     float x_9,
+    float y_3,
+    uint slice_9
+) {
+    return 1.0 - (y_3 * y_3);
+}
+
+float inside(
+    float x_10,
     float bound_1
 ) {
-    return (metal::abs(x_9) <= bound_1) ? 1.0 : 0.0;
+    return (metal::abs(x_10) <= bound_1) ? 1.0 : 0.0;
 }
 
 float passes(
@@ -274,24 +283,24 @@ float passes(
 
 float d_gate(
     float pre_5,
-    float y_3,
+    float y_4,
     uint slice_11,
     device BackwardParams const& params
 ) {
     float _e3 = clipped(pre_5, slice_11, params);
-    float _e4 = d_activate_f(_e3, y_3, slice_11);
+    float _e4 = d_activate_f(_e3, y_4, slice_11);
     float _e5 = passes(pre_5, slice_11, params);
     return _e4 * _e5;
 }
 
 float d_candidate(
     float pre_6,
-    float y_4,
+    float y_5,
     uint slice_12,
     device BackwardParams const& params
 ) {
     float _e3 = clipped(pre_6, slice_12, params);
-    float _e4 = d_activate_g(_e3, y_4, slice_12);
+    float _e4 = d_activate_g(_e3, y_5, slice_12);
     float _e5 = passes(pre_6, slice_12, params);
     return _e4 * _e5;
 }
@@ -337,7 +346,7 @@ CellGradient cell_backward(
 Gates load_full(
     uint row_1,
     uint column,
-    device type_3 const& weights,
+    device type_4 const& weights,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     Gates _e5 = weights[row_1 + column];
@@ -354,7 +363,7 @@ Gates load_scale(
 
 Gates load_packed(
     uint index,
-    device type_3 const& weights,
+    device type_4 const& weights,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     Gates _e3 = weights[index];
@@ -420,7 +429,7 @@ float c_after(
     uint row_5,
     uint unit_3,
     device BackwardParams const& params,
-    device type_4 const& carry,
+    device type_5 const& carry,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     uint _e7 = params.c_seq;
@@ -436,7 +445,7 @@ float c_before(
     uint row_6,
     uint unit_4,
     device BackwardParams const& params,
-    device type_4 const& carry,
+    device type_5 const& carry,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     uint _e6 = params.chunk_step;
@@ -456,8 +465,8 @@ float h_before(
     uint row_7,
     uint unit_5,
     device BackwardParams const& params,
-    device type_4 const& carry,
-    device type_4 const& y_5,
+    device type_5 const& carry,
+    device type_5 const& y_6,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     if (step_5 == 0u) {
@@ -467,7 +476,7 @@ float h_before(
         return _e19;
     }
     uint _e23 = output_at(z_5, step_5 - 1u, row_7, unit_5, params);
-    float _e25 = y_5[_e23];
+    float _e25 = y_6[_e23];
     return _e25;
 }
 
@@ -477,7 +486,7 @@ float d_output(
     uint row_8,
     uint unit_6,
     device BackwardParams const& params,
-    device type_4 const& d_y,
+    device type_5 const& d_y,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     uint _e5 = output_at(z_6, step_6, row_8, unit_6, params);
@@ -606,7 +615,7 @@ Column columns_of(
 Quad load_quad(
     Column column_3,
     uint quad_3,
-    device type_3 const& weights,
+    device type_4 const& weights,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     Gates _e5 = load_full(column_3.first, quad_3 * column_3.stride, weights, _buffer_sizes);
@@ -618,7 +627,7 @@ SumsOf1_ plus_products(
     Column columns,
     BlockOperand v_3,
     uint quad_4,
-    device type_3 const& weights,
+    device type_4 const& weights,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     Quad _e4 = load_quad(columns, quad_4, weights, _buffer_sizes);
@@ -639,7 +648,7 @@ void accumulate(
     Column columns_1,
     uint at_3,
     Quads quads,
-    device type_3 const& weights,
+    device type_4 const& weights,
     threadgroup type_8& d_pre_1,
     constant _mslBufferSizes& _buffer_sizes
 ) {
@@ -742,10 +751,10 @@ CellGradient unit_backward(
     uint unit_8,
     CellState next_1,
     device BackwardParams const& params,
-    device type_4 const& carry,
-    device type_4 const& y_5,
-    device type_4 const& d_y,
-    device type_3 const& gates,
+    device type_5 const& carry,
+    device type_5 const& y_6,
+    device type_5 const& d_y,
+    device type_4 const& gates,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     CellState prev_2 = {};
@@ -755,7 +764,7 @@ CellGradient unit_backward(
     }
     uint _e12 = gates_at(step_7, row_12, z_8, params);
     Gates pre_9 = gates[_e12 + unit_8];
-    float _e16 = h_before(z_8, step_7, row_12, unit_8, params, carry, y_5, _buffer_sizes);
+    float _e16 = h_before(z_8, step_7, row_12, unit_8, params, carry, y_6, _buffer_sizes);
     prev_2 = CellState {_e16, 0.0};
     if (false) {
         float _e22 = c_before(z_8, step_7, row_12, unit_8, params, carry, _buffer_sizes);
@@ -781,11 +790,11 @@ void advance(
     Place place,
     uint local_7,
     device BackwardParams const& params,
-    device type_4 const& carry,
-    device type_4 const& y_5,
-    device type_4 const& d_y,
+    device type_5 const& carry,
+    device type_5 const& y_6,
+    device type_5 const& d_y,
     threadgroup type_8& d_pre_1,
-    device type_3& gates,
+    device type_4& gates,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     uint u_4 = 0u;
@@ -841,7 +850,7 @@ void advance(
                         uint _e34 = u_4;
                         uint _e37 = r_4;
                         CellState _e40 = next_2.inner[(_e34 * ROWS) + _e37];
-                        CellGradient _e41 = unit_backward(place.slice, place.step, row_13, unit_9, _e40, params, carry, y_5, d_y, gates, _buffer_sizes);
+                        CellGradient _e41 = unit_backward(place.slice, place.step, row_13, unit_9, _e40, params, carry, y_6, d_y, gates, _buffer_sizes);
                         uint _e45 = gates_at(place.step, row_13, place.slice, params);
                         gates[_e45 + unit_9] = _e41.pre;
                         uint _e50 = r_4;
@@ -863,7 +872,7 @@ void multiply(
     uint operand_2,
     uint words_1,
     uint local_9,
-    device type_3 const& weights,
+    device type_4 const& weights,
     threadgroup type_8& d_pre_1,
     constant _mslBufferSizes& _buffer_sizes
 ) {
@@ -881,7 +890,7 @@ void add_product(
     uint z_9,
     uint local_10,
     device BackwardParams const& params,
-    device type_3 const& weights,
+    device type_4 const& weights,
     threadgroup type_8& d_pre_1,
     constant _mslBufferSizes& _buffer_sizes
 ) {
@@ -927,12 +936,12 @@ kernel void main_(
   metal::uint3 group [[threadgroup_position_in_grid]]
 , uint local [[thread_index_in_threadgroup]]
 , device BackwardParams const& params [[user(fake0)]]
-, device type_3 const& weights [[user(fake0)]]
-, device type_4& carry [[user(fake0)]]
-, device type_4 const& y_5 [[user(fake0)]]
-, device type_4 const& d_y [[user(fake0)]]
+, device type_4 const& weights [[user(fake0)]]
+, device type_5& carry [[user(fake0)]]
+, device type_5 const& y_6 [[user(fake0)]]
+, device type_5 const& d_y [[user(fake0)]]
 , threadgroup type_8& d_pre_1
-, device type_3& gates [[user(fake0)]]
+, device type_4& gates [[user(fake0)]]
 , constant _mslBufferSizes& _buffer_sizes [[user(fake0)]]
 ) {
     if (local == 0u) {
@@ -1045,7 +1054,7 @@ kernel void main_(
             if (_e118) {
                 add_product(next, z_10, local, params, weights, d_pre_1, _buffer_sizes);
             }
-            advance(next, Place {z_10, step_8, first_row_2}, local, params, carry, y_5, d_y, d_pre_1, gates, _buffer_sizes);
+            advance(next, Place {z_10, step_8, first_row_2}, local, params, carry, y_6, d_y, d_pre_1, gates, _buffer_sizes);
             metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
         }
     }

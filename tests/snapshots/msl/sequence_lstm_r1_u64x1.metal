@@ -49,7 +49,7 @@ struct Slice {
     uint output;
     Choice choice;
 };
-struct type_2 {
+struct type_3 {
     Slice inner[16];
 };
 struct Params {
@@ -69,15 +69,15 @@ struct Params {
     uint output_stride_b;
     uint num_slices;
     uint padding;
-    type_2 slices;
+    type_3 slices;
 };
-typedef Gates type_3[1];
+typedef Gates type_4[1];
 typedef metal::float4x4 Quad;
 typedef metal::float4 SumsOf1_;
 typedef metal::float2x4 SumsOf2_;
 typedef metal::float4x4 SumsOf4_;
 typedef metal::float4 BlockOperand;
-struct type_5 {
+struct type_6 {
     float inner[128];
 };
 struct Tile {
@@ -125,59 +125,68 @@ constant uint TILE_SIZE = 1u;
 constant uint NONE = 4294967295u;
 constant uint INVOCATIONS = 64u;
 
-float clip(
-    float x,
-    float bound
-) {
-    return (x < -(bound)) ? -(bound) : ((x > bound) ? bound : x);
-}
-
 float sigmoid(
-    float x_1
+    float x
 ) {
-    float e = metal::exp(-(metal::abs(x_1)));
+    float e = metal::exp(-(metal::abs(x)));
     float r_7 = 1.0 / (1.0 + e);
-    return (x_1 >= 0.0) ? r_7 : (e * r_7);
+    return (x >= 0.0) ? r_7 : (e * r_7);
 }
 
 float tanh_stable(
-    float x_2
+    float x_1
 ) {
-    float e_1 = metal::exp(-2.0 * metal::abs(x_2));
-    float saturating = (metal::sign(x_2) * (1.0 - e_1)) / (1.0 + e_1);
-    float x2_ = x_2 * x_2;
-    float small = x_2 * (1.0 + (x2_ * (-0.33333334 + (x2_ * 0.13333334))));
-    return (metal::abs(x_2) < 0.1) ? small : saturating;
+    float e_1 = metal::exp(-2.0 * metal::abs(x_1));
+    float saturating = (metal::sign(x_1) * (1.0 - e_1)) / (1.0 + e_1);
+    float x2_ = x_1 * x_1;
+    float small = x_1 * (1.0 + (x2_ * (-0.33333334 + (x2_ * 0.13333334))));
+    return (metal::abs(x_1) < 0.1) ? small : saturating;
+}
+
+float keep_nan(
+    float x_2,
+    float y
+) {
+    bool is_nan = (as_type<uint>(x_2) & 2147483647u) > 2139095040u;
+    return is_nan ? x_2 : y;
+}
+
+float clip(
+    float x_3,
+    float bound
+) {
+    float _e4 = keep_nan(x_3, metal::clamp(x_3, -(bound), bound));
+    return _e4;
 }
 
 float activate_f(
-    float x_3,
+    float x_4,
     uint slice
 ) {
-    float _e2 = sigmoid(x_3);
+    float _e2 = sigmoid(x_4);
     return _e2;
 }
 
 float activate_g(
-    float x_4,
+    float x_5,
     uint slice_1
 ) {
-    float _e2 = tanh_stable(x_4);
+    float _e2 = tanh_stable(x_5);
     return _e2;
 }
 
 float activate_h(
-    float x_5,
+    float x_6,
     uint slice_2
 ) {
-    float _e2 = tanh_stable(x_5);
+    float _e2 = tanh_stable(x_6);
     return _e2;
 }
 
 Gates load_full(
     uint row_1,
     uint column,
-    device type_3 const& weights,
+    device type_4 const& weights,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     Gates _e5 = weights[row_1 + column];
@@ -190,7 +199,7 @@ CellState cell_update(
     uint slice_3,
     uint unit,
     device Params const& params,
-    device type_3 const& weights,
+    device type_4 const& weights,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     float f = {};
@@ -242,7 +251,7 @@ metal::float4 operand_quad(
     uint copy_1,
     uint row_3,
     uint quad_,
-    threadgroup type_5& h_1
+    threadgroup type_6& h_1
 ) {
     uint at_3 = (copy_1 + (row_3 * CAPACITY)) + (4u * quad_);
     float _e11 = h_1.inner[at_3];
@@ -256,7 +265,7 @@ BlockOperand block_operand(
     uint at,
     uint row_4,
     uint quad_1,
-    threadgroup type_5& h_1
+    threadgroup type_6& h_1
 ) {
     metal::float4 _e3 = operand_quad(at, row_4, quad_1, h_1);
     return _e3;
@@ -283,7 +292,7 @@ void add_block(
 BlockOperand operand(
     uint at_1,
     uint quad_2,
-    threadgroup type_5& h_1
+    threadgroup type_6& h_1
 ) {
     BlockOperand _e3 = block_operand(at_1, 0u, quad_2, h_1);
     return _e3;
@@ -351,7 +360,7 @@ Gates unpacked(
 
 Gates load_packed(
     uint index,
-    device type_3 const& weights,
+    device type_4 const& weights,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     Gates _e3 = weights[index];
@@ -361,7 +370,7 @@ Gates load_packed(
 Quad load_quad(
     Column column_3,
     uint quad_3,
-    device type_3 const& weights,
+    device type_4 const& weights,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     uint at_4 = column_3.first + ((4u * quad_3) * column_3.stride);
@@ -381,7 +390,7 @@ SumsOf1_ plus_products(
     Column columns,
     BlockOperand v_3,
     uint quad_4,
-    device type_3 const& weights,
+    device type_4 const& weights,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     Quad _e4 = load_quad(columns, quad_4, weights, _buffer_sizes);
@@ -402,8 +411,8 @@ void accumulate(
     Column columns_1,
     uint at_2,
     Quads quads,
-    device type_3 const& weights,
-    threadgroup type_5& h_1,
+    device type_4 const& weights,
+    threadgroup type_6& h_1,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     uint q = {};
@@ -463,7 +472,7 @@ void input_part(
     uint unit_2,
     uint local_9,
     device Params const& params,
-    device type_3 const& x_proj,
+    device type_4 const& x_proj,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     uint r_2 = 0u;
@@ -609,14 +618,14 @@ void write_output(
     uint unit_3,
     float h,
     device Params const& params,
-    device type_9& y,
+    device type_9& y_1,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     if (slice_5.output != NONE) {
         uint _e8 = time_of(slice_5, step_1, row_6, params);
         uint _e12 = params.output_stride_t;
         uint _e16 = params.output_stride_b;
-        y[(((_e8 * _e12) + (row_6 * _e16)) + slice_5.output) + unit_3] = h;
+        y_1[(((_e8 * _e12) + (row_6 * _e16)) + slice_5.output) + unit_3] = h;
         return;
     } else {
         return;
@@ -675,8 +684,8 @@ void multiply(
     uint copy_2,
     uint size_1,
     uint local_14,
-    device type_3 const& weights,
-    threadgroup type_5& h_1,
+    device type_4 const& weights,
+    threadgroup type_6& h_1,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     SumsOf1_ sums_6 = {};
@@ -697,8 +706,8 @@ void write_h(
     uint h_write,
     float value_1,
     device Params const& params,
-    threadgroup type_5& h_1,
-    device type_9& y,
+    threadgroup type_6& h_1,
+    device type_9& y_1,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     uint row_8 = place_2.row + r_5;
@@ -709,7 +718,7 @@ void write_h(
     h_1.inner[h_write + at_6] = is_active ? value_1 : _e20;
     uint _e24 = params.batch;
     if (row_8 < _e24) {
-        write_output(place_2.slice, place_2.step, row_8, unit_4, is_active ? value_1 : 0.0, params, y, _buffer_sizes);
+        write_output(place_2.slice, place_2.step, row_8, unit_4, is_active ? value_1 : 0.0, params, y_1, _buffer_sizes);
         return;
     } else {
         return;
@@ -723,9 +732,9 @@ void update(
     uint h_read_1,
     uint h_write_1,
     device Params const& params,
-    device type_3 const& weights,
-    threadgroup type_5& h_1,
-    device type_9& y,
+    device type_4 const& weights,
+    threadgroup type_6& h_1,
+    device type_9& y_1,
     thread type_10& c,
     constant _mslBufferSizes& _buffer_sizes
 ) {
@@ -797,7 +806,7 @@ void update(
                             c.inner[i] = _e45.c;
                         }
                         uint _e64 = r_6;
-                        write_h(place_3, _e64, unit_5, h_read_1, h_write_1, _e45.h, params, h_1, y, _buffer_sizes);
+                        write_h(place_3, _e64, unit_5, h_read_1, h_write_1, _e45.h, params, h_1, y_1, _buffer_sizes);
                     }
                 }
             }
@@ -812,10 +821,10 @@ void advance(
     uint h_read_2,
     uint h_write_2,
     device Params const& params,
-    device type_3 const& weights,
-    threadgroup type_5& h_1,
-    device type_3 const& x_proj,
-    device type_9& y,
+    device type_4 const& weights,
+    threadgroup type_6& h_1,
+    device type_4 const& x_proj,
+    device type_9& y_1,
     thread type_10& c,
     constant _mslBufferSizes& _buffer_sizes
 ) {
@@ -824,7 +833,7 @@ void advance(
     input_part(acc_8, place_4, local_17, local_17, params, x_proj, _buffer_sizes);
     uint _e10 = params.recurrent_size;
     multiply(acc_8, _e6, h_read_2, _e10, local_17, weights, h_1, _buffer_sizes);
-    update(acc_8, place_4, local_17, h_read_2, h_write_2, params, weights, h_1, y, c, _buffer_sizes);
+    update(acc_8, place_4, local_17, h_read_2, h_write_2, params, weights, h_1, y_1, c, _buffer_sizes);
     return;
 }
 uint naga_mod(uint lhs, uint rhs) {
@@ -838,11 +847,11 @@ kernel void main_(
   metal::uint3 group [[threadgroup_position_in_grid]]
 , uint local [[thread_index_in_threadgroup]]
 , device Params const& params [[user(fake0)]]
-, device type_3 const& weights [[user(fake0)]]
-, threadgroup type_5& h_1
-, device type_3 const& x_proj [[user(fake0)]]
+, device type_4 const& weights [[user(fake0)]]
+, threadgroup type_6& h_1
+, device type_4 const& x_proj [[user(fake0)]]
 , device type_9& state [[user(fake0)]]
-, device type_9& y [[user(fake0)]]
+, device type_9& y_1 [[user(fake0)]]
 , constant _mslBufferSizes& _buffer_sizes [[user(fake0)]]
 ) {
     type_10 c = {};
@@ -998,7 +1007,7 @@ kernel void main_(
             uint h_read_3 = naga_mod(_e146, 2u) * COPY_SIZE;
             uint _e154 = params.first_step;
             uint _e155 = s;
-            advance(Place {group.y, slice_6, _e154 + _e155, first_row_1, h_at}, local, h_read_3, COPY_SIZE - h_read_3, params, weights, h_1, x_proj, y, c, _buffer_sizes);
+            advance(Place {group.y, slice_6, _e154 + _e155, first_row_1, h_at}, local, h_read_3, COPY_SIZE - h_read_3, params, weights, h_1, x_proj, y_1, c, _buffer_sizes);
             metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
         }
     }
@@ -1062,7 +1071,7 @@ kernel void main_(
                                 uint _e192 = params.first_step;
                                 uint _e193 = s_1;
                                 uint _e195 = row;
-                                write_output(slice_6, _e192 + _e193, _e195, unit_7, 0.0, params, y, _buffer_sizes);
+                                write_output(slice_6, _e192 + _e193, _e195, unit_7, 0.0, params, y_1, _buffer_sizes);
                             }
                         }
                     }

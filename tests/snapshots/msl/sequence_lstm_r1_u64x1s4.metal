@@ -49,7 +49,7 @@ struct Slice {
     uint output;
     Choice choice;
 };
-struct type_2 {
+struct type_3 {
     Slice inner[16];
 };
 struct Params {
@@ -69,15 +69,15 @@ struct Params {
     uint output_stride_b;
     uint num_slices;
     uint padding;
-    type_2 slices;
+    type_3 slices;
 };
-typedef Gates type_3[1];
+typedef Gates type_4[1];
 typedef metal::float4x4 Quad;
 typedef metal::float4 SumsOf1_;
 typedef metal::float2x4 SumsOf2_;
 typedef metal::float4x4 SumsOf4_;
 typedef metal::float4 BlockOperand;
-struct type_5 {
+struct type_6 {
     float inner[128];
 };
 struct Tile {
@@ -132,59 +132,68 @@ constant uint TILE_SIZE = 1u;
 constant uint NONE = 4294967295u;
 constant uint INVOCATIONS = 256u;
 
-float clip(
-    float x,
-    float bound
-) {
-    return (x < -(bound)) ? -(bound) : ((x > bound) ? bound : x);
-}
-
 float sigmoid(
-    float x_1
+    float x
 ) {
-    float e = metal::exp(-(metal::abs(x_1)));
+    float e = metal::exp(-(metal::abs(x)));
     float r_7 = 1.0 / (1.0 + e);
-    return (x_1 >= 0.0) ? r_7 : (e * r_7);
+    return (x >= 0.0) ? r_7 : (e * r_7);
 }
 
 float tanh_stable(
-    float x_2
+    float x_1
 ) {
-    float e_1 = metal::exp(-2.0 * metal::abs(x_2));
-    float saturating = (metal::sign(x_2) * (1.0 - e_1)) / (1.0 + e_1);
-    float x2_ = x_2 * x_2;
-    float small = x_2 * (1.0 + (x2_ * (-0.33333334 + (x2_ * 0.13333334))));
-    return (metal::abs(x_2) < 0.1) ? small : saturating;
+    float e_1 = metal::exp(-2.0 * metal::abs(x_1));
+    float saturating = (metal::sign(x_1) * (1.0 - e_1)) / (1.0 + e_1);
+    float x2_ = x_1 * x_1;
+    float small = x_1 * (1.0 + (x2_ * (-0.33333334 + (x2_ * 0.13333334))));
+    return (metal::abs(x_1) < 0.1) ? small : saturating;
+}
+
+float keep_nan(
+    float x_2,
+    float y
+) {
+    bool is_nan = (as_type<uint>(x_2) & 2147483647u) > 2139095040u;
+    return is_nan ? x_2 : y;
+}
+
+float clip(
+    float x_3,
+    float bound
+) {
+    float _e4 = keep_nan(x_3, metal::clamp(x_3, -(bound), bound));
+    return _e4;
 }
 
 float activate_f(
-    float x_3,
+    float x_4,
     uint slice
 ) {
-    float _e2 = sigmoid(x_3);
+    float _e2 = sigmoid(x_4);
     return _e2;
 }
 
 float activate_g(
-    float x_4,
+    float x_5,
     uint slice_1
 ) {
-    float _e2 = tanh_stable(x_4);
+    float _e2 = tanh_stable(x_5);
     return _e2;
 }
 
 float activate_h(
-    float x_5,
+    float x_6,
     uint slice_2
 ) {
-    float _e2 = tanh_stable(x_5);
+    float _e2 = tanh_stable(x_6);
     return _e2;
 }
 
 Gates load_full(
     uint row_1,
     uint column,
-    device type_3 const& weights,
+    device type_4 const& weights,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     Gates _e5 = weights[row_1 + column];
@@ -197,7 +206,7 @@ CellState cell_update(
     uint slice_3,
     uint unit,
     device Params const& params,
-    device type_3 const& weights,
+    device type_4 const& weights,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     float f = {};
@@ -249,7 +258,7 @@ metal::float4 operand_quad(
     uint copy_1,
     uint row_3,
     uint quad_,
-    threadgroup type_5& h_1
+    threadgroup type_6& h_1
 ) {
     uint at_4 = (copy_1 + (row_3 * CAPACITY)) + (4u * quad_);
     float _e11 = h_1.inner[at_4];
@@ -263,7 +272,7 @@ BlockOperand block_operand(
     uint at,
     uint row_4,
     uint quad_1,
-    threadgroup type_5& h_1
+    threadgroup type_6& h_1
 ) {
     metal::float4 _e3 = operand_quad(at, row_4, quad_1, h_1);
     return _e3;
@@ -290,7 +299,7 @@ void add_block(
 BlockOperand operand(
     uint at_1,
     uint quad_2,
-    threadgroup type_5& h_1
+    threadgroup type_6& h_1
 ) {
     BlockOperand _e3 = block_operand(at_1, 0u, quad_2, h_1);
     return _e3;
@@ -324,7 +333,7 @@ uint column_1(
 
 Gates load_packed(
     uint index,
-    device type_3 const& weights,
+    device type_4 const& weights,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     Gates _e3 = weights[index];
@@ -343,7 +352,7 @@ Column column_of(
     Matrix matrix_1,
     uint first_3,
     uint u_4,
-    device type_3 const& weights,
+    device type_4 const& weights,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     uint _e3 = column_1(matrix_1, first_3, u_4);
@@ -360,7 +369,7 @@ Column column_of(
 Column columns_of(
     Matrix matrix_2,
     uint first_4,
-    device type_3 const& weights,
+    device type_4 const& weights,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     Column _e3 = column_of(matrix_2, first_4, 0u, weights, _buffer_sizes);
@@ -409,7 +418,7 @@ void accumulate(
     Column columns_1,
     uint at_2,
     Quads quads,
-    threadgroup type_5& h_1
+    threadgroup type_6& h_1
 ) {
     uint q = {};
     q = quads.first;
@@ -468,7 +477,7 @@ void input_part(
     uint unit_2,
     uint local_9,
     device Params const& params,
-    device type_3 const& x_proj,
+    device type_4 const& x_proj,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     uint r_2 = 0u;
@@ -614,14 +623,14 @@ void write_output(
     uint unit_3,
     float h,
     device Params const& params,
-    device type_9& y,
+    device type_9& y_1,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     if (slice_5.output != NONE) {
         uint _e8 = time_of(slice_5, step_1, row_6, params);
         uint _e12 = params.output_stride_t;
         uint _e16 = params.output_stride_b;
-        y[(((_e8 * _e12) + (row_6 * _e16)) + slice_5.output) + unit_3] = h;
+        y_1[(((_e8 * _e12) + (row_6 * _e16)) + slice_5.output) + unit_3] = h;
         return;
     } else {
         return;
@@ -763,7 +772,7 @@ Column keep(
     uint unit_4,
     uint quad_5,
     device Params const& params,
-    device type_3 const& weights,
+    device type_4 const& weights,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     uint _e5 = params.recurrent_size;
@@ -778,7 +787,7 @@ void keep_all(
     uint unit_5,
     uint first_7,
     device Params const& params,
-    device type_3 const& weights,
+    device type_4 const& weights,
     thread type_11& kept,
     constant _mslBufferSizes& _buffer_sizes
 ) {
@@ -796,7 +805,7 @@ void keep_all(
 SumsOf1_ kept_products(
     uint at_3,
     uint first_8,
-    threadgroup type_5& h_1,
+    threadgroup type_6& h_1,
     thread type_11& kept
 ) {
     SumsOf1_ sums_6 = {};
@@ -832,8 +841,8 @@ void write_h(
     uint h_write,
     float value_1,
     device Params const& params,
-    threadgroup type_5& h_1,
-    device type_9& y,
+    threadgroup type_6& h_1,
+    device type_9& y_1,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     uint row_8 = place_1.row + r_5;
@@ -844,7 +853,7 @@ void write_h(
     h_1.inner[h_write + at_6] = is_active ? value_1 : _e20;
     uint _e24 = params.batch;
     if (row_8 < _e24) {
-        write_output(place_1.slice, place_1.step, row_8, unit_6, is_active ? value_1 : 0.0, params, y, _buffer_sizes);
+        write_output(place_1.slice, place_1.step, row_8, unit_6, is_active ? value_1 : 0.0, params, y_1, _buffer_sizes);
         return;
     } else {
         return;
@@ -858,9 +867,9 @@ void update(
     uint h_read_1,
     uint h_write_1,
     device Params const& params,
-    device type_3 const& weights,
-    threadgroup type_5& h_1,
-    device type_9& y,
+    device type_4 const& weights,
+    threadgroup type_6& h_1,
+    device type_9& y_1,
     thread type_12& c,
     constant _mslBufferSizes& _buffer_sizes
 ) {
@@ -932,7 +941,7 @@ void update(
                             c.inner[i_2] = _e45.c;
                         }
                         uint _e64 = r_6;
-                        write_h(place_2, _e64, unit_8, h_read_1, h_write_1, _e45.h, params, h_1, y, _buffer_sizes);
+                        write_h(place_2, _e64, unit_8, h_read_1, h_write_1, _e45.h, params, h_1, y_1, _buffer_sizes);
                     }
                 }
             }
@@ -945,8 +954,8 @@ void prepare(
     Place place_3,
     uint local_16,
     device Params const& params,
-    device type_3 const& weights,
-    device type_3 const& x_proj,
+    device type_4 const& weights,
+    device type_4 const& x_proj,
     thread type_11& kept,
     thread Tile& upcoming,
     constant _mslBufferSizes& _buffer_sizes
@@ -966,10 +975,10 @@ void advance(
     uint h_read_2,
     uint h_write_2,
     device Params const& params,
-    device type_3 const& weights,
-    threadgroup type_5& h_1,
-    device type_3 const& x_proj,
-    device type_9& y,
+    device type_4 const& weights,
+    threadgroup type_6& h_1,
+    device type_4 const& x_proj,
+    device type_9& y_1,
     threadgroup type_10& parts,
     thread type_11& kept,
     thread type_12& c,
@@ -988,7 +997,7 @@ void advance(
     SumsOf1_ _e30 = kept_products(h_read_2, naga_div(local_17, UNITS), h_1, kept);
     add_sums(acc_7, _e30);
     sum_parts(acc_7, local_17, parts);
-    update(acc_7, place_4, local_17, h_read_2, h_write_2, params, weights, h_1, y, c, _buffer_sizes);
+    update(acc_7, place_4, local_17, h_read_2, h_write_2, params, weights, h_1, y_1, c, _buffer_sizes);
     Tile _e32 = next;
     upcoming = _e32;
     return;
@@ -1000,11 +1009,11 @@ kernel void main_(
   metal::uint3 group [[threadgroup_position_in_grid]]
 , uint local [[thread_index_in_threadgroup]]
 , device Params const& params [[user(fake0)]]
-, device type_3 const& weights [[user(fake0)]]
-, threadgroup type_5& h_1
-, device type_3 const& x_proj [[user(fake0)]]
+, device type_4 const& weights [[user(fake0)]]
+, threadgroup type_6& h_1
+, device type_4 const& x_proj [[user(fake0)]]
 , device type_9& state [[user(fake0)]]
-, device type_9& y [[user(fake0)]]
+, device type_9& y_1 [[user(fake0)]]
 , threadgroup type_10& parts
 , constant _mslBufferSizes& _buffer_sizes [[user(fake0)]]
 ) {
@@ -1164,7 +1173,7 @@ kernel void main_(
             uint h_read_3 = naga_mod(_e146, 2u) * COPY_SIZE;
             uint _e154 = params.first_step;
             uint _e155 = s;
-            advance(Place {group.y, slice_6, _e154 + _e155, first_row_1, h_at}, local, h_read_3, COPY_SIZE - h_read_3, params, weights, h_1, x_proj, y, parts, kept, c, upcoming, _buffer_sizes);
+            advance(Place {group.y, slice_6, _e154 + _e155, first_row_1, h_at}, local, h_read_3, COPY_SIZE - h_read_3, params, weights, h_1, x_proj, y_1, parts, kept, c, upcoming, _buffer_sizes);
             metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
         }
     }
@@ -1228,7 +1237,7 @@ kernel void main_(
                                 uint _e192 = params.first_step;
                                 uint _e193 = s_1;
                                 uint _e195 = row;
-                                write_output(slice_6, _e192 + _e193, _e195, unit_10, 0.0, params, y, _buffer_sizes);
+                                write_output(slice_6, _e192 + _e193, _e195, unit_10, 0.0, params, y_1, _buffer_sizes);
                             }
                         }
                     }

@@ -51,7 +51,7 @@ struct BackwardSlice {
     uint d_peepholes;
     Choice choice;
 };
-struct type_2 {
+struct type_3 {
     BackwardSlice inner[16];
 };
 struct BackwardParams {
@@ -72,16 +72,16 @@ struct BackwardParams {
     uint exchange;
     uint accumulate;
     uint num_slices;
-    type_2 slices;
+    type_3 slices;
 };
-typedef Gates type_3[1];
+typedef Gates type_4[1];
 struct CellGradient {
     Gates pre;
     float h;
     float c;
     char _pad3[8];
 };
-typedef float type_4[1];
+typedef float type_5[1];
 struct Tile {
     float inner[1];
 };
@@ -120,59 +120,68 @@ constant uint HAS_C = 1u;
 constant uint IS_CHOSEN = 0u;
 constant uint QUAD_WORDS = 1u;
 
-float clip(
-    float x,
-    float bound
-) {
-    return (x < -(bound)) ? -(bound) : ((x > bound) ? bound : x);
-}
-
 float sigmoid(
-    float x_1
+    float x
 ) {
-    float e = metal::exp(-(metal::abs(x_1)));
+    float e = metal::exp(-(metal::abs(x)));
     float r_2 = 1.0 / (1.0 + e);
-    return (x_1 >= 0.0) ? r_2 : (e * r_2);
+    return (x >= 0.0) ? r_2 : (e * r_2);
 }
 
 float tanh_stable(
-    float x_2
+    float x_1
 ) {
-    float e_1 = metal::exp(-2.0 * metal::abs(x_2));
-    float saturating = (metal::sign(x_2) * (1.0 - e_1)) / (1.0 + e_1);
-    float x2_ = x_2 * x_2;
-    float small = x_2 * (1.0 + (x2_ * (-0.33333334 + (x2_ * 0.13333334))));
-    return (metal::abs(x_2) < 0.1) ? small : saturating;
+    float e_1 = metal::exp(-2.0 * metal::abs(x_1));
+    float saturating = (metal::sign(x_1) * (1.0 - e_1)) / (1.0 + e_1);
+    float x2_ = x_1 * x_1;
+    float small = x_1 * (1.0 + (x2_ * (-0.33333334 + (x2_ * 0.13333334))));
+    return (metal::abs(x_1) < 0.1) ? small : saturating;
+}
+
+float keep_nan(
+    float x_2,
+    float y
+) {
+    bool is_nan = (as_type<uint>(x_2) & 2147483647u) > 2139095040u;
+    return is_nan ? x_2 : y;
+}
+
+float clip(
+    float x_3,
+    float bound
+) {
+    float _e4 = keep_nan(x_3, metal::clamp(x_3, -(bound), bound));
+    return _e4;
 }
 
 float activate_f(
-    float x_3,
+    float x_4,
     uint slice
 ) {
-    float _e2 = sigmoid(x_3);
+    float _e2 = sigmoid(x_4);
     return _e2;
 }
 
 float activate_g(
-    float x_4,
+    float x_5,
     uint slice_1
 ) {
-    float _e2 = tanh_stable(x_4);
+    float _e2 = tanh_stable(x_5);
     return _e2;
 }
 
 float activate_h(
-    float x_5,
+    float x_6,
     uint slice_2
 ) {
-    float _e2 = tanh_stable(x_5);
+    float _e2 = tanh_stable(x_6);
     return _e2;
 }
 
 Gates load_full(
     uint row,
     uint column,
-    device type_3 const& weights,
+    device type_4 const& weights,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     Gates _e5 = weights[row + column];
@@ -185,7 +194,7 @@ CellState cell_update(
     uint slice_3,
     uint unit,
     device BackwardParams const& params,
-    device type_3 const& weights,
+    device type_4 const& weights,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     float f = {};
@@ -227,34 +236,34 @@ uint length_of(
 }
 
 float d_activate_f(
-    float x_6,
-    float y,
+    float x_7,
+    float y_1,
     uint slice_4
 ) {
-    return y * (1.0 - y);
+    return y_1 * (1.0 - y_1);
 }
 
 float d_activate_g(
-    float x_7,
-    float y_1,
-    uint slice_5
-) {
-    return 1.0 - (y_1 * y_1);
-}
-
-float d_activate_h(
     float x_8,
     float y_2,
-    uint slice_6
+    uint slice_5
 ) {
     return 1.0 - (y_2 * y_2);
 }
 
-float inside(
+float d_activate_h(
     float x_9,
+    float y_3,
+    uint slice_6
+) {
+    return 1.0 - (y_3 * y_3);
+}
+
+float inside(
+    float x_10,
     float bound_1
 ) {
-    return (metal::abs(x_9) <= bound_1) ? 1.0 : 0.0;
+    return (metal::abs(x_10) <= bound_1) ? 1.0 : 0.0;
 }
 
 CellGradient cell_backward(
@@ -265,7 +274,7 @@ CellGradient cell_backward(
     uint slice_7,
     uint unit_1,
     device BackwardParams const& params,
-    device type_3 const& weights,
+    device type_4 const& weights,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     float d_c = {};
@@ -356,7 +365,7 @@ Gates load_scale(
 
 Gates load_packed(
     uint index,
-    device type_3 const& weights,
+    device type_4 const& weights,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     Gates _e3 = weights[index];
@@ -422,7 +431,7 @@ float c_after(
     uint row_5,
     uint unit_3,
     device BackwardParams const& params,
-    device type_4 const& carry,
+    device type_5 const& carry,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     uint _e7 = params.c_seq;
@@ -438,7 +447,7 @@ float c_before(
     uint row_6,
     uint unit_4,
     device BackwardParams const& params,
-    device type_4 const& carry,
+    device type_5 const& carry,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     uint _e6 = params.chunk_step;
@@ -458,8 +467,8 @@ float h_before(
     uint row_7,
     uint unit_5,
     device BackwardParams const& params,
-    device type_4 const& carry,
-    device type_4 const& y_3,
+    device type_5 const& carry,
+    device type_5 const& y_4,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     if (step_5 == 0u) {
@@ -469,7 +478,7 @@ float h_before(
         return _e19;
     }
     uint _e23 = output_at(z_5, step_5 - 1u, row_7, unit_5, params);
-    float _e25 = y_3[_e23];
+    float _e25 = y_4[_e23];
     return _e25;
 }
 
@@ -479,7 +488,7 @@ float d_output(
     uint row_8,
     uint unit_6,
     device BackwardParams const& params,
-    device type_4 const& d_y,
+    device type_5 const& d_y,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     uint _e5 = output_at(z_6, step_6, row_8, unit_6, params);
@@ -608,7 +617,7 @@ Column columns_of(
 Quad load_quad(
     Column column_3,
     uint quad_3,
-    device type_3 const& weights,
+    device type_4 const& weights,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     Gates _e5 = load_full(column_3.first, quad_3 * column_3.stride, weights, _buffer_sizes);
@@ -620,7 +629,7 @@ SumsOf1_ plus_products(
     Column columns,
     BlockOperand v_3,
     uint quad_4,
-    device type_3 const& weights,
+    device type_4 const& weights,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     Quad _e4 = load_quad(columns, quad_4, weights, _buffer_sizes);
@@ -641,7 +650,7 @@ void accumulate(
     Column columns_1,
     uint at_4,
     Quads quads,
-    device type_3 const& weights,
+    device type_4 const& weights,
     threadgroup type_8& tile,
     constant _mslBufferSizes& _buffer_sizes
 ) {
@@ -744,11 +753,11 @@ CellGradient unit_backward(
     uint unit_8,
     CellState next,
     device BackwardParams const& params,
-    device type_3 const& weights,
-    device type_4 const& carry,
-    device type_4 const& y_3,
-    device type_4 const& d_y,
-    device type_3 const& gates,
+    device type_4 const& weights,
+    device type_5 const& carry,
+    device type_5 const& y_4,
+    device type_5 const& d_y,
+    device type_4 const& gates,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     CellState prev_2 = {};
@@ -758,7 +767,7 @@ CellGradient unit_backward(
     }
     uint _e12 = gates_at(step_7, row_12, z_8, params);
     Gates pre_2 = gates[_e12 + unit_8];
-    float _e16 = h_before(z_8, step_7, row_12, unit_8, params, carry, y_3, _buffer_sizes);
+    float _e16 = h_before(z_8, step_7, row_12, unit_8, params, carry, y_4, _buffer_sizes);
     prev_2 = CellState {_e16, 0.0};
     if (true) {
         float _e22 = c_before(z_8, step_7, row_12, unit_8, params, carry, _buffer_sizes);
@@ -792,7 +801,7 @@ Gates phase_word(
     uint row_13,
     uint j_1,
     device BackwardParams const& params,
-    device type_3 const& gates,
+    device type_4 const& gates,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     uint _e5 = gates_at(next_step_1, row_13, z_9, params);
@@ -825,11 +834,11 @@ void finish(
     uint unit_9,
     float sum,
     device BackwardParams const& params,
-    device type_3 const& weights,
-    device type_4& carry,
-    device type_4 const& y_3,
-    device type_4 const& d_y,
-    device type_3& gates,
+    device type_4 const& weights,
+    device type_5& carry,
+    device type_5 const& y_4,
+    device type_5 const& d_y,
+    device type_4& gates,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     CellState next_1 = {};
@@ -845,7 +854,7 @@ void finish(
             next_1.c = _e33;
         }
         CellState _e36 = next_1;
-        CellGradient _e37 = unit_backward(z_10, next_step_3 - 1u, row_14, unit_9, _e36, params, weights, carry, y_3, d_y, gates, _buffer_sizes);
+        CellGradient _e37 = unit_backward(z_10, next_step_3 - 1u, row_14, unit_9, _e36, params, weights, carry, y_4, d_y, gates, _buffer_sizes);
         uint _e41 = gates_at(next_step_3 - 1u, row_14, z_10, params);
         gates[_e41 + unit_9] = _e37.pre;
         next_1 = CellState {_e37.h, _e37.c};
@@ -861,7 +870,7 @@ void finish(
 
 float exchanged(
     uint at_5,
-    device type_4 const& carry,
+    device type_5 const& carry,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     float _e3 = carry[at_5];
@@ -881,9 +890,9 @@ void multiply(
     uint first_unit_1,
     uint local_5,
     device BackwardParams const& params,
-    device type_3 const& weights,
+    device type_4 const& weights,
     threadgroup type_8& tile,
-    device type_3 const& gates,
+    device type_4 const& gates,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     SumsOf1_ sums_6 = {};
@@ -965,12 +974,12 @@ kernel void main_(
   metal::uint3 group [[threadgroup_position_in_grid]]
 , uint local [[thread_index_in_threadgroup]]
 , device BackwardParams const& params [[user(fake0)]]
-, device type_3 const& weights [[user(fake0)]]
-, device type_4& carry [[user(fake0)]]
-, device type_4 const& y_3 [[user(fake0)]]
-, device type_4 const& d_y [[user(fake0)]]
+, device type_4 const& weights [[user(fake0)]]
+, device type_5& carry [[user(fake0)]]
+, device type_5 const& y_4 [[user(fake0)]]
+, device type_5 const& d_y [[user(fake0)]]
 , threadgroup type_8& tile
-, device type_3& gates [[user(fake0)]]
+, device type_4& gates [[user(fake0)]]
 , device Clock const& clock [[user(fake0)]]
 , constant _mslBufferSizes& _buffer_sizes [[user(fake0)]]
 ) {
@@ -1052,7 +1061,7 @@ kernel void main_(
                         uint _e71 = u;
                         uint _e74 = r;
                         float _e77 = acc.inner[(_e71 * ROWS) + _e74];
-                        finish(z_12, next_step_5, row_16, unit_10, _e77, params, weights, carry, y_3, d_y, gates, _buffer_sizes);
+                        finish(z_12, next_step_5, row_16, unit_10, _e77, params, weights, carry, y_4, d_y, gates, _buffer_sizes);
                     }
                 }
             }

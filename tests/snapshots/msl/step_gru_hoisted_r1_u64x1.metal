@@ -49,7 +49,7 @@ struct Slice {
     uint output;
     Choice choice;
 };
-struct type_2 {
+struct type_3 {
     Slice inner[16];
 };
 struct Params {
@@ -69,14 +69,14 @@ struct Params {
     uint output_stride_b;
     uint num_slices;
     uint padding;
-    type_2 slices;
+    type_3 slices;
 };
 typedef metal::float4x4 Quad;
 typedef metal::float4 SumsOf1_;
 typedef metal::float2x4 SumsOf2_;
 typedef metal::float4x4 SumsOf4_;
 typedef metal::float4 BlockOperand;
-struct type_4 {
+struct type_5 {
     metal::float4 inner[64];
 };
 struct Tile {
@@ -94,7 +94,7 @@ struct Matrix {
     uint row_words;
     uint quad_;
 };
-typedef Gates type_6[1];
+typedef Gates type_7[1];
 struct Quads {
     uint first;
     uint end;
@@ -131,52 +131,61 @@ constant uint TILE_SIZE = 1u;
 constant uint NONE = 4294967295u;
 constant uint INVOCATIONS = 64u;
 
-float clip(
-    float x,
-    float bound
-) {
-    return (x < -(bound)) ? -(bound) : ((x > bound) ? bound : x);
-}
-
 float sigmoid(
-    float x_1
+    float x
 ) {
-    float e = metal::exp(-(metal::abs(x_1)));
+    float e = metal::exp(-(metal::abs(x)));
     float r_4 = 1.0 / (1.0 + e);
-    return (x_1 >= 0.0) ? r_4 : (e * r_4);
+    return (x >= 0.0) ? r_4 : (e * r_4);
 }
 
 float tanh_stable(
-    float x_2
+    float x_1
 ) {
-    float e_1 = metal::exp(-2.0 * metal::abs(x_2));
-    float saturating = (metal::sign(x_2) * (1.0 - e_1)) / (1.0 + e_1);
-    float x2_ = x_2 * x_2;
-    float small = x_2 * (1.0 + (x2_ * (-0.33333334 + (x2_ * 0.13333334))));
-    return (metal::abs(x_2) < 0.1) ? small : saturating;
+    float e_1 = metal::exp(-2.0 * metal::abs(x_1));
+    float saturating = (metal::sign(x_1) * (1.0 - e_1)) / (1.0 + e_1);
+    float x2_ = x_1 * x_1;
+    float small = x_1 * (1.0 + (x2_ * (-0.33333334 + (x2_ * 0.13333334))));
+    return (metal::abs(x_1) < 0.1) ? small : saturating;
+}
+
+float keep_nan(
+    float x_2,
+    float y
+) {
+    bool is_nan = (as_type<uint>(x_2) & 2147483647u) > 2139095040u;
+    return is_nan ? x_2 : y;
+}
+
+float clip(
+    float x_3,
+    float bound
+) {
+    float _e4 = keep_nan(x_3, metal::clamp(x_3, -(bound), bound));
+    return _e4;
 }
 
 float activate_f(
-    float x_3,
+    float x_4,
     uint slice
 ) {
-    float _e2 = sigmoid(x_3);
+    float _e2 = sigmoid(x_4);
     return _e2;
 }
 
 float activate_g(
-    float x_4,
+    float x_5,
     uint slice_1
 ) {
-    float _e2 = tanh_stable(x_4);
+    float _e2 = tanh_stable(x_5);
     return _e2;
 }
 
 float activate_h(
-    float x_5,
+    float x_6,
     uint slice_2
 ) {
-    float _e2 = tanh_stable(x_5);
+    float _e2 = tanh_stable(x_6);
     return _e2;
 }
 
@@ -245,7 +254,7 @@ metal::float4 operand_quad(
     uint at,
     uint row_1,
     uint quad_,
-    threadgroup type_4& tile
+    threadgroup type_5& tile
 ) {
     metal::float4 _e9 = tile.inner[((row_1 * TILE_QUADS) + quad_) - at];
     return _e9;
@@ -255,7 +264,7 @@ BlockOperand block_operand(
     uint at_1,
     uint row_2,
     uint quad_1,
-    threadgroup type_4& tile
+    threadgroup type_5& tile
 ) {
     metal::float4 _e3 = operand_quad(at_1, row_2, quad_1, tile);
     return _e3;
@@ -282,7 +291,7 @@ void add_block(
 BlockOperand operand(
     uint at_2,
     uint quad_2,
-    threadgroup type_4& tile
+    threadgroup type_5& tile
 ) {
     BlockOperand _e3 = block_operand(at_2, 0u, quad_2, tile);
     return _e3;
@@ -350,7 +359,7 @@ Gates unpacked(
 
 Gates load_packed(
     uint index,
-    device type_6 const& weights,
+    device type_7 const& weights,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     Gates _e3 = weights[index];
@@ -360,7 +369,7 @@ Gates load_packed(
 Quad load_quad(
     Column column_2,
     uint quad_3,
-    device type_6 const& weights,
+    device type_7 const& weights,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     uint at_4 = column_2.first + ((4u * quad_3) * column_2.stride);
@@ -380,7 +389,7 @@ SumsOf1_ plus_products(
     Column columns,
     BlockOperand v_3,
     uint quad_4,
-    device type_6 const& weights,
+    device type_7 const& weights,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     Quad _e4 = load_quad(columns, quad_4, weights, _buffer_sizes);
@@ -401,8 +410,8 @@ void accumulate(
     Column columns_1,
     uint at_3,
     Quads quads,
-    threadgroup type_4& tile,
-    device type_6 const& weights,
+    threadgroup type_5& tile,
+    device type_7 const& weights,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     uint q = {};
@@ -437,7 +446,7 @@ void accumulate(
 Gates load_full(
     uint row_3,
     uint column_3,
-    device type_6 const& weights,
+    device type_7 const& weights,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     Gates _e5 = weights[row_3 + column_3];
@@ -472,7 +481,7 @@ void input_part(
     uint unit_2,
     uint local_7,
     device Params const& params,
-    device type_6 const& x_proj,
+    device type_7 const& x_proj,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     uint r_1 = 0u;
@@ -618,14 +627,14 @@ void write_output(
     uint unit_3,
     float h,
     device Params const& params,
-    device type_9& y,
+    device type_9& y_1,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     if (slice_8.output != NONE) {
         uint _e8 = time_of(slice_8, step_1, row_5, params);
         uint _e12 = params.output_stride_t;
         uint _e16 = params.output_stride_b;
-        y[(((_e8 * _e12) + (row_5 * _e16)) + slice_8.output) + unit_3] = h;
+        y_1[(((_e8 * _e12) + (row_5 * _e16)) + slice_8.output) + unit_3] = h;
         return;
     } else {
         return;
@@ -715,7 +724,7 @@ void begin(
     uint unit_4,
     uint local_11,
     device Params const& params,
-    device type_6 const& x_proj,
+    device type_7 const& x_proj,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     input_part(acc_7, place_3, unit_4, local_11, params, x_proj, _buffer_sizes);
@@ -731,7 +740,7 @@ void write_h(
     float h_1,
     device Params const& params,
     device type_9& state,
-    device type_9& y,
+    device type_9& y_1,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     Slice slice_11 = place_4.slice;
@@ -744,7 +753,7 @@ void write_h(
     float _e26 = state[_e15 + at_6];
     state[h_next + at_6] = is_active ? h_1 : _e26;
     if (is_running) {
-        write_output(slice_11, place_4.step, row_8, unit_5, is_active ? h_1 : 0.0, params, y, _buffer_sizes);
+        write_output(slice_11, place_4.step, row_8, unit_5, is_active ? h_1 : 0.0, params, y_1, _buffer_sizes);
         return;
     } else {
         return;
@@ -760,7 +769,7 @@ void finish(
     bool is_active_1,
     device Params const& params,
     device type_9& state,
-    device type_9& y,
+    device type_9& y_1,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     CellState next = {};
@@ -785,7 +794,7 @@ void finish(
         }
     }
     float _e41 = next.h;
-    write_h(place_5, row_9, unit_6, is_running_1, is_active_1, _e41, params, state, y, _buffer_sizes);
+    write_h(place_5, row_9, unit_6, is_running_1, is_active_1, _e41, params, state, y_1, _buffer_sizes);
     return;
 }
 
@@ -818,7 +827,7 @@ void stage(
     uint num_quads_1,
     uint local_12,
     device Params const& params,
-    threadgroup type_4& tile,
+    threadgroup type_5& tile,
     device type_9 const& state,
     constant _mslBufferSizes& _buffer_sizes
 ) {
@@ -878,8 +887,8 @@ void multiply(
     uint unit_7,
     uint local_13,
     device Params const& params,
-    threadgroup type_4& tile,
-    device type_6 const& weights,
+    threadgroup type_5& tile,
+    device type_7 const& weights,
     device type_9 const& state,
     constant _mslBufferSizes& _buffer_sizes
 ) {
@@ -925,11 +934,11 @@ kernel void main_(
   metal::uint3 group [[threadgroup_position_in_grid]]
 , uint local [[thread_index_in_threadgroup]]
 , device Params const& params [[user(fake0)]]
-, threadgroup type_4& tile
-, device type_6 const& weights [[user(fake0)]]
-, device type_6 const& x_proj [[user(fake0)]]
+, threadgroup type_5& tile
+, device type_7 const& weights [[user(fake0)]]
+, device type_7 const& x_proj [[user(fake0)]]
 , device type_9& state [[user(fake0)]]
-, device type_9& y [[user(fake0)]]
+, device type_9& y_1 [[user(fake0)]]
 , device Clock const& clock [[user(fake0)]]
 , constant _mslBufferSizes& _buffer_sizes [[user(fake0)]]
 ) {
@@ -1034,7 +1043,7 @@ kernel void main_(
                         uint _e94 = u;
                         uint _e97 = r;
                         Gates _e100 = acc.inner[(_e94 * ROWS) + _e97];
-                        finish(_e100, place_9, row_12, unit_8, is_running_2, is_active_2, params, state, y, _buffer_sizes);
+                        finish(_e100, place_9, row_12, unit_8, is_running_2, is_active_2, params, state, y_1, _buffer_sizes);
                     }
                 }
             }

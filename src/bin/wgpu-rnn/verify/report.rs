@@ -99,7 +99,7 @@ impl<'a> Report<'a> {
     pub fn new(fixtures: &[Fixture], json: bool, out: &'a mut dyn Write) -> Self {
         let name_width = fixtures.iter().map(|fixture| fixture.name.len()).max().unwrap_or(0);
         let widest = |pass: Pass| schedules::width() + pass.label("").len();
-        let has_gradients = fixtures.iter().any(|fixture| fixture.case.training.is_some());
+        let has_gradients = fixtures.iter().any(Fixture::is_trained);
         let schedule_width = widest(if has_gradients { Pass::Backward } else { Pass::Forward });
         let collected = json.then(Vec::new);
         Report { out, collected, name_width, schedule_width, ok: 0, fail: 0, unsupported: 0 }

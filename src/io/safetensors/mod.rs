@@ -1,4 +1,6 @@
-//! Weights from safetensors files, by PyTorch's names.
+//! Safetensors files, by PyTorch's names: weights from them, whole models to them.
+
+mod write;
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
@@ -15,7 +17,7 @@ use crate::weights::{LayerWeights, Weights, tensor_name};
 
 /// A safetensors file in memory.
 #[derive(Clone, Debug)]
-pub struct Model {
+pub struct File {
     bytes: Vec<u8>,
     tensors: BTreeMap<String, Entry>,
     metadata: BTreeMap<String, String>,
@@ -40,20 +42,20 @@ pub struct FoundLayers {
     pub bias: bool,
 }
 
-/// Reads a file. See [`Model::lstm`] for what to do with it.
+/// Reads a file. See [`File::lstm`] for what to do with it.
 ///
 /// ```no_run
 /// use wgpu_rnn::{Gpu, Lstm, io};
 ///
 /// let gpu = Gpu::new()?;
-/// let model = io::safetensors::open("model.safetensors")?;
-/// let lstm = Lstm::load(&gpu, &model, "encoder.lstm")?;
+/// let file = io::safetensors::open("model.safetensors")?;
+/// let lstm = Lstm::load(&gpu, &file, "encoder.lstm")?;
 /// # Ok::<(), wgpu_rnn::Error>(())
 /// ```
 ///
 /// # Errors
 /// [`Error::Io`], or [`Error::Format`] where the header does not describe the data.
-pub fn open(path: impl AsRef<Path>) -> Result<Model> {
+pub fn open(path: impl AsRef<Path>) -> Result<File> {
     let path = path.as_ref();
     let bytes = std::fs::read(path)
         .map_err(|source| Error::Io { path: path.display().to_string(), source })?;
@@ -64,12 +66,10 @@ pub fn open(path: impl AsRef<Path>) -> Result<Model> {
 ///
 /// # Errors
 /// [`Error::Format`].
-pub fn from_bytes(bytes: Vec<u8>) -> Result<Model> {
-    let format =
-        |error: SafeTensorError| Error::Format { format: "safetensors", reason: error.to_string() };
-    let (_, header) = SafeTensors::read_metadata(&bytes).map_err(format)?;
+pub fn from_bytes(bytes: Vec<u8>) -> Result<File> {
+    let (_, header) = SafeTensors::read_metadata(&bytes).map_err(invalid)?;
     let metadata = header.metadata().clone().unwrap_or_default().into_iter().collect();
-    let file = SafeTensors::deserialize(&bytes).map_err(format)?;
+    let file = SafeTensors::deserialize(&bytes).map_err(invalid)?;
     let start = bytes.as_ptr() as usize;
     let entry = |view: TensorView<'_>| {
         let first = view.data().as_ptr() as usize - start;
@@ -77,10 +77,19 @@ pub fn from_bytes(bytes: Vec<u8>) -> Result<Model> {
         Entry { dtype: view.dtype(), shape: view.shape().to_vec(), bytes }
     };
     let tensors = file.iter().map(|(name, view)| (name.to_string(), entry(view))).collect();
-    Ok(Model { tensors, metadata, bytes })
+    Ok(File { tensors, metadata, bytes })
 }
 
-impl Model {
+/// The name of a module's tensor in a `state_dict`.
+pub(crate) fn path(prefix: &str, tensor: &str) -> String {
+    if prefix.is_empty() { tensor.into() } else { format!("{prefix}.{tensor}") }
+}
+
+fn invalid(error: SafeTensorError) -> Error {
+    Error::Format { format: "safetensors", reason: error.to_string() }
+}
+
+impl File {
     /// The names of all tensors, sorted.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.tensors.keys().map(String::as_str)
@@ -143,7 +152,7 @@ impl Model {
     /// A tensor with a certain number of axes.
     ///
     /// # Errors
-    /// Those of [`Model::tensor`], [`Error::Shape`].
+    /// Those of [`File::tensor`], [`Error::Shape`].
     pub fn array<D: Dimension>(&self, name: &str) -> Result<ndarray::Array<f32, D>> {
         let array = self.tensor(name)?;
         let axes = D::NDIM.unwrap_or(array.ndim());
@@ -162,27 +171,27 @@ impl Model {
         self.weights(prefix, Cell::Lstm)
     }
 
-    /// As [`Model::lstm`], of an `nn.GRU`.
+    /// As [`File::lstm`], of an `nn.GRU`.
     ///
     /// # Errors
-    /// As [`Model::lstm`].
+    /// As [`File::lstm`].
     pub fn gru(&self, prefix: &str) -> Result<Weights> {
         self.weights(prefix, Cell::Gru { reset_after: true })
     }
 
-    /// As [`Model::lstm`], of an `nn.RNN` with tanh; the file does not tell the nonlinearity.
+    /// As [`File::lstm`], of an `nn.RNN` with tanh; the file does not tell the nonlinearity.
     ///
     /// # Errors
-    /// As [`Model::lstm`].
+    /// As [`File::lstm`].
     pub fn rnn(&self, prefix: &str) -> Result<Weights> {
         self.weights(prefix, Cell::Rnn)
     }
 
-    /// As [`Model::lstm`], of any cell, such as the one that [`Model::cell`] finds, or a GRU with reset before: the
+    /// As [`File::lstm`], of any cell, such as the one that [`File::cell`] finds, or a GRU with reset before: the
     /// file does not tell it from one with reset after.
     ///
     /// # Errors
-    /// As [`Model::lstm`].
+    /// As [`File::lstm`].
     pub fn weights(&self, prefix: &str, cell: Cell) -> Result<Weights> {
         let first = self.name(prefix, "weight_ih", 0, 0);
         if !self.tensors.contains_key(&first) {
@@ -282,7 +291,7 @@ impl Model {
         })
     }
 
-    /// Every recurrent layer in the file, see [`Model::cell`].
+    /// Every recurrent layer in the file, see [`File::cell`].
     pub fn layers(&self) -> Vec<FoundLayers> {
         self.prefixes()
             .filter_map(|prefix| {
@@ -298,8 +307,7 @@ impl Model {
     }
 
     fn name(&self, prefix: &str, tensor: &str, layer: usize, direction: usize) -> String {
-        let name = tensor_name(tensor, layer, direction);
-        if prefix.is_empty() { name } else { format!("{prefix}.{name}") }
+        path(prefix, &tensor_name(tensor, layer, direction))
     }
 
     fn missing(&self, name: &str) -> Error {
