@@ -41,7 +41,7 @@ def main():
             numpy.save(folder / "x.npy", arrays["x"])
             numpy.save(folder / "y.npy", y)
             saved = folder / f"{name}.safetensors"
-            example = ["cargo", "run", "--quiet", "--features", "keras", "--example", "keras", "--"]
+            example = ["cargo", "run", "--quiet", "--all-features", "--example", "keras", "--"]
             subprocess.run([*example, MODELS / f"{name}.keras", saved], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
             check = [sys.executable, ROOT / "tools" / "round_trip.py", saved, folder / "x.npy", folder / "y.npy"]
             print(name, flush=True)
