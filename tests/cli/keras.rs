@@ -15,6 +15,7 @@ pub fn tests() -> Vec<CliTest> {
         bare_test("keras::inspect", inspect),
         bare_test("keras::inspect_says_why_not", inspect_refused),
         bare_test("keras::layers_of_weights_files", layers),
+        bare_test("keras::save", save),
         test("keras::run", run),
         test("keras::run_token_ids", run_ids),
         test("keras::run_of_wrong_options", run_errors),
@@ -78,6 +79,24 @@ fn layers() {
     call_with(&["inspect", &model("lstm.keras"), "--layer", "lstm"])
         .expect(2)
         .complains("--layer is for .weights.h5");
+}
+
+fn save() {
+    let folder = folder("keras_save");
+    let saved = folder.join("saved.safetensors");
+    call_with(&["save", &model("bilstm.keras"), text(&saved)]).expect(0).says("stages of");
+    let file = safetensors::open(&saved).unwrap();
+    let names: Vec<&str> = file.names().collect();
+    assert!(names.contains(&"bi.weight_hh_l0_reverse") && names.contains(&"head.bias"), "{names:?}");
+    // Nothing is written where PyTorch cannot hold the model, nor in place of what was there.
+    let before = std::fs::read(&saved).unwrap();
+    call_with(&["save", &model("gru_reset_before.keras"), text(&saved)])
+        .expect(2)
+        .complains("reset");
+    assert_eq!(std::fs::read(&saved).unwrap(), before);
+    call_with(&["save", &model("bilstm.keras"), text(&folder.join("no/folder.safetensors"))])
+        .expect(2)
+        .complains("no/folder.safetensors");
 }
 
 fn run() {

@@ -32,6 +32,13 @@ pub struct Case {
     pub training: Option<Training>,
 }
 
+impl Case {
+    /// Whether inputs are far from 1, so that pre-activations are off by as much more.
+    pub fn has_large_inputs(&self) -> bool {
+        self.tolerance > compare::TOLERANCE
+    }
+}
+
 /// What a backward pass starts from and should give, laid out as in the file.
 pub struct Training {
     /// The gradient of y.

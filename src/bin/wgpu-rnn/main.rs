@@ -19,6 +19,7 @@ mod layout;
 mod model_file;
 mod plan;
 mod run;
+mod save;
 mod schedules;
 mod shapes;
 mod stages;
@@ -49,6 +50,7 @@ enum Command {
     Inspect(inspect::Args),
     Verify(verify::Args),
     Run(run::Args),
+    Save(save::Args),
     Plan(plan::Args),
     Bench(bench::Args),
 }
@@ -76,6 +78,7 @@ fn main() -> ExitCode {
         Command::Inspect(args) => inspect::run(&args, &mut out),
         Command::Verify(args) => verify::run(&args, &adapter, &mut out),
         Command::Run(args) => run::run(&args, &adapter, &mut out),
+        Command::Save(args) => save::run(&args, &mut out),
         Command::Plan(args) => plan::run(&args, &adapter, &mut out),
         Command::Bench(args) => bench::run(&args, &adapter, &mut out),
     };
