@@ -2,6 +2,7 @@
 
 mod commands;
 mod files;
+mod onnx;
 mod run;
 mod tool;
 mod verify;
@@ -36,6 +37,9 @@ fn main() {
             }
         }
     };
-    let tests = [commands::tests(), run::tests(), verify::tests()].into_iter().flatten().map(trial);
+    let tests = [commands::tests(), onnx::tests(), run::tests(), verify::tests()]
+        .into_iter()
+        .flatten()
+        .map(trial);
     libtest_mimic::run(&arguments, tests.collect()).exit()
 }
