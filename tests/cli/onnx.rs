@@ -106,7 +106,7 @@ fn plan() {
     assert_eq!((&value[0]["stage"], &value[0]["schedule"]), (&"lstm".into(), &"stepwise".into()));
     call_with(&["plan", "--model", MODEL, "--run", "7,1"]).expect(0).says("T=7 B=1");
     call_with(&["plan", "--model", MODEL]).expect(2).complains("--run");
-    call("plan --shape small --run 1,1").expect(2).complains("--model");
+    call("plan --shape small --run 1,1").expect(2).complains("--run");
     call_with(&[&args[..], &["--caps=webgpu"]].concat()).expect(2).complains("webgpu");
 }
 
