@@ -93,6 +93,10 @@ impl Value {
         ) -> Option<Vec<&'a Shared<T>>> {
             values.iter().map(|value| part(value)).collect()
         }
+        let rank = |value: &&Value| value.shape().len();
+        if values.iter().any(|value| rank(value) != values.first().map_or(0, rank)) {
+            return Err("its inputs differ in their number of axes".into());
+        }
         let len = values.iter().map(|value| value.shape().iter().product::<usize>());
         budget.take(len.fold(0, usize::saturating_add))?;
         let f32s =
@@ -199,12 +203,15 @@ impl Movement {
 #[derive(Debug)]
 pub(super) struct Budget(Cell<usize>);
 
-/// Two layers of 512 units over a thousand steps of 64 rows take half of it.
-const MOST_ELEMENTS: usize = 1 << 28;
-
 impl Budget {
-    pub fn new() -> Self {
-        Budget(Cell::new(MOST_ELEMENTS))
+    /// Of a run, whose inputs are there. Two layers of 512 units over a thousand steps of 64 rows take half of it.
+    pub fn of_run() -> Self {
+        Budget(Cell::new(1 << 28))
+    }
+
+    /// Of a graph whose inputs are only said to be of some size.
+    pub fn of_file() -> Self {
+        Budget(Cell::new(1 << 26))
     }
 
     pub fn take(&self, elements: usize) -> Result<(), String> {

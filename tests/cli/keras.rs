@@ -87,7 +87,10 @@ fn save() {
     call_with(&["save", &model("bilstm.keras"), text(&saved)]).expect(0).says("stages of");
     let file = safetensors::open(&saved).unwrap();
     let names: Vec<&str> = file.names().collect();
-    assert!(names.contains(&"bi.weight_hh_l0_reverse") && names.contains(&"head.bias"), "{names:?}");
+    assert!(
+        names.contains(&"bi.weight_hh_l0_reverse") && names.contains(&"head.bias"),
+        "{names:?}"
+    );
     // Nothing is written where PyTorch cannot hold the model, nor in place of what was there.
     let before = std::fs::read(&saved).unwrap();
     call_with(&["save", &model("gru_reset_before.keras"), text(&saved)])

@@ -85,7 +85,12 @@ pub fn run(args: &Args, adapter: &AdapterArgs, out: &mut dyn Write) -> Result<Ve
         for schedule in args.schedule.schedules() {
             if weight_format != WeightFormat::F32 && case.has_large_inputs() {
                 let reason = "what a weight format promises is for inputs around 1";
-                report.add(name, Pass::Forward, &schedule.to_string(), Outcome::unsupported(reason))?;
+                report.add(
+                    name,
+                    Pass::Forward,
+                    &schedule.to_string(),
+                    Outcome::unsupported(reason),
+                )?;
                 continue;
             }
             let config = LayerConfig { weight_format, ..forced(case, schedule) };
