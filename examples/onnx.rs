@@ -32,8 +32,10 @@ use wgpu_rnn::io::onnx::{Dim, Dtype, Tensor, ValueInfo};
 use wgpu_rnn::ndarray::ArrayD;
 use wgpu_rnn::{Gpu, LayerConfig, io};
 
-const DEFAULT: &str =
-    concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/onnx/torch_tokens_states_dynamo/model.onnx");
+const DEFAULT: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/tests/fixtures/onnx/torch_tokens_states_dynamo/model.onnx"
+);
 /// Of sides that the file leaves open.
 const SIDE: usize = 4;
 

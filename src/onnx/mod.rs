@@ -23,6 +23,7 @@ use crate::model::Model;
 use crate::run::Recent;
 use crate::weights::ModelWeights;
 use interpret::{Given, Stop, interpret};
+use value::Budget;
 use wiring::Wiring;
 
 /// An ONNX graph on a device. It is a [`Model`], a straight chain of stages, with what the graph moves around before and
@@ -108,8 +109,8 @@ impl Onnx {
             Ok(weights) => drop(inner.loaded(weights)?),
             // What these are, the inputs of a run tell.
             Err(Stop::Needs(_)) => {}
-            Err(Stop::Failed(error)) if sizes::is_open(&inner.onnx.graph) => {
-                log::debug!("the graph for inputs of any size: {error}");
+            Err(Stop::Failed(error)) if sizes::is_left_to_runs(&inner.onnx.graph) => {
+                log::debug!("the graph before a run: {error}");
             }
             Err(Stop::Failed(error)) => return Err(error),
         }
@@ -172,14 +173,15 @@ impl Inner {
                     true => Given::Constant((*input).clone()),
                     false => Given::Shape(input.shape().to_vec()),
                 });
-                let (built, outputs) = match interpret(graph, &given.collect::<Vec<_>>()) {
-                    Ok(done) => done,
-                    Err(Stop::Failed(error)) => return Err(error),
-                    Err(Stop::Needs(input)) => {
-                        wanted = Some(input);
-                        return Err(Error::Overflow { what: "a run".into() });
-                    }
-                };
+                let (built, outputs) =
+                    match interpret(graph, &given.collect::<Vec<_>>(), Budget::of_run()) {
+                        Ok(done) => done,
+                        Err(Stop::Failed(error)) => return Err(error),
+                        Err(Stop::Needs(input)) => {
+                            wanted = Some(input);
+                            return Err(Error::Overflow { what: "a run".into() });
+                        }
+                    };
                 let wiring = Wiring::new(&built, graph, outputs);
                 let batch_first = wiring.is_batch_first();
                 let Loaded { weights, model } = self.loaded(built.weights(batch_first)?)?;

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::interpret::{Given, Stop, interpret};
+use super::value::Budget;
 use crate::error::{Error, Result};
 use crate::io::onnx::{Dim, Graph, Tensor, ValueInfo};
 use crate::weights::ModelWeights;
@@ -49,8 +50,24 @@ fn check_dims<'a>(
     Err(Error::shape(&info.name, format!("[{}]", dims.join(", ")), shape))
 }
 
+/// Whether the inputs of a run tell more than the file, or are so large that the graph is better gone through for them
+/// alone.
+pub(super) fn is_left_to_runs(graph: &Graph) -> bool {
+    let sides = |input: &ValueInfo| {
+        let sides = input.dims.iter().flatten().map(|dim| match dim {
+            Dim::Known(side) => *side,
+            Dim::Named(_) => 1,
+        });
+        sides.fold(1, usize::saturating_mul)
+    };
+    is_open(graph) || graph.inputs.iter().any(|input| sides(input) > LARGE)
+}
+
+/// Elements of an input.
+const LARGE: usize = 1 << 22;
+
 /// Whether the file leaves a size open.
-pub(super) fn is_open(graph: &Graph) -> bool {
+fn is_open(graph: &Graph) -> bool {
     graph.inputs.iter().any(|input| match &input.dims {
         None => true,
         Some(dims) => dims.iter().any(|dim| matches!(dim, Dim::Named(_))),
@@ -61,7 +78,7 @@ pub(super) fn is_open(graph: &Graph) -> bool {
 /// same. A place counted from the front is the last one of no two lengths.
 pub(super) fn weights(graph: &Graph) -> Result<ModelWeights, Stop> {
     let of = |first| -> Result<ModelWeights, Stop> {
-        let (built, outputs) = interpret(graph, &stand_ins(graph, first)?)?;
+        let (built, outputs) = interpret(graph, &stand_ins(graph, first)?, Budget::of_file())?;
         let wiring = super::Wiring::new(&built, graph, outputs);
         Ok(built.weights(wiring.is_batch_first())?)
     };

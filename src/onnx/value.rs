@@ -199,12 +199,15 @@ impl Movement {
 #[derive(Debug)]
 pub(super) struct Budget(Cell<usize>);
 
-/// Two layers of 512 units over a thousand steps of 64 rows take half of it.
-const MOST_ELEMENTS: usize = 1 << 28;
-
 impl Budget {
-    pub fn new() -> Self {
-        Budget(Cell::new(MOST_ELEMENTS))
+    /// Of a run, whose inputs are there. Two layers of 512 units over a thousand steps of 64 rows take half of it.
+    pub fn of_run() -> Self {
+        Budget(Cell::new(1 << 28))
+    }
+
+    /// Of a graph whose inputs are only said to be of some size.
+    pub fn of_file() -> Self {
+        Budget(Cell::new(1 << 26))
     }
 
     pub fn take(&self, elements: usize) -> Result<(), String> {

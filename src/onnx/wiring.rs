@@ -31,18 +31,21 @@ pub(super) struct Wiring {
 
 /// What a run of the chain takes.
 pub(super) struct Feed<'a> {
-    x: Option<CowArray<'a, f32, IxDyn>>,
-    ids: Option<ArrayD<u32>>,
+    x: X<'a>,
     lengths: Option<Vec<usize>>,
     states: Option<Vec<AnyState>>,
 }
 
+enum X<'a> {
+    Features(CowArray<'a, f32, IxDyn>),
+    Ids(ArrayD<u32>),
+}
+
 impl Feed<'_> {
     pub fn input(&self) -> LayerInput<'_> {
-        match (&self.x, &self.ids) {
-            (_, Some(ids)) => LayerInput::Ids(ids.view()),
-            (Some(x), None) => LayerInput::Features(x.view()),
-            (None, None) => LayerInput::Features(ndarray::aview0(&0.0).into_dyn()),
+        match &self.x {
+            X::Features(x) => LayerInput::Features(x.view()),
+            X::Ids(ids) => LayerInput::Ids(ids.view()),
         }
     }
 
@@ -102,11 +105,8 @@ impl Wiring {
             elements.swap_axes(0, 1);
         }
         let source = Sources { inputs: &flat(inputs), y: &[], states: &[] };
-        let (x, ids) = match self.num_embeddings {
-            Some(rows) => {
-                let ids = source.integers(&elements)?;
-                (None, Some(to_ids(&ids, rows)?))
-            }
+        let x = match self.num_embeddings {
+            Some(rows) => X::Ids(to_ids(&source.integers(&elements)?, rows)?),
             None => {
                 let lies = if batch_first { self.swapped } else { self.as_it_lies };
                 let x = match lies {
@@ -114,7 +114,7 @@ impl Wiring {
                     _ => None,
                 };
                 let gathered = || source.floats(&elements).map(CowArray::from);
-                (Some(x.map_or_else(gathered, Ok)?), None)
+                X::Features(x.map_or_else(gathered, Ok)?)
             }
         };
         let lengths = self.lengths.as_ref().map(|lengths| {
@@ -127,7 +127,7 @@ impl Wiring {
             lengths.iter().map(length).collect::<Result<Vec<_>>>()
         });
         let states = self.states.as_ref().map(|states| self.initial_states(states, &source));
-        Ok(Feed { x, ids, lengths: lengths.transpose()?, states: states.transpose()? })
+        Ok(Feed { x, lengths: lengths.transpose()?, states: states.transpose()? })
     }
 
     fn initial_states(

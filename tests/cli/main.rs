@@ -3,6 +3,7 @@
 mod commands;
 mod files;
 mod keras;
+mod onnx;
 mod run;
 mod tool;
 mod verify;
@@ -37,7 +38,7 @@ fn main() {
             }
         }
     };
-    let tests = [commands::tests(), keras::tests(), run::tests(), verify::tests()]
+    let tests = [commands::tests(), keras::tests(), onnx::tests(), run::tests(), verify::tests()]
         .into_iter()
         .flatten()
         .map(trial);

@@ -1,4 +1,4 @@
-//! The cases of `../shared/fixtures/onnx`, in the layout of ONNX' own tests, against their stored outputs.
+//! The cases of `tests/fixtures/onnx`, and of `../shared/fixtures/onnx` where that is there, in the layout of ONNX' own tests, against their stored outputs.
 
 use std::path::{Path, PathBuf};
 
@@ -7,12 +7,15 @@ use wgpu_rnn::{Gpu, LayerConfig, Options, Schedule};
 
 use crate::compare::check;
 
-/// All folders with a model, sorted by name; none where the fixtures are missing.
+/// All folders with a model, sorted by name.
 pub fn folders() -> Vec<PathBuf> {
     // Cargo sets it for what it runs, too; whoever runs the tests elsewhere says where.
     let root = std::env::var("CARGO_MANIFEST_DIR").unwrap_or(env!("CARGO_MANIFEST_DIR").into());
     let shared = Path::new(&root).join("../shared/fixtures/onnx");
     let stored = Path::new(&root).join("tests/fixtures/onnx");
+    if !shared.is_dir() {
+        eprintln!("{} is not here: its cases are left out", shared.display());
+    }
     let mut folders: Vec<PathBuf> = [shared, stored]
         .iter()
         .filter_map(|folder| folder.read_dir().ok())

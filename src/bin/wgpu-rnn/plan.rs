@@ -37,7 +37,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE", requires = "run", conflicts_with_all = ["shape", "backward", "cell", "reset_before", "bidirectional"])]
     model: Option<PathBuf>,
     /// Time steps and batch of a run of the model
-    #[arg(long, value_name = "T,B", requires = "model", value_parser = model::parse_run)]
+    #[arg(long, value_name = "T,B", requires = "model", conflicts_with = "shape", value_parser = model::parse_run)]
     run: Option<model::Run>,
     #[command(flatten)]
     layers: LayerArgs,

@@ -37,13 +37,17 @@ impl From<Error> for Stop {
 }
 
 /// What a graph is for inputs of certain shapes: a chain, and where its outputs come from.
-pub(super) fn interpret(graph: &Graph, given: &[Given]) -> Result<(Built, Vec<Value>), Stop> {
+pub(super) fn interpret(
+    graph: &Graph,
+    given: &[Given],
+    budget: Budget,
+) -> Result<(Built, Vec<Value>), Stop> {
     if graph.nodes.len().max(given.len()) > usize::from(u16::MAX) / 2 {
         let what = format!("a graph of {} nodes", graph.nodes.len());
         let reason = "it is too large for a chain of layers".into();
         return Err(Error::Unsupported { what, reason }.into());
     }
-    let mut interpreter = Interpreter::new(graph, given)?;
+    let mut interpreter = Interpreter::new(graph, given, budget)?;
     let live = live(graph);
     for (node, _) in graph.nodes.iter().zip(&live).filter(|(_, is_live)| **is_live) {
         interpreter.run(node)?;
@@ -95,8 +99,7 @@ struct Interpreter<'a> {
 }
 
 impl<'a> Interpreter<'a> {
-    fn new(graph: &'a Graph, given: &[Given]) -> Result<Self> {
-        let budget = Budget::new();
+    fn new(graph: &'a Graph, given: &[Given], budget: Budget) -> Result<Self> {
         let mut values = HashMap::new();
         for (name, tensor) in &graph.initializers {
             values.insert(name.as_str(), Value::from(tensor.clone()));

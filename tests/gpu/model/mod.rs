@@ -1,5 +1,6 @@
 //! Chains of layers of different cells and sizes, against the reference composed stage by stage.
 
+mod alone;
 mod chain;
 mod errors;
 mod stage_errors;
@@ -37,7 +38,7 @@ pub fn tests() -> Vec<GpuTest> {
         GpuTest::new("model::threads", threads),
         GpuTest::new("model::controls", controls),
     ];
-    let others = [stages::tests(), errors::tests(), stage_errors::tests()];
+    let others = [alone::tests(), stages::tests(), errors::tests(), stage_errors::tests()];
     tests.into_iter().chain(others.into_iter().flatten()).collect()
 }
 
