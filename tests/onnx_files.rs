@@ -330,6 +330,8 @@ fn axes_and_shapes_are_checked() {
         let graph = sound().node("Transpose", "Y", "z", &[("perm", Value::Ints(perm))]);
         invalid(&out(graph), "");
     }
+    let along = [("axis", Value::Int(3))];
+    unsupported(&out(sound().node("Concat", "Y Y_h", "z", &along)), "number of axes");
     // More elements than there is memory.
     for shape in [&[1 << 40][..], &[1 << 31, 1 << 31], &[i64::MAX, 2]] {
         let graph = sound().constant(i64s("shape", shape));

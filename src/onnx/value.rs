@@ -98,6 +98,10 @@ impl Value {
         ) -> Option<Vec<&'a Shared<T>>> {
             values.iter().map(|value| part(value)).collect()
         }
+        let rank = |value: &&Value| value.shape().len();
+        if values.iter().any(|value| rank(value) != values.first().map_or(0, rank)) {
+            return Err("its inputs differ in their number of axes".into());
+        }
         let len = values.iter().map(|value| value.shape().iter().product::<usize>());
         budget.take(len.fold(0, usize::saturating_add))?;
         let f32s =
