@@ -11,7 +11,7 @@ use crate::weights::{ModelWeights, StageWeights};
 
 impl ModelWeights {
     /// Copies the weights of all stages to the device. The layout is that of the weights: `config.batch_first` may say
-    /// the same, or be left out.
+    /// the same, or be left out. The rest of `config` is that of the recurrent stages; others are in f32.
     ///
     /// ```no_run
     /// use wgpu_rnn::{Gpu, LayerConfig, ModelWeights};

@@ -105,7 +105,7 @@ impl Onnx {
             runs: Recent::new(),
             onnx: self,
         };
-        match sizes::weights(&inner.onnx.graph) {
+        match sizes::weights(&inner.onnx.graph, |_| Ok(())) {
             Ok(weights) => drop(inner.loaded(weights)?),
             // What these are, the inputs of a run tell.
             Err(Stop::Needs(_)) => {}
@@ -130,9 +130,10 @@ impl Onnx {
     ///
     /// # Errors
     /// [`Error::Unsupported`] naming the node where the graph is no straight chain of the stages of a [`Model`], or
-    /// naming the input whose values or sizes it needs; [`Error::Format`] where it makes no sense.
+    /// naming the input whose values or sizes it needs, or where it does more than its stages: reorders its input, or
+    /// holds initial states or lengths; [`Error::Format`] where it makes no sense.
     pub fn weights(&self) -> Result<ModelWeights> {
-        sizes::weights(&self.graph).map_err(|stop| match stop {
+        sizes::weights(&self.graph, Wiring::check_alone).map_err(|stop| match stop {
             Stop::Failed(error) => error,
             Stop::Needs(input) => {
                 let name = self.inputs().get(input).map_or("", |input| &input.name);
@@ -212,7 +213,8 @@ impl OnnxModel {
     }
 
     /// The chain of stages alone, for [`Model::stream`] and [`Model::plan`]: x is `[T, B, F]`, `[B, T, F]` where the graph
-    /// transposes it. None before the first run of a graph whose weights are inputs; the one of the last run, then.
+    /// transposes it. Initial states and lengths that the graph holds, and what else it does to its input, are not in it.
+    /// None before the first run of a graph whose weights are inputs; the one of the last run, then.
     pub fn model(&self) -> Option<Model> {
         lock(&self.inner.last).as_ref().map(|loaded| loaded.model.clone())
     }

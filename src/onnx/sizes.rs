@@ -4,6 +4,7 @@ use std::collections::HashMap;
 
 use super::interpret::{Given, Stop, interpret};
 use super::value::Budget;
+use super::wiring::Wiring;
 use crate::error::{Error, Result};
 use crate::io::onnx::{Dim, Graph, Tensor, ValueInfo};
 use crate::weights::ModelWeights;
@@ -75,11 +76,15 @@ fn is_open(graph: &Graph) -> bool {
 }
 
 /// The stages of a graph, whatever the sizes are that the file leaves open: those of two sets of sizes have to be the
-/// same. A place counted from the front is the last one of no two lengths.
-pub(super) fn weights(graph: &Graph) -> Result<ModelWeights, Stop> {
+/// same. A place counted from the front is the last one of no two lengths. `check` may refuse them.
+pub(super) fn weights(
+    graph: &Graph,
+    check: fn(&Wiring) -> Result<()>,
+) -> Result<ModelWeights, Stop> {
     let of = |first| -> Result<ModelWeights, Stop> {
         let (built, outputs) = interpret(graph, &stand_ins(graph, first)?, Budget::of_file())?;
-        let wiring = super::Wiring::new(&built, graph, outputs);
+        let wiring = Wiring::new(&built, graph, outputs);
+        check(&wiring)?;
         Ok(built.weights(wiring.is_batch_first())?)
     };
     let weights = of(11)?;

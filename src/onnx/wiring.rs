@@ -98,6 +98,37 @@ impl Wiring {
         self.as_it_lies.is_none() && self.swapped.is_some()
     }
 
+    /// Whether the stages alone are what the graph computes: it does nothing to its input but to lay it out, and starts
+    /// from no states and stops at no lengths of its own.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] that says what it does beside.
+    pub fn check_alone(&self) -> Result<()> {
+        let steps = self.input.shape().first().copied().unwrap_or(0);
+        let is_cut = |lengths: &Value| match lengths {
+            Value::I64(lengths) => {
+                lengths.iter().any(|length| usize::try_from(*length) != Ok(steps))
+            }
+            _ => false,
+        };
+        let is_set = |state: &Value| match state {
+            Value::F32(state) => state.iter().any(|h| *h != 0.0),
+            _ => false,
+        };
+        let mut states = self.states.iter().flatten().flatten().flatten().flatten();
+        let beside = if self.as_it_lies.is_none() && self.swapped.is_none() {
+            "it reorders its input, or picks from it"
+        } else if self.lengths.as_ref().is_some_and(is_cut) {
+            "it holds the lengths of sequences"
+        } else if states.any(is_set) {
+            "it holds initial states"
+        } else {
+            return Ok(());
+        };
+        let what = "the chain of stages of this graph without the graph".into();
+        Err(Error::Unsupported { what, reason: beside.into() })
+    }
+
     /// Inputs in the order of the graph; the layout is that of the model.
     pub fn feed<'a>(&self, inputs: &[&'a Tensor], batch_first: bool) -> Result<Feed<'a>> {
         let mut elements = self.input.clone();

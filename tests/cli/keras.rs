@@ -97,6 +97,9 @@ fn save() {
         .expect(2)
         .complains("reset");
     assert_eq!(std::fs::read(&saved).unwrap(), before);
+    call_with(&["save", text(&saved), text(&folder.join("again.safetensors"))])
+        .expect(2)
+        .complains("is safetensors already");
     call_with(&["save", &model("bilstm.keras"), text(&folder.join("no/folder.safetensors"))])
         .expect(2)
         .complains("no/folder.safetensors");

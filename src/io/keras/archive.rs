@@ -15,8 +15,8 @@ pub(super) fn inflated_at_most(bytes: usize) -> usize {
     bytes.saturating_mul(FACTOR).saturating_add(SMALL)
 }
 
-/// A file of the archive, whole. Nothing else of it is looked at, and nothing is written anywhere.
-pub(super) fn member(archive: &[u8], name: &str) -> Result<Vec<u8>> {
+/// A file of the archive, whole, of so many bytes at most. Nothing else of it is looked at, and nothing is written anywhere.
+pub(super) fn member(archive: &[u8], name: &str, most: usize) -> Result<Vec<u8>> {
     let bad = |error: &dyn std::fmt::Display| {
         let reason = format!("`{name}` in the archive: {error}");
         Error::Format { format: "Keras", reason }
@@ -29,12 +29,12 @@ pub(super) fn member(archive: &[u8], name: &str) -> Result<Vec<u8>> {
         ZipError::FileNotFound => bad(&"not there"),
         error => bad(&error),
     })?;
-    let most = inflated_at_most(archive.len());
+    let most = most.min(inflated_at_most(archive.len()));
     let mut bytes = Vec::new();
     // One more than there may be tells too many from just enough.
     let read = file.take(most as u64 + 1).read_to_end(&mut bytes).map_err(|error| bad(&error))?;
     if read > most {
-        return Err(bad(&format!("more than {most} bytes from {} packed ones", archive.len())));
+        return Err(bad(&format!("more than {most} bytes, of {} packed ones", archive.len())));
     }
     Ok(bytes)
 }

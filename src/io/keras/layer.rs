@@ -124,7 +124,7 @@ impl<'a> Config<'a> {
     pub fn kind(&self) -> Result<Kind> {
         match self.class {
             "InputLayer" => self.input(),
-            "Dropout" | "SpatialDropout1D" => Ok(Kind::Identity),
+            "Dropout" | "SpatialDropout1D" => self.dropout(),
             "LSTM" | "GRU" | "SimpleRNN" => {
                 let (direction, order) = self.direction(CELL)?;
                 let Order { go_backwards, return_sequences } = order;
@@ -171,6 +171,17 @@ impl<'a> Config<'a> {
         for option in ["sparse", "ragged"] {
             options.only(option, &Value::from(false), "inputs are dense arrays")?;
         }
+        // What the layers behind it take is what they are made for.
+        options.without_effect(&["batch_shape", "shape", "batch_size", "dtype", "optional"]);
+        options.finish()?;
+        Ok(Kind::Identity)
+    }
+
+    fn dropout(&self) -> Result<Kind> {
+        let mut options = self.options();
+        options.only_float32()?;
+        options.without_effect(&["rate", "noise_shape", "data_format"]);
+        options.finish()?;
         Ok(Kind::Identity)
     }
 

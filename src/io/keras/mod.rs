@@ -45,6 +45,9 @@ use graph::{Graph, Node};
 use layer::Layer;
 use variables::Variables;
 
+/// The most that config.json may be: it takes many times as much once it is read.
+const CONFIG_BYTES: usize = 4 << 20;
+
 /// A model that Keras saved.
 #[derive(Clone, Debug)]
 pub struct Keras {
@@ -76,8 +79,8 @@ pub fn open(path: impl AsRef<Path>) -> Result<Keras> {
 /// # Errors
 /// As [`open`].
 pub fn from_bytes(bytes: &[u8]) -> Result<Keras> {
-    let graph = Graph::of(&archive::member(bytes, "config.json")?)?;
-    let variables = Variables::from_bytes(archive::member(bytes, "model.weights.h5")?)?;
+    let graph = Graph::of(&archive::member(bytes, "config.json", CONFIG_BYTES)?)?;
+    let variables = Variables::from_bytes(archive::member(bytes, "model.weights.h5", usize::MAX)?)?;
     Ok(Keras { layers: Layers::Described(graph.nodes), outputs: graph.outputs, variables })
 }
 

@@ -107,6 +107,11 @@ impl<'a> Options<'a> {
         }
     }
 
+    /// Options of this layer that inference does not look at.
+    pub fn without_effect(&mut self, options: &[&'static str]) {
+        self.read.extend(options);
+    }
+
     /// Whether every option was read or has no effect.
     pub fn finish(self) -> Result<()> {
         let is_known = |option: &str| {
