@@ -1,5 +1,8 @@
 //! Models to safetensors files and back: the same weights by PyTorch's names, and what PyTorch cannot hold by name.
 
+#[cfg(feature = "onnx")]
+#[path = "onnx/build.rs"]
+mod build;
 mod common;
 
 use common::Random;
@@ -232,4 +235,41 @@ fn wrong_stages_are_named() {
     // Stages without weights need no names.
     let model = model(vec![("a", table()), ("", step()), ("", head(4, 3, 3))]).unwrap();
     assert_eq!(names(&saved(&model)), ["a.weight", "bias", "weight"]);
+}
+
+/// What a graph does beside its stages would be lost, and PyTorch would compute something else.
+#[cfg(feature = "onnx")]
+#[test]
+fn graphs_that_are_more_than_their_stages_are_refused() {
+    use build::{Graph, f32s, i32s, i64s};
+    use wgpu_rnn::io::onnx;
+    use wgpu_rnn::ndarray::Array3;
+
+    let (steps, batch, size, hidden) = (5, 3, 4, 6);
+    let mut random = Random::new(9);
+    let graph = Graph::new(13)
+        .floats("X", &[steps, batch, size])
+        .constant(f32s("W", &random.array3([1, hidden, size as usize])))
+        .constant(f32s("R", &random.array3([1, hidden, hidden])))
+        .constant(f32s("zeros", &Array3::<f32>::zeros((1, batch as usize, hidden))))
+        .constant(f32s("h0", &random.array3([1, batch as usize, hidden])))
+        .constant(i32s("all", &[5, 5, 5]))
+        .constant(i32s("some", &[5, 3, 5]))
+        .constant(i64s("first", &[-1]))
+        .constant(i64s("end", &[-9]))
+        .constant(i64s("axis", &[0]));
+    let weights = |graph: Graph| onnx::from_bytes(&graph.output("Y").bytes(), None)?.weights();
+    let rnn = |inputs| graph.clone().node("RNN", inputs, "Y", &[]);
+    let plain = weights(rnn("X W R")).unwrap();
+    assert_eq!(weights(rnn("X W R - all zeros")).unwrap(), plain);
+    let backwards = graph.clone().node("Slice", "X first end axis first", "x", &[]);
+    for (graph, reason) in [
+        (rnn("X W R - some"), "lengths"),
+        (rnn("X W R - - h0"), "initial states"),
+        (backwards.node("RNN", "x W R", "Y", &[]), "reorders its input"),
+    ] {
+        let error = weights(graph).unwrap_err();
+        assert!(matches!(error, Error::Unsupported { .. }), "{error:?}");
+        assert!(error.to_string().contains(reason), "{error}");
+    }
 }

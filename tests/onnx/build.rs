@@ -143,6 +143,16 @@ pub fn i64s(name: &str, values: &[i64]) -> TensorProto {
     }
 }
 
+/// One axis.
+pub fn i32s(name: &str, values: &[i32]) -> TensorProto {
+    TensorProto {
+        data_type: Some(DataType::Int32 as i32),
+        int32_data: values.to_vec(),
+        int64_data: Vec::new(),
+        ..i64s(name, &vec![0; values.len()])
+    }
+}
+
 /// No axis.
 pub fn scalar(name: &str, value: i64) -> TensorProto {
     TensorProto { dims: vec![], ..i64s(name, &[value]) }
