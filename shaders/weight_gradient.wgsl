@@ -12,10 +12,7 @@
 // Why this shape:
 //   1. Each step is summed for itself and added to what is there, from the last step to the first. So neither chunks, which
 //      end where steps do, nor a rerun change a bit of the sum, and a sum of sums loses far less than one long sum.
-//      Of a batch of one row, steps are no sums: all of them are one sum, which goes on from what is there.
 //   2. a is staged as quads of rows of the weights: where a row of a begins takes two divisions, and serves four.
-//   3. k goes in quads, which the rows of a step are filled up to: sums that do not stay in registers are loaded and
-//      stored once in four products.
 
 @group(0) @binding(1) var<storage, read> d_pre: array<vec4<f32>>;
 @group(0) @binding(3) var<storage, read_write> d_weights: array<vec4<f32>>;
@@ -38,7 +35,7 @@ fn element(start: u32, m: u32) -> f32 {
     return 0.0;
 }
 
-// What the product fragments know: the tiles (product/outer.wgsl).
+// What the product fragments know: the tiles. Its quads are of rows, and k goes one by one (product/outer.wgsl).
 const ROWS = M_PER_INVOCATION;
 alias Tile = array<vec4<f32>, N_PER_INVOCATION * ROWS>;
 alias Matrix = u32; // where it begins in d_tile
@@ -52,26 +49,8 @@ fn column_of(matrix: Matrix, first: u32, u: u32) -> Column {
     return matrix + first + u * INVOCATIONS_N;
 }
 
-fn load_quad(column: Column, quad: u32) -> Quad {
-    let at = 4u * quad * TILE_N + column;
-    return Quad(d_tile[at], d_tile[at + TILE_N], d_tile[at + 2u * TILE_N], d_tile[at + 3u * TILE_N]);
-}
-
-// What is summed for itself: the rows of a step, or all of a batch of one.
-struct Part {
-    rows: u32,
-    padded: u32, // in whole quads
-}
-
-fn part() -> Part {
-    let rows = select(params.batch, params.rows, params.batch == 1u);
-    return Part(rows, 4u * ((rows + 3u) / 4u));
-}
-
-// The row that is k-th in the order of sums, the last one first; one beyond the last where a quad is filled up.
-fn row_of(k: u32, part: Part) -> u32 {
-    let in_part = k % part.padded;
-    return select(params.rows, params.rows - 1u - (k / part.padded) * part.rows - in_part, in_part < part.rows);
+fn load_quad(column: Column, k: u32) -> Quad {
+    return d_tile[k * TILE_N + column];
 }
 
 // Four elements of row k of a, from m on; 0 beyond a batch row's length, where a may hold anything.
@@ -103,43 +82,37 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
             }
         }
     }
-    let part = part();
-    let num_k = params.rows / part.rows * part.padded;
     let columns = columns_of(0u, local_n);
-    var sums: Sums; // of one part
-    if (params.batch == 1u) {
-        sums = sums_of(&done);
-        done = Tile();
-    }
-    for (var k0 = 0u; k0 < num_k; k0 += TILE_K) {
+    var sums: Sums; // of one step
+    for (var k0 = 0u; k0 < params.rows; k0 += TILE_K) {
         for (var at = local; at < TILE_K * QUADS_M; at += INVOCATIONS) {
-            let row = row_of(k0 + at / QUADS_M, part);
+            let k = k0 + at / QUADS_M;
             var quad = vec4<f32>();
-            if (row < params.rows) {
-                quad = load_a_quad(row, z, first_m + 4u * (at % QUADS_M));
+            if (k < params.rows) {
+                quad = load_a_quad(params.rows - 1u - k, z, first_m + 4u * (at % QUADS_M));
             }
             a_tile[at] = quad;
         }
         for (var at = local; at < TILE_K * TILE_N; at += INVOCATIONS) {
-            let row = row_of(k0 + at / TILE_N, part);
+            let k = k0 + at / TILE_N;
             let n = min(first_n + at % TILE_N, params.columns - 1u);
             var d = vec4<f32>();
-            if (row < params.rows) {
-                d = d_pre[d_pre_at(row, z) + n];
+            if (k < params.rows) {
+                d = d_pre[d_pre_at(params.rows - 1u - k, z) + n];
             }
             d_tile[at] = d;
         }
         workgroupBarrier();
-        let num_quads = min(TILE_K, num_k - k0) / 4u;
-        for (var quad = 0u; quad < num_quads; ) {
-            let left = (part.padded - (k0 + 4u * quad) % part.padded) / 4u; // of this part
-            let end = min(quad + left, num_quads);
-            accumulate(&sums, columns, local_m / 4u, Quads(quad, end, 1u));
-            if (end == quad + left) {
+        let num_k = min(TILE_K, params.rows - k0);
+        for (var k = 0u; k < num_k; ) {
+            let left = params.batch - (k0 + k) % params.batch; // of this step
+            let end = min(k + left, num_k);
+            accumulate(&sums, columns, local_m / 4u, Quads(k, end, 1u));
+            if (end == k + left) {
                 add_sums(&done, sums);
                 sums = Sums();
             }
-            quad = end;
+            k = end;
         }
         workgroupBarrier();
     }

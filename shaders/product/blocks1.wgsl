@@ -8,13 +8,9 @@ fn operand(at: u32, quad: u32) -> Operand {
 }
 
 fn plus_product(sums: RowSums, w: Quad, v: Operand) -> RowSums {
-    return plus_block(sums, w, v);
+    return sums + block_product(w, v);
 }
 
 fn add_rows(acc: ptr<function, Tile>, first: u32, sums: RowSums) {
     add_block(acc, first, sums);
-}
-
-fn rows_of(acc: ptr<function, Tile>, first: u32) -> RowSums {
-    return block_of(acc, first);
 }

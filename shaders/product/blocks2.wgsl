@@ -15,14 +15,10 @@ fn operand(at: u32, quad: u32) -> Operand {
 }
 
 fn plus_product(sums: RowSums, w: Quad, v: Operand) -> RowSums {
-    return RowSums(plus_block(sums.a, w, v.a), plus_block(sums.b, w, v.b));
+    return RowSums(sums.a + block_product(w, v.a), sums.b + block_product(w, v.b));
 }
 
 fn add_rows(acc: ptr<function, Tile>, first: u32, sums: RowSums) {
     add_block(acc, first, sums.a);
     add_block(acc, first + 4u, sums.b);
-}
-
-fn rows_of(acc: ptr<function, Tile>, first: u32) -> RowSums {
-    return RowSums(block_of(acc, first), block_of(acc, first + 4u));
 }

@@ -25,10 +25,10 @@ fn operand(at: u32, quad: u32) -> Operand {
 
 fn plus_product(sums: RowSums, w: Quad, v: Operand) -> RowSums {
     return RowSums(
-        plus_block(sums.a, w, v.a),
-        plus_block(sums.b, w, v.b),
-        plus_block(sums.c, w, v.c),
-        plus_block(sums.d, w, v.d),
+        sums.a + block_product(w, v.a),
+        sums.b + block_product(w, v.b),
+        sums.c + block_product(w, v.c),
+        sums.d + block_product(w, v.d),
     );
 }
 
@@ -37,13 +37,4 @@ fn add_rows(acc: ptr<function, Tile>, first: u32, sums: RowSums) {
     add_block(acc, first + 4u, sums.b);
     add_block(acc, first + 8u, sums.c);
     add_block(acc, first + 12u, sums.d);
-}
-
-fn rows_of(acc: ptr<function, Tile>, first: u32) -> RowSums {
-    return RowSums(
-        block_of(acc, first),
-        block_of(acc, first + 4u),
-        block_of(acc, first + 8u),
-        block_of(acc, first + 12u),
-    );
 }

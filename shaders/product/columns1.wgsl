@@ -14,7 +14,3 @@ fn plus_products(sums: Sums, columns: Columns, v: Operand, quad: u32) -> Sums {
 fn add_sums(acc: ptr<function, Tile>, sums: Sums) {
     add_rows(acc, 0u, sums);
 }
-
-fn sums_of(acc: ptr<function, Tile>) -> Sums {
-    return rows_of(acc, 0u);
-}

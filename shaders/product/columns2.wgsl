@@ -25,7 +25,3 @@ fn add_sums(acc: ptr<function, Tile>, sums: Sums) {
     add_rows(acc, 0u, sums.a);
     add_rows(acc, ROWS, sums.b);
 }
-
-fn sums_of(acc: ptr<function, Tile>) -> Sums {
-    return Sums(rows_of(acc, 0u), rows_of(acc, ROWS));
-}

@@ -38,12 +38,3 @@ fn add_sums(acc: ptr<function, Tile>, sums: Sums) {
     add_rows(acc, 2u * ROWS, sums.c);
     add_rows(acc, 3u * ROWS, sums.d);
 }
-
-fn sums_of(acc: ptr<function, Tile>) -> Sums {
-    return Sums(
-        rows_of(acc, 0u),
-        rows_of(acc, ROWS),
-        rows_of(acc, 2u * ROWS),
-        rows_of(acc, 3u * ROWS),
-    );
-}

@@ -7,15 +7,11 @@ fn block_operand(at: u32, row: u32, quad: u32) -> BlockOperand {
     return BlockOperand(operand_quad(at, row, quad), operand_quad(at, row + 1u, quad));
 }
 
-fn plus_block(sums: BlockSums, w: Quad, v: BlockOperand) -> BlockSums {
-    return sums + w * v;
+fn block_product(w: Quad, v: BlockOperand) -> BlockSums {
+    return w * v;
 }
 
 fn add_block(acc: ptr<function, Tile>, first: u32, sums: BlockSums) {
     (*acc)[first] += sums[0];
     (*acc)[first + 1u] += sums[1];
-}
-
-fn block_of(acc: ptr<function, Tile>, first: u32) -> BlockSums {
-    return BlockSums((*acc)[first], (*acc)[first + 1u]);
 }

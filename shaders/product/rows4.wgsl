@@ -12,8 +12,8 @@ fn block_operand(at: u32, row: u32, quad: u32) -> BlockOperand {
     );
 }
 
-fn plus_block(sums: BlockSums, w: Quad, v: BlockOperand) -> BlockSums {
-    return sums + w * v;
+fn block_product(w: Quad, v: BlockOperand) -> BlockSums {
+    return w * v;
 }
 
 fn add_block(acc: ptr<function, Tile>, first: u32, sums: BlockSums) {
@@ -21,8 +21,4 @@ fn add_block(acc: ptr<function, Tile>, first: u32, sums: BlockSums) {
     (*acc)[first + 1u] += sums[1];
     (*acc)[first + 2u] += sums[2];
     (*acc)[first + 3u] += sums[3];
-}
-
-fn block_of(acc: ptr<function, Tile>, first: u32) -> BlockSums {
-    return BlockSums((*acc)[first], (*acc)[first + 1u], (*acc)[first + 2u], (*acc)[first + 3u]);
 }

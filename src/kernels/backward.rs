@@ -140,7 +140,7 @@ impl StepBackward {
     /// Words of d_pre that a workgroup stages of each row at a time.
     pub const TILE_WORDS: u32 = 64;
     /// Workgroup sizes and units per invocation.
-    pub const SHAPES: [(u32, u32); 4] = [(32, 1), (64, 1), (32, 4), (32, 8)];
+    pub const SHAPES: [(u32, u32); 3] = [(32, 1), (64, 1), (32, 4)];
 
     pub fn all() -> impl Iterator<Item = Self> {
         let (phase, d_output) = (Phase::First, DOutput::Given);

@@ -56,29 +56,22 @@ pub struct Gradient {
 }
 
 impl Gradient {
-    const FEW_ROWS: u64 = 4;
-
     /// With the tile for a device.
     pub fn new(of: Of, caps: &DeviceCaps, problem: &Problem) -> Self {
-        let [few, gpu, software] = Self::tiles(of);
-        let tile = match caps.is_software {
-            _ if problem.rows() <= Self::FEW_ROWS => few,
-            true => software,
-            false => gpu,
-        };
+        let tile = Self::tiles(of)[usize::from(caps.is_software)];
         Gradient { of, tile, has_lengths: problem.has_lengths }
     }
 
-    /// For inputs of few rows, and those of a GPU and of a software adapter.
-    fn tiles(of: Of) -> [Tile; 3] {
-        let [few, gpu, software] = match of {
-            Of::Input => [[4, 32, 16, 4, 1], [32, 32, 16, 4, 4], [32, 64, 8, 16, 8]],
-            Of::Weights => [[64, 32, 4, 16, 4], [32, 32, 16, 4, 2], [64, 32, 16, 16, 4]],
+    /// Those of a GPU and of a software adapter.
+    fn tiles(of: Of) -> [Tile; 2] {
+        let [each, software] = match of {
+            Of::Input => [(4, 4), (8, 4)],
+            Of::Weights => [(4, 2), (8, 2)],
         };
-        [few, gpu, software].map(|[m, n, k, m_per_invocation, n_per_invocation]| Tile {
-            m,
-            n,
-            k,
+        [each, software].map(|(m_per_invocation, n_per_invocation)| Tile {
+            m: 32,
+            n: 32,
+            k: 16,
             m_per_invocation,
             n_per_invocation,
         })
@@ -109,20 +102,13 @@ impl Gradient {
         [columns.div_ceil(self.tile.n.into()), rows.div_ceil(self.tile.m.into()), slices]
     }
 
-    /// What a weights' gradient is summed over: rows of steps that are filled up to whole quads, but of a batch of one
-    /// all steps are as rows of one.
-    pub fn padded_rows(steps: u64, batch: u64) -> u64 {
-        let (parts, rows) = if batch == 1 { (1, steps) } else { (steps, batch) };
-        parts * rows.next_multiple_of(4)
-    }
-
     /// Loop iterations of one invocation where nothing is unrolled; `inner` is what is summed over.
     pub fn iterations(&self, inner: u64) -> u64 {
         let Tile { n, k, m_per_invocation, n_per_invocation, .. } = self.tile;
         let (m_each, n_each) = (u64::from(m_per_invocation), u64::from(n_per_invocation));
         let staged = u64::from(k * n / self.invocations());
-        // Each quad of a weights' gradient can be a step of its own.
-        let products = u64::from(if self.of == Of::Weights { k / 2 } else { k });
+        // Each k of a weights' gradient can be a step of its own.
+        let products = u64::from(if self.of == Of::Weights { 2 * k } else { k });
         let per_tile = 1 + 2 * staged + products;
         inner.div_ceil(k.into()) * per_tile + 4 * (1 + m_each) * (1 + n_each)
     }

@@ -51,8 +51,7 @@ fn tile_files(rows: u32, columns: u32) -> [&'static str; 3] {
     let columns = match columns {
         1 => include_str!("../../shaders/product/columns1.wgsl"),
         2 => include_str!("../../shaders/product/columns2.wgsl"),
-        4 => include_str!("../../shaders/product/columns4.wgsl"),
-        _ => include_str!("../../shaders/product/columns8.wgsl"),
+        _ => include_str!("../../shaders/product/columns4.wgsl"),
     };
     [blocks, columns, include_str!("../../shaders/product.wgsl")]
 }

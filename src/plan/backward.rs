@@ -235,7 +235,7 @@ impl Planner<'_> {
         d_output: DOutput,
         slices: usize,
     ) -> Result<(StepBackward, String)> {
-        let (units, units_per_invocation) = self.step_backward_shape();
+        let (units, units_per_invocation) = self.step_shape();
         let cell = CellKernel::of(self.problem);
         let kernel = |rows| StepBackward {
             cell,
@@ -314,11 +314,10 @@ impl Planner<'_> {
         let kernel = Gradient::new(Of::Weights, self.caps, self.problem);
         let batch = self.problem.batch as u64;
         let what = "the loops of the weights' gradient of one time step";
-        self.caps.check_iterations(what, kernel.iterations(Gradient::padded_rows(1, batch)))?;
+        self.caps.check_iterations(what, kernel.iterations(batch))?;
         let most_rows = WORKGROUP_FLOPS / (8 * u64::from(kernel.tile.m * kernel.tile.n));
         let fits = |steps: u64| {
-            let iterations = kernel.iterations(Gradient::padded_rows(steps, batch));
-            iterations <= self.caps.max_loop_iterations
+            kernel.iterations(steps * batch) <= self.caps.max_loop_iterations
                 && (steps == 1 || steps * batch <= most_rows)
         };
         let halved = std::iter::successors(Some(self.problem.seq_len as u64), |steps| {

@@ -46,14 +46,6 @@ impl Planner<'_> {
         }
     }
 
-    /// The same of a step of the backward pass, whose units have one sum each where they have four forward.
-    pub fn step_backward_shape(&self) -> (u32, u32) {
-        match self.step_shape() {
-            (units, 4) => (units, 8),
-            shape => shape,
-        }
-    }
-
     /// The shapes of a step, from that with the fewest invocations on. On a CPU those there are have enough to do.
     fn step_shapes(&self) -> Vec<(u32, u32, u32)> {
         let (units, each) = self.step_shape();

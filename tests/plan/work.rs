@@ -261,12 +261,9 @@ fn gradient(kernel: &Gradient, params: &GradientParams) -> u64 {
     let staged = |elements: u64| elements.div_ceil(invocations);
     match kernel.of {
         Of::Weights => {
-            let (batch, rows) = (u64::from(params.batch), u64::from(params.rows));
-            let (parts, part) = if batch == 1 { (1, rows) } else { (rows / batch, batch) };
-            let padded = part.next_multiple_of(4);
-            let parts_of_tile = (k / 4 - 1).div_ceil(padded / 4) + 1;
-            let tile = 1 + staged(k * m / 4) + staged(k * n) + k / 4 + parts_of_tile.min(k / 4);
-            2 * n_each * (1 + m_each) + (parts * padded).div_ceil(k) * tile
+            let steps = (k - 1).div_ceil(params.batch.into()) + 1;
+            let tile = 1 + staged(k * m / 4) + staged(k * n) + k + steps.min(k);
+            2 * n_each * (1 + m_each) + u64::from(params.rows).div_ceil(k) * tile
         }
         Of::Input => {
             let tile = 1 + staged(k * m) + staged(k * n) + k;
