@@ -1,6 +1,6 @@
 //! Arithmetic on constants: what graphs compute of shapes.
 
-use ndarray::{ArrayD, Zip};
+use ndarray::ArrayD;
 
 use super::movements::broadcast_shape;
 use super::value::{Budget, Shared, Value};
@@ -152,9 +152,8 @@ fn zipped<A, B, C: Clone>(
     let misfit = || node.invalid("its inputs do not fit each other");
     let a = a.broadcast(shape.as_slice()).ok_or_else(misfit)?;
     let b = b.broadcast(shape.as_slice()).ok_or_else(misfit)?;
-    let mut values = Vec::with_capacity(len);
-    Zip::from(&a).and(&b).for_each(|a, b| values.push(of(a, b)));
-    let values: Option<Vec<C>> = values.into_iter().collect();
+    // In the order of the axes, and not as `ndarray::Zip` goes: by what lies next to each other in memory.
+    let values: Option<Vec<C>> = a.iter().zip(&b).map(|(a, b)| of(a, b)).collect();
     let values = values.ok_or_else(|| node.invalid("its result is beyond INT64"))?;
     let array = ArrayD::from_shape_vec(shape, values).map_err(|_| misfit())?;
     Ok(array.into_shared())

@@ -3,6 +3,7 @@
 #[path = "../onnx/build.rs"]
 mod build;
 mod external;
+mod folding;
 mod nodes;
 mod tensors;
 
