@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use ndarray::{ArcArray, ArrayD, Axis, Dimension, IxDyn, Slice};
 
-use crate::io::onnx::{Dtype, Tensor};
+use crate::io::onnx::{Dtype, Tensor, checked_len};
 
 /// An array whose transposes and slices share its elements.
 pub(super) type Shared<T> = ArcArray<T, IxDyn>;
@@ -97,8 +97,12 @@ impl Value {
         if values.iter().any(|value| rank(value) != values.first().map_or(0, rank)) {
             return Err("its inputs differ in their number of axes".into());
         }
-        let len = values.iter().map(|value| value.shape().iter().product::<usize>());
-        budget.take(len.fold(0, usize::saturating_add))?;
+        let mut shape = values.first().map_or(&[][..], |value| value.shape()).to_vec();
+        if let Some(side) = shape.get_mut(axis) {
+            let sides = values.iter().map(|value| value.shape()[axis]);
+            *side = sides.fold(0, usize::saturating_add);
+        }
+        budget.take_array(&shape)?;
         let f32s =
             all(values, |value| if let Value::F32(array) = value { Some(array) } else { None });
         let i64s =
@@ -182,16 +186,14 @@ impl Movement {
             }
             Movement::Take { axis, indices, shape } => {
                 let sides = array.shape();
-                let others = sides.iter().enumerate().filter(|(i, _)| i != axis);
-                let others = others.map(|(_, side)| *side);
-                budget.take(others.fold(indices.len(), usize::saturating_mul))?;
-                let taken = array.select(Axis(*axis), indices);
                 let shape = [&sides[..*axis], shape, &sides[axis + 1..]].concat();
+                budget.take_array(&shape)?;
+                let taken = array.select(Axis(*axis), indices);
                 let taken = taken.into_shape_with_order(IxDyn(&shape));
                 taken.map(ArrayD::into_shared).map_err(|_| misfit(&shape))
             }
             Movement::Expand(shape) => {
-                budget.take(shape.iter().fold(1, |len, side| side.saturating_mul(len)))?;
+                budget.take_array(shape)?;
                 let expanded = array.broadcast(IxDyn(shape)).ok_or_else(|| misfit(shape))?;
                 Ok(expanded.to_owned().into_shared())
             }
@@ -214,6 +216,12 @@ impl Budget {
         Budget(Cell::new(1 << 26))
     }
 
+    /// For an array of this shape, be it empty.
+    pub fn take_array(&self, shape: &[usize]) -> Result<(), String> {
+        let len = checked_len(shape);
+        self.take(len.ok_or_else(|| format!("it makes too many elements: an array {shape:?}"))?)
+    }
+
     pub fn take(&self, elements: usize) -> Result<(), String> {
         let left = self.0.get().checked_sub(elements);
         let left = left.ok_or_else(|| format!("it makes too many elements: {elements} more"))?;
@@ -228,8 +236,7 @@ pub(super) fn elements_of(
     budget: &Budget,
     mut element: impl FnMut(&[usize]) -> Option<Element>,
 ) -> Result<Shared<Element>, String> {
-    let len = shape.iter().fold(1usize, |len, side| len.saturating_mul(*side));
-    budget.take(len)?;
+    budget.take_array(shape)?;
     let elements = ndarray::indices(IxDyn(shape)).into_iter().map(|at| element(at.slice()));
     let elements: Option<Vec<_>> = elements.collect();
     let elements = elements.ok_or("it has more elements than a GPU can hold")?;

@@ -4,7 +4,7 @@ use wgpu_rnn::StageWeights;
 use wgpu_rnn::ndarray::{Array2, arr1, arr2};
 
 use crate::build::{Graph, Value, f32s};
-use crate::read;
+use crate::{read, unsupported};
 
 /// The weights `[inputs, outputs]` of x `[1, inputs]` by `w`.
 fn folded(graph: Graph, inputs: i64) -> Array2<f32> {
@@ -81,5 +81,45 @@ fn operands_behind_a_transpose_keep_their_elements() {
         };
         assert_eq!(casts("Add"), at(&|i, j| a[i][j] + b[i][j]));
         assert_eq!(casts("Equal"), at(&|i, j| f32::from(u8::from(a[i][j] == b[i][j]))));
+    }
+}
+
+#[test]
+fn casts_have_the_values_of_their_type() {
+    const FLOAT: i64 = 1;
+    const INT32: i64 = 6;
+    const INT64: i64 = 7;
+    const FLOAT16: i64 = 10;
+    const BFLOAT16: i64 = 16;
+    let graph = |values: &[f32], types: &[i64]| {
+        let column = Array2::from_shape_fn((values.len(), 1), |(row, _)| values[row]);
+        let mut graph = Graph::new(13).constant(f32s("c0", &column));
+        for (n, data_type) in types.iter().enumerate() {
+            let (from, to) = (format!("c{n}"), format!("c{}", n + 1));
+            graph = graph.node("Cast", &from, &to, &[("to", Value::Int(*data_type))]);
+        }
+        graph.node("Identity", &format!("c{}", types.len()), "w", &[])
+    };
+    for (types, values, expected) in [
+        (
+            &[FLOAT16, FLOAT][..],
+            &[1.0f32, 2049.0, 1e-8, -7e4][..],
+            &[1.0f32, 2048.0, 0.0, -f32::INFINITY][..],
+        ),
+        (&[BFLOAT16, FLOAT], &[257.0, -3.0], &[256.0, -3.0]),
+        (&[INT32, FLOAT], &[-2.7, 2.7, 2e9], &[-2.0, 2.0, 2e9]),
+        (&[INT64, FLOAT], &[-2.7, 3e9], &[-2.0, 3e9]),
+        (&[INT64, INT32, FLOAT], &[3e9, -3e9], &[-1_294_967_296.0, 1_294_967_296.0]),
+        (&[INT64, FLOAT16, FLOAT], &[2049.0, 1.0], &[2048.0, 1.0]),
+    ] {
+        let weights = folded(graph(values, types), values.len() as i64);
+        assert_eq!(weights.column(0).to_vec(), expected, "{types:?}");
+    }
+    for (types, value) in
+        [(INT32, 3e9f32), (INT32, f32::NAN), (INT64, 1e19), (INT64, -f32::INFINITY)]
+    {
+        let graph = graph(&[value], &[types, FLOAT]).floats("x", &[1, 1]);
+        let graph = graph.node("MatMul", "x w", "y", &[]).output("y");
+        unsupported(&graph, "node `the_cast` (Cast) is not supported");
     }
 }

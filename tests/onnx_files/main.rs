@@ -150,6 +150,8 @@ fn opsets() {
     };
     unsupported(&with(Some(6)), "opset 6");
     unsupported(&with(Some(-1)), "opset -1");
+    unsupported(&with(Some(29)), "opset 29 is not supported: opsets 7 to 28 are read");
+    assert_eq!(read(&with(Some(28))).unwrap().opset(), 28);
     invalid(&with(None), "which opset");
     let mut graph = sound();
     graph.model.opset_import.clear();

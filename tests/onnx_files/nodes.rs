@@ -72,6 +72,24 @@ fn attributes_are_what_they_should_be() {
 }
 
 #[test]
+fn splits_have_as_many_parts_as_they_say() {
+    let with = |opset, values: &[(&str, Value)]| {
+        let mut graph = sound().node("Split", "Y", "z rest", values);
+        graph.model.opset_import[0].version = Some(opset);
+        out(graph)
+    };
+    let parts = |n| [("num_outputs", Value::Int(n)), ("axis", Value::Int(3))];
+    for wrong in [1, 3, -2, i64::MAX] {
+        let reason = format!("num_outputs is {wrong}, it has 2");
+        invalid(&with(18, &parts(wrong)), &format!("node `the_split` (Split): {reason}"));
+    }
+    invalid(&with(17, &parts(2)), "has no attribute `num_outputs`");
+    invalid(&with(17, &[("axis", Value::Int(3))]), "3 does not split into 2 equal parts");
+    // Of three features two and one: no chain goes on from there, and none has to.
+    assert!(read(&with(18, &parts(2))).unwrap().weights().is_ok());
+}
+
+#[test]
 fn axes_and_shapes_are_checked() {
     for axis in [4, -5, i64::MAX, i64::MIN] {
         let of = |op: &str| out(sound().node(op, "Y Y", "z", &[("axis", Value::Int(axis))]));
@@ -109,6 +127,25 @@ fn axes_and_shapes_are_checked() {
         let graph = graph.constant(f32s("one", &Array1::<f32>::ones(1)));
         unsupported(&out(graph.node("Expand", "one shape", "z", &[])), "too many elements");
     }
+    // None at all, of sides that no array has.
+    let empty = |graph: Graph| unsupported(&graph, "too many elements");
+    let shape = || sound().constant(i64s("shape", &[0, 1 << 62, 4]));
+    empty(out(shape().node("ConstantOfShape", "shape", "z", &[])));
+    let one = || shape().constant(f32s("one", &Array1::<f32>::ones(1)));
+    empty(out(one().node("Expand", "one shape", "z", &[])));
+    let sides = |sides: &[i64]| {
+        let graph = sound().constant(i64s("shape", sides));
+        graph.node("ConstantOfShape", "shape", "c", &[])
+    };
+    let along = |axis| [("axis", Value::Int(axis))];
+    let graph = sides(&[0, 1 << 62, 1]).constant(i64s("four", &[0; 4]));
+    empty(out(graph.node("Gather", "c four", "z", &along(2))));
+    empty(out(sides(&[0, 1 << 62]).node("Concat", "c c c c", "z", &along(1))));
+    let graph = sides(&[0, 1 << 61, 1]).constant(f32s("more", &Array3::<f32>::ones((1, 1, 8))));
+    empty(out(graph.node("Add", "c more", "z", &[])));
+    let mut graph = sound();
+    graph.graph().input[0] = value("X", DataType::Float, &[0, 1 << 62, 4]);
+    empty(graph);
     let graph = sound().constant(i64s("shape", &[-3]));
     invalid(&out(graph.node("ConstantOfShape", "shape", "z", &[])), "no shape");
     // Doubled again and again.

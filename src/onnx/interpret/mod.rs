@@ -178,7 +178,7 @@ impl<'a> Interpreter<'a> {
             }
             "Cast" => {
                 let to = constants::cast_to(node)?;
-                one(constants::cast(node, self.value(node, 0)?, to)?)
+                one(constants::cast(node, self.value(node, 0)?, to, &self.budget)?)
             }
             "Constant" => one(constants::constant(node)?),
             "ConstantOfShape" => {
