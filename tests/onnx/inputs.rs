@@ -16,6 +16,7 @@ pub fn tests() -> Vec<GpuTest> {
     vec![
         GpuTest::new("chain weights that are inputs", weights_as_inputs),
         GpuTest::new("chain sizes that the file leaves open", open_sizes),
+        GpuTest::new("chain nodes that no sizes make run", never),
         GpuTest::new("chain inputs that do not fit", wrong_inputs),
     ]
 }
@@ -74,6 +75,34 @@ fn open_sizes(gpu: &Gpu) -> Result<(), String> {
     let error = onnx::from_bytes(&fixed.bytes(), None).unwrap().weights().unwrap_err().to_string();
     assert!(error.contains("depend on the sizes"), "{error}");
     assert!(!chain.stages().is_empty());
+    Ok(())
+}
+
+/// What is refused before any run, although the file leaves sizes open.
+fn never(gpu: &Gpu) -> Result<(), String> {
+    let load = |graph: &Graph| {
+        let onnx = onnx::from_bytes(&graph.bytes(), None).unwrap();
+        onnx.load(gpu, LayerConfig::default()).map_err(|error| error.to_string())
+    };
+    let open = || {
+        let mut graph = Parts::new().graph(13);
+        graph.graph().input[0] =
+            Graph::new(13).floats("X", &[-1, -1, I as i64]).graph().input.remove(0);
+        graph.output("Y")
+    };
+    let reason = "it is none of the operators that are run";
+    let expected = format!("node `the_conv` (Conv) is not supported: {reason}");
+    let error = load(&open().node("Conv", "Y", "z", &[]).output("z")).unwrap_err();
+    assert_eq!(error, expected);
+    let flat = Graph::new(13).input("X", DataType::Float, &[-1, 3, 8]);
+    let error = load(&flat.node("Conv", "X", "z", &[]).output("z")).unwrap_err();
+    assert_eq!(error, expected);
+    // No output depends on it.
+    load(&open().node("Conv", "Y", "z", &[]))?;
+    let mut added = open().node("Mul", "X X", "x", &[]);
+    added.graph().node[0].input[0] = "x".into();
+    let error = load(&added).unwrap_err();
+    assert!(error.contains("node `the_mul` (Mul) is not supported: it computes on"), "{error}");
     Ok(())
 }
 

@@ -72,6 +72,37 @@ fn attributes_are_what_they_should_be() {
 }
 
 #[test]
+fn arithmetic_on_data_is_refused_where_it_is() {
+    let c = || sound().constant(f32s("c", &Array1::<f32>::ones(2)));
+    let behind = |mut graph: Graph, name: &str| {
+        let gru = graph.graph().node.iter_mut().find(|node| node.op_type() == "GRU");
+        gru.unwrap().input[0] = name.into();
+        graph
+    };
+    for op in ["Add", "Sub", "Mul", "Div"] {
+        let named = |graph: Graph| {
+            let node = format!("node `the_{}` ({op})", op.to_lowercase());
+            let reason = "it computes on an input of the graph";
+            unsupported(&graph, &format!("{node} is not supported: {reason}"));
+        };
+        named(behind(c().node(op, "X c", "x", &[]), "x"));
+        named(behind(c().node(op, "c X", "x", &[]), "x"));
+        named(behind(c().floats("X2", &[4, 2, 2]).node(op, "X X2", "x", &[]), "x"));
+        let turned = [("perm", Value::Ints(&[1, 0, 2]))];
+        let graph = c().node("Transpose", "X", "xt", &turned).node(op, "xt c", "yt", &[]);
+        named(behind(graph.node("Transpose", "yt", "x", &turned), "x"));
+        // Weights that are given at each run may come of it.
+        let graph = sound().floats("W0", &[1, 9, 2]).constant(f32s("c", &Array1::<f32>::ones(2)));
+        let mut graph = graph.node(op, "W0 c", "w", &[]);
+        let gru = graph.graph().node.iter_mut().find(|node| node.op_type() == "GRU");
+        gru.unwrap().input[1] = "w".into();
+        unsupported(&graph, "the graph without a value for input `W0`");
+    }
+    let graph = c().node("Equal", "c c", "is", &[]).node("Where", "is X c", "x", &[]);
+    unsupported(&behind(graph, "x"), "node `the_where` (Where) is not supported: it computes on");
+}
+
+#[test]
 fn splits_have_as_many_parts_as_they_say() {
     let with = |opset, values: &[(&str, Value)]| {
         let mut graph = sound().node("Split", "Y", "z rest", values);

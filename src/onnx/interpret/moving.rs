@@ -3,9 +3,9 @@
 use super::{Interpreter, Stop};
 use crate::error::{Error, Result};
 use crate::io::onnx::Node;
-use crate::onnx::constants;
 use crate::onnx::movements::{self, SliceArguments};
 use crate::onnx::value::{Movement, Value};
+use crate::onnx::{constants, support};
 
 impl Interpreter<'_> {
     /// Of a node that only moves the elements of its first input around.
@@ -33,7 +33,7 @@ impl Interpreter<'_> {
                 Movement::Expand(movements::broadcast_shape(node, given, &wanted)?)
             }
             "Slice" => movements::slice(node, self.value(node, 0)?, self.slice(node)?)?,
-            _ => return Err(node.unsupported("it is none of the operators that are run").into()),
+            _ => return Err(support::unknown(node).into()),
         })
     }
 
