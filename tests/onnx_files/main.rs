@@ -1,5 +1,6 @@
 //! ONNX files that are not what they should be: typed errors that name what is wrong, and never a panic.
 
+mod bounds;
 #[path = "../onnx/build.rs"]
 mod build;
 mod external;

@@ -48,6 +48,7 @@ pub(super) fn interpret(
         return Err(Error::Unsupported { what, reason }.into());
     }
     support::check(graph)?;
+    let budget = budget.of_graph(graph, given);
     let mut interpreter = Interpreter::new(graph, given, budget)?;
     let live = support::live(graph);
     let nodes = graph.nodes.iter().zip(&live).filter(|(_, is_live)| **is_live);
