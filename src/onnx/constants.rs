@@ -1,10 +1,12 @@
 //! Arithmetic on constants: what graphs compute of shapes.
 
-use ndarray::{ArrayD, Zip};
+use half::{bf16, f16};
+use ndarray::ArrayD;
 
 use super::movements::broadcast_shape;
 use super::value::{Budget, Shared, Value};
 use crate::error::Result;
+use crate::io::onnx::proto::DataType;
 use crate::io::onnx::{Dtype, Node, Tensor};
 
 /// The value of a Constant node.
@@ -38,8 +40,7 @@ pub(super) fn integers(values: Vec<i64>) -> Value {
 
 /// An array of one value; 0 of F32 where the node names none.
 pub(super) fn constant_of_shape(node: &Node, shape: &[usize], budget: &Budget) -> Result<Value> {
-    let len = shape.iter().fold(1usize, |len, side| len.saturating_mul(*side));
-    budget.take(len).map_err(|reason| node.unsupported(reason))?;
+    budget.take_array(shape).map_err(|reason| node.unsupported(reason))?;
     let value = node.attributes(&["value"])?.tensor("value")?;
     let misfit = || node.invalid("its value is not one element");
     Ok(match value {
@@ -57,24 +58,61 @@ pub(super) fn constant_of_shape(node: &Node, shape: &[usize], budget: &Budget) -
     })
 }
 
-/// The dtype that a Cast is to.
-pub(super) fn cast_to(node: &Node) -> Result<Dtype> {
+/// The data type that a Cast is to, and the dtype that has its values here.
+pub(super) fn cast_to(node: &Node) -> Result<(DataType, Dtype)> {
     let to = node.attributes(&["to", "saturate", "round_mode"])?.int("to")?;
     let to = to.and_then(|to| i32::try_from(to).ok());
-    crate::io::onnx::dtype("its result", to).map_err(|error| node.unsupported(error.to_string()))
+    let dtype = crate::io::onnx::dtype("its result", to)
+        .map_err(|error| node.unsupported(error.to_string()))?;
+    let data_type = to.and_then(|to| DataType::try_from(to).ok());
+    Ok((data_type.ok_or_else(|| node.invalid("has no data type"))?, dtype))
 }
 
-pub(super) fn cast(node: &Node, value: &Value, to: Dtype) -> Result<Value> {
+/// Constants have the values that the data type can have; data of a run stay F32 or I64, as the inputs of a graph do.
+pub(super) fn cast(
+    node: &Node,
+    value: &Value,
+    (data_type, to): (DataType, Dtype),
+    budget: &Budget,
+) -> Result<Value> {
+    let rounded = |x: f32| match data_type {
+        DataType::Float16 => f16::from_f32(x).to_f32(),
+        DataType::Bfloat16 => bf16::from_f32(x).to_f32(),
+        _ => x,
+    };
+    let narrowed = |n: i64| match data_type {
+        DataType::Int32 => i64::from(n as i32),
+        _ => n,
+    };
+    // ONNX leaves open what a float becomes that no such integer is.
+    let (least, end) = match data_type {
+        DataType::Int32 => (-2f32.powi(31), 2f32.powi(31)),
+        _ => (-2f32.powi(63), 2f32.powi(63)),
+    };
+    if !matches!(value, Value::Data(..)) {
+        budget.take_array(value.shape()).map_err(|reason| node.unsupported(reason))?;
+    }
     Ok(match (value, to) {
-        (value, to) if value.dtype() == to => value.clone(),
-        (Value::F32(array), Dtype::I64) => Value::I64(array.mapv(|x| x as i64).into_shared()),
-        (Value::Bool(array), Dtype::I64) => Value::I64(array.mapv(i64::from).into_shared()),
-        (Value::I64(array), Dtype::F32) => Value::F32(array.mapv(|n| n as f32).into_shared()),
+        (Value::Data(dtype, _), to) if *dtype == to => value.clone(),
+        (Value::F32(array), Dtype::F32) => Value::F32(array.mapv(rounded).into_shared()),
+        (Value::F32(array), Dtype::I64) => {
+            if let Some(x) = array.iter().find(|x| !(least..end).contains(&x.trunc())) {
+                let reason = format!("{x} is none of the integers that it casts to");
+                return Err(node.unsupported(reason));
+            }
+            Value::I64(array.mapv(|x| x as i64).into_shared())
+        }
+        (Value::F32(array), Dtype::Bool) => Value::Bool(array.mapv(|x| x != 0.0).into_shared()),
+        (Value::I64(array), Dtype::F32) => {
+            Value::F32(array.mapv(|n| rounded(n as f32)).into_shared())
+        }
+        (Value::I64(array), Dtype::I64) => Value::I64(array.mapv(narrowed).into_shared()),
+        (Value::I64(array), Dtype::Bool) => Value::Bool(array.mapv(|n| n != 0).into_shared()),
         (Value::Bool(array), Dtype::F32) => {
             Value::F32(array.mapv(|is| f32::from(u8::from(is))).into_shared())
         }
-        (Value::F32(array), Dtype::Bool) => Value::Bool(array.mapv(|x| x != 0.0).into_shared()),
-        (Value::I64(array), Dtype::Bool) => Value::Bool(array.mapv(|n| n != 0).into_shared()),
+        (Value::Bool(array), Dtype::I64) => Value::I64(array.mapv(i64::from).into_shared()),
+        (Value::Bool(_), Dtype::Bool) => value.clone(),
         (value, to) => {
             return Err(node.unsupported(format!("data of {} as {to}", value.dtype())));
         }
@@ -147,14 +185,12 @@ fn zipped<A, B, C: Clone>(
     of: impl Fn(&A, &B) -> Option<C>,
 ) -> Result<Shared<C>> {
     let shape = broadcast_shape(node, a.shape(), b.shape())?;
-    let len = shape.iter().fold(1usize, |len, side| len.saturating_mul(*side));
-    budget.take(len).map_err(|reason| node.unsupported(reason))?;
+    budget.take_array(&shape).map_err(|reason| node.unsupported(reason))?;
     let misfit = || node.invalid("its inputs do not fit each other");
     let a = a.broadcast(shape.as_slice()).ok_or_else(misfit)?;
     let b = b.broadcast(shape.as_slice()).ok_or_else(misfit)?;
-    let mut values = Vec::with_capacity(len);
-    Zip::from(&a).and(&b).for_each(|a, b| values.push(of(a, b)));
-    let values: Option<Vec<C>> = values.into_iter().collect();
+    // In the order of the axes, and not as `ndarray::Zip` goes: by what lies next to each other in memory.
+    let values: Option<Vec<C>> = a.iter().zip(&b).map(|(a, b)| of(a, b)).collect();
     let values = values.ok_or_else(|| node.invalid("its result is beyond INT64"))?;
     let array = ArrayD::from_shape_vec(shape, values).map_err(|_| misfit())?;
     Ok(array.into_shared())

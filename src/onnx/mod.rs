@@ -8,6 +8,7 @@ mod movements;
 mod names;
 mod recurrent;
 mod sizes;
+mod support;
 mod value;
 mod wiring;
 
@@ -89,6 +90,7 @@ impl Onnx {
     ///
     /// # Errors
     /// [`Error::Argument`] where `config.batch_first` is set; [`Error::Limit`] where the device cannot hold the weights.
+    /// [`Error::Unsupported`] naming the node whose operator is none of those that are run.
     /// A graph whose sizes are known, and whose weights are no inputs, is gone through now: [`Error::Unsupported`]
     /// naming the node where it is no straight chain of the stages of a [`Model`], [`Error::Format`] where it makes no
     /// sense.
@@ -105,6 +107,7 @@ impl Onnx {
             runs: Recent::new(),
             onnx: self,
         };
+        support::check(&inner.onnx.graph)?;
         match sizes::weights(&inner.onnx.graph, |_| Ok(())) {
             Ok(weights) => drop(inner.loaded(weights)?),
             // What these are, the inputs of a run tell.
@@ -168,29 +171,23 @@ impl Inner {
                 shapes: inputs.iter().map(|input| input.shape().to_vec()).collect(),
                 constants: constants.collect(),
             };
-            let mut wanted = None;
             let run = self.runs.get_or_make(key, || {
                 let given = inputs.iter().enumerate().map(|(i, input)| match needs.contains(&i) {
                     true => Given::Constant((*input).clone()),
                     false => Given::Shape(input.shape().to_vec()),
                 });
-                let (built, outputs) =
-                    match interpret(graph, &given.collect::<Vec<_>>(), Budget::of_run()) {
-                        Ok(done) => done,
-                        Err(Stop::Failed(error)) => return Err(error),
-                        Err(Stop::Needs(input)) => {
-                            wanted = Some(input);
-                            return Err(Error::Overflow { what: "a run".into() });
-                        }
-                    };
+                let given: Vec<_> = given.collect();
+                let (built, outputs) = interpret(graph, &given, Budget::of_run())?;
                 let wiring = Wiring::new(&built, graph, outputs);
                 let batch_first = wiring.is_batch_first();
                 let Loaded { weights, model } = self.loaded(built.weights(batch_first)?)?;
                 Ok(Run { wiring, model, batch_first: weights.batch_first() })
             });
-            match wanted.filter(|input| !needs.contains(input)) {
-                Some(input) => drop(lock(&self.needs).insert(input)),
-                None => return run,
+            match run {
+                Ok(run) => return Ok(run),
+                Err(Stop::Failed(error)) => return Err(error),
+                // It is none of `needs`: these were constants.
+                Err(Stop::Needs(input)) => drop(lock(&self.needs).insert(input)),
             }
         }
     }

@@ -1,30 +1,23 @@
 //! What stages are called: as the modules that they were exported from, as far as the file tells.
 
+use std::collections::HashMap;
+
 use crate::io::onnx::Node;
 
 /// By the name of its weight (`head.weight`), by the module that the exporter wrote down (`/encoder/lstm/LSTM`), else by
-/// its operator; unlike those that are there.
-pub(super) fn of_stage<'a>(
-    node: &Node,
-    weight: Option<&str>,
-    others: impl Iterator<Item = &'a str>,
-) -> String {
-    let name = weight
+/// its operator.
+pub(super) fn of_stage(node: &Node, weight: Option<&str>) -> String {
+    weight
         .and_then(|weight| weight.strip_suffix(".weight"))
         .map(String::from)
         .or_else(|| of_scopes(&node.scopes))
         .or_else(|| of_path(&node.name))
-        .unwrap_or_else(|| node.op.to_lowercase());
-    unlike(name, others)
+        .unwrap_or_else(|| node.op.to_lowercase())
 }
 
 /// By the name of a bias, `head.bias`.
-pub(super) fn of_bias<'a>(
-    bias: Option<&str>,
-    others: impl Iterator<Item = &'a str>,
-) -> Option<String> {
-    let name = bias?.strip_suffix(".bias")?;
-    Some(unlike(name.into(), others))
+pub(super) fn of_bias(bias: Option<&str>) -> Option<String> {
+    bias?.strip_suffix(".bias").map(String::from)
 }
 
 /// Whether the name is that of a module, and not of an operator.
@@ -44,11 +37,32 @@ fn of_path(name: &str) -> Option<String> {
     Some(module.replace('/', "."))
 }
 
-fn unlike<'a>(name: String, others: impl Iterator<Item = &'a str>) -> String {
-    let others: std::collections::HashSet<&str> = others.collect();
-    if !others.contains(name.as_str()) {
-        return name;
+/// The names of stages, each unlike the others.
+#[derive(Debug, Default)]
+pub(super) struct Names {
+    /// Of each, the next number to put behind it.
+    next: HashMap<String, usize>,
+}
+
+impl Names {
+    pub fn unlike(&mut self, name: String) -> String {
+        let mut free = name.clone();
+        if free.is_empty() || self.next.contains_key(&free) {
+            let mut n = self.next.get(&name).copied().unwrap_or(1);
+            free = format!("{name}_{n}");
+            while self.next.contains_key(&free) {
+                n += 1;
+                free = format!("{name}_{n}");
+            }
+            self.next.insert(name, n + 1);
+        }
+        self.next.insert(free.clone(), 1);
+        free
     }
-    let numbered = (1..).map(|n| format!("{name}_{n}"));
-    numbered.into_iter().find(|numbered| !others.contains(numbered.as_str())).unwrap_or(name)
+
+    /// The name of a stage that was called `old`.
+    pub fn renamed(&mut self, old: &str, name: String) -> String {
+        self.next.remove(old);
+        self.unlike(name)
+    }
 }

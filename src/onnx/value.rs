@@ -4,7 +4,8 @@ use std::cell::Cell;
 
 use ndarray::{ArcArray, ArrayD, Axis, Dimension, IxDyn, Slice};
 
-use crate::io::onnx::{Dtype, Tensor};
+use super::interpret::Given;
+use crate::io::onnx::{Dtype, Graph, Tensor, checked_len};
 
 /// An array whose transposes and slices share its elements.
 pub(super) type Shared<T> = ArcArray<T, IxDyn>;
@@ -97,8 +98,12 @@ impl Value {
         if values.iter().any(|value| rank(value) != values.first().map_or(0, rank)) {
             return Err("its inputs differ in their number of axes".into());
         }
-        let len = values.iter().map(|value| value.shape().iter().product::<usize>());
-        budget.take(len.fold(0, usize::saturating_add))?;
+        let mut shape = values.first().map_or(&[][..], |value| value.shape()).to_vec();
+        if let Some(side) = shape.get_mut(axis) {
+            let sides = values.iter().map(|value| value.shape()[axis]);
+            *side = sides.fold(0, usize::saturating_add);
+        }
+        budget.take_array(&shape)?;
         let f32s =
             all(values, |value| if let Value::F32(array) = value { Some(array) } else { None });
         let i64s =
@@ -182,16 +187,14 @@ impl Movement {
             }
             Movement::Take { axis, indices, shape } => {
                 let sides = array.shape();
-                let others = sides.iter().enumerate().filter(|(i, _)| i != axis);
-                let others = others.map(|(_, side)| *side);
-                budget.take(others.fold(indices.len(), usize::saturating_mul))?;
-                let taken = array.select(Axis(*axis), indices);
                 let shape = [&sides[..*axis], shape, &sides[axis + 1..]].concat();
+                budget.take_array(&shape)?;
+                let taken = array.select(Axis(*axis), indices);
                 let taken = taken.into_shape_with_order(IxDyn(&shape));
                 taken.map(ArrayD::into_shared).map_err(|_| misfit(&shape))
             }
             Movement::Expand(shape) => {
-                budget.take(shape.iter().fold(1, |len, side| side.saturating_mul(len)))?;
+                budget.take_array(shape)?;
                 let expanded = array.broadcast(IxDyn(shape)).ok_or_else(|| misfit(shape))?;
                 Ok(expanded.to_owned().into_shared())
             }
@@ -201,23 +204,55 @@ impl Movement {
 
 /// How many elements a graph may make of those that it has: its nodes can ask for more than there is memory.
 #[derive(Debug)]
-pub(super) struct Budget(Cell<usize>);
+pub(super) struct Budget {
+    left: Cell<usize>,
+    is_of_run: bool,
+}
+
+/// What a graph may make for each element that its file holds, or says that its inputs have, and beside these.
+const SHARE: usize = 256;
+const FLOOR: usize = 1 << 22;
+
+/// How often each weight may be copied: into the order of a matrix, into that of the gates.
+const COPIES: usize = 8;
 
 impl Budget {
     /// Of a run, whose inputs are there. Two layers of 512 units over a thousand steps of 64 rows take half of it.
     pub fn of_run() -> Self {
-        Budget(Cell::new(1 << 28))
+        Budget { left: Cell::new(1 << 28), is_of_run: true }
     }
 
     /// Of a graph whose inputs are only said to be of some size.
     pub fn of_file() -> Self {
-        Budget(Cell::new(1 << 26))
+        Budget { left: Cell::new(1 << 26), is_of_run: false }
+    }
+
+    /// Of a file alone, no more than its share; weights may be as many as the file holds.
+    pub fn of_graph(self, graph: &Graph, given: &[Given]) -> Self {
+        let len =
+            |shape: &[usize]| shape.iter().fold(1, |len: usize, side| len.saturating_mul(*side));
+        let add = usize::saturating_add;
+        let held = graph.initializers.values().map(|tensor| len(tensor.shape())).fold(0, add);
+        let given = given.iter().map(|given| match given {
+            Given::Shape(shape) => len(shape),
+            Given::Constant(tensor) => len(tensor.shape()),
+        });
+        let share = add(held, given.fold(0, add)).saturating_mul(SHARE).saturating_add(FLOOR);
+        let most = if self.is_of_run { usize::MAX } else { share };
+        let left = self.left.get().min(most).saturating_add(held.saturating_mul(COPIES));
+        Budget { left: Cell::new(left), ..self }
+    }
+
+    /// For an array of this shape, be it empty.
+    pub fn take_array(&self, shape: &[usize]) -> Result<(), String> {
+        let len = checked_len(shape);
+        self.take(len.ok_or_else(|| format!("it makes too many elements: an array {shape:?}"))?)
     }
 
     pub fn take(&self, elements: usize) -> Result<(), String> {
-        let left = self.0.get().checked_sub(elements);
+        let left = self.left.get().checked_sub(elements);
         let left = left.ok_or_else(|| format!("it makes too many elements: {elements} more"))?;
-        self.0.set(left);
+        self.left.set(left);
         Ok(())
     }
 }
@@ -228,8 +263,7 @@ pub(super) fn elements_of(
     budget: &Budget,
     mut element: impl FnMut(&[usize]) -> Option<Element>,
 ) -> Result<Shared<Element>, String> {
-    let len = shape.iter().fold(1usize, |len, side| len.saturating_mul(*side));
-    budget.take(len)?;
+    budget.take_array(shape)?;
     let elements = ndarray::indices(IxDyn(shape)).into_iter().map(|at| element(at.slice()));
     let elements: Option<Vec<_>> = elements.collect();
     let elements = elements.ok_or("it has more elements than a GPU can hold")?;

@@ -20,7 +20,7 @@ impl<K: PartialEq, V> Recent<K, V> {
     }
 
     /// The entry of `key`, made now if it is not there.
-    pub fn get_or_make(&self, key: K, make: impl FnOnce() -> Result<V>) -> Result<Arc<V>> {
+    pub fn get_or_make<E>(&self, key: K, make: impl FnOnce() -> Result<V, E>) -> Result<Arc<V>, E> {
         let mut entries = lock(&self.entries);
         if let Some(at) = entries.iter().position(|(other, _)| *other == key) {
             entries[at..].rotate_left(1);

@@ -13,6 +13,9 @@ use crate::error::{Error, Result};
 /// The first version of the standard operators whose LSTM, GRU and RNN are those of today but for what was added.
 const FIRST_OPSET: i64 = 7;
 
+/// The newest one, that of the package `onnx` 1.23.2: a later one may give operators another meaning.
+const LAST_OPSET: i64 = 28;
+
 /// A graph whose names each have one meaning, and whose nodes are in an order in which they can run.
 #[derive(Clone, Debug)]
 pub(crate) struct Graph {
@@ -128,10 +131,10 @@ fn opset(model: &ModelProto) -> Result<i64> {
     let mut standard =
         model.opset_import.iter().filter(|import| is_standard(import.domain.as_deref()));
     match (standard.next().and_then(|import| import.version), standard.next()) {
-        (Some(version), None) if version >= FIRST_OPSET => Ok(version),
+        (Some(version), None) if (FIRST_OPSET..=LAST_OPSET).contains(&version) => Ok(version),
         (Some(version), None) => Err(Error::Unsupported {
             what: format!("a model of opset {version}"),
-            reason: format!("opset {FIRST_OPSET} is the first that is read"),
+            reason: format!("opsets {FIRST_OPSET} to {LAST_OPSET} are read"),
         }),
         (None, _) => Err(invalid("the model does not say which opset it is of")),
         (_, Some(_)) => Err(invalid("the model is of several opsets")),

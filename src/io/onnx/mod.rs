@@ -1,4 +1,4 @@
-//! ONNX files: graphs of opset 7 and later that hold recurrent layers and the usual few nodes around them.
+//! ONNX files: graphs of opset 7 to 28 that hold recurrent layers and the usual few nodes around them.
 //!
 //! [`open`] reads and checks a file, [`Onnx::load`](crate::io::onnx::Onnx::load) brings it to a device as an
 //! [`OnnxModel`](crate::OnnxModel).
@@ -18,8 +18,8 @@ use crate::error::{Error, Result};
 use external::Folder;
 pub(crate) use graph::Graph;
 pub(crate) use node::{Node, Reader};
-pub(crate) use tensor::dtype;
 pub use tensor::{Dtype, Tensor};
+pub(crate) use tensor::{checked_len, dtype};
 
 pub(crate) const FORMAT: &str = "ONNX";
 
@@ -69,7 +69,7 @@ impl fmt::Display for Dim {
 /// # Errors
 /// [`Error::Io`]; [`Error::Format`] where the file is no ONNX or its graph is not sound: a name that is there twice or
 /// nowhere, a cycle, data that do not fit their dims, external data elsewhere; [`Error::Unsupported`] where the opset
-/// is below 7, or where tensors have another type of element than those of [`Dtype`].
+/// is none of 7 to 28, or where tensors have another type of element than those of [`Dtype`].
 pub fn open(path: impl AsRef<Path>) -> Result<Onnx> {
     let path = path.as_ref();
     let bytes = std::fs::read(path)

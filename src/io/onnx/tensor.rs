@@ -232,12 +232,16 @@ fn sizes_of(dims: &[i64]) -> Result<(Vec<usize>, usize), String> {
     let wrong = || format!("dims {dims:?} make no sense");
     let shape = dims.iter().map(|dim| usize::try_from(*dim).map_err(|_| wrong()));
     let shape: Vec<usize> = shape.collect::<Result<_, _>>()?;
-    // ndarray refuses shapes whose sides other than 0 overflow an isize.
-    let nonzero = shape.iter().filter(|side| **side > 0);
-    let fits = nonzero.clone().try_fold(1usize, |len, side| len.checked_mul(*side));
-    fits.filter(|len| isize::try_from(*len).is_ok()).ok_or_else(wrong)?;
-    let len = shape.iter().product();
+    let len = checked_len(&shape).ok_or_else(wrong)?;
     Ok((shape, len))
+}
+
+/// How many elements an array has; none where ndarray takes no such shape: sides other than 0 overflow an isize.
+pub(crate) fn checked_len(shape: &[usize]) -> Option<usize> {
+    let mut sides = shape.iter().filter(|side| **side > 0);
+    let len = sides.try_fold(1usize, |len, side| len.checked_mul(*side))?;
+    let len = isize::try_from(len).ok()?.unsigned_abs();
+    Some(if shape.contains(&0) { 0 } else { len })
 }
 
 /// Bytes of an element outside of the protobuf message.

@@ -5,7 +5,7 @@ mod stages;
 
 use ndarray::{ArrayD, Axis, IxDyn};
 
-use super::names;
+use super::names::{self, Names};
 use super::recurrent::Layer;
 use super::value::{Budget, Element, InitialStates, Shared, Source, Value, elements_of};
 use crate::chain::Last;
@@ -18,6 +18,7 @@ use crate::weights::{ModelWeights, StageWeights, Weights};
 #[derive(Debug, Default)]
 pub(super) struct Builder {
     parts: Vec<(String, Part)>,
+    names: Names,
     /// What the first stage reads: rows of features, or one id a row.
     input: Option<Shared<Element>>,
     /// T and B, which the first recurrent stage tells.
@@ -77,9 +78,13 @@ impl Builder {
         let Some(end) = self.end else { return self.begin(node, view, budget) };
         let is_at_end = view.iter().all(|element| element.source == Source::Y(end.y));
         if is_at_end && self.reads_last_step(end, &view) {
+            budget.take(view.len()).map_err(|reason| node.unsupported(reason))?;
             return Ok(self.last_step(end, &view));
         }
         // Of one time step, the final states are all there is.
+        if matches!(self.parts.last(), Some((_, Part::Stack(_)))) {
+            budget.take(view.len()).map_err(|reason| node.unsupported(reason))?;
+        }
         let states = self.final_states(end, &view);
         if let Some(states) = states.filter(|_| !is_at_end || self.steps() > 1) {
             self.append(node, Part::Other(StageWeights::Last(Last::States)), end.features, None);
@@ -230,7 +235,7 @@ impl Builder {
     fn append(&mut self, node: &Node, part: Part, features: usize, weight: Option<&str>) {
         let name = match &part {
             Part::Other(StageWeights::Function(_) | StageWeights::Last(_)) => String::new(),
-            _ => names::of_stage(node, weight, self.parts.iter().map(|(name, _)| name.as_str())),
+            _ => self.names.unlike(names::of_stage(node, weight)),
         };
         let is_states = matches!(part, Part::Other(StageWeights::Last(Last::States)));
         self.push(name, part, features);

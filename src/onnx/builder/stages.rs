@@ -41,10 +41,11 @@ impl Builder {
         view: Shared<Element>,
         values: &ArrayViewD<'_, f32>,
         name: Option<&str>,
+        budget: &Budget,
     ) -> Result<Shared<Element>> {
         let refused = || node.unsupported("it adds to what is no linear layer's output");
         let end = self.end.ok_or_else(refused)?;
-        let before = self.parts.iter().map(|(name, _)| name.clone()).collect::<Vec<_>>();
+        budget.take(view.len()).map_err(|reason| node.unsupported(reason))?;
         let Some((stage, Part::Other(StageWeights::Linear { bias, .. }))) = self.parts.last_mut()
         else {
             return Err(refused());
@@ -60,9 +61,8 @@ impl Builder {
         }
         let added: Array1<f32> = added.into_iter().map(Option::unwrap_or_default).collect();
         *bias = Some(bias.take().map_or_else(|| added.clone(), |bias| bias + &added));
-        let others = before[..before.len() - 1].iter().map(String::as_str);
-        if let Some(name) = names::of_bias(name, others).filter(|_| !names::is_of_module(stage)) {
-            *stage = name;
+        if let Some(name) = names::of_bias(name).filter(|_| !names::is_of_module(stage)) {
+            *stage = self.names.renamed(stage, name);
         }
         self.renew(end.features);
         Ok(self.at_end(view.mapv(|element| element.index).into_shared()))
@@ -76,6 +76,7 @@ impl Builder {
         function: Function,
         budget: &Budget,
     ) -> Result<Shared<Element>> {
+        budget.take(view.len()).map_err(|reason| node.unsupported(reason))?;
         let view = self.enter(node, view, budget)?;
         let features = self.end.map_or(0, |end| end.features);
         self.append(node, Part::Other(StageWeights::Function(function)), features, None);

@@ -16,6 +16,7 @@ impl Interpreter<'_> {
             let axis = node.attributes(&["axis"])?.int("axis")?.unwrap_or(0);
             let table = self.floats(node, 0)?;
             let rank = table.ndim();
+            self.copied(node, &table)?;
             let table: Result<Array2<f32>, _> = table.into_owned().into_dimensionality();
             let (0, Ok(table)) = (axis, table) else {
                 let reason = format!("ids that pick along axis {axis} of {rank}");
@@ -91,6 +92,7 @@ impl Interpreter<'_> {
             let shape = weight.shape();
             return Err(node.unsupported(format!("weights {shape:?} that are no matrix")).into());
         }
+        self.copied(node, &weight)?;
         let matrix = weight.shape()[rank - 2..].to_vec();
         let weight = weight.as_standard_layout().into_owned().into_shape_with_order(matrix);
         let weight = weight.map_err(|error| node.invalid(error))?;
@@ -115,6 +117,7 @@ impl Interpreter<'_> {
         if attributes.flag("transA")? {
             x = x.permuted_axes(IxDyn(&[1, 0]));
         }
+        self.copied(node, &weight)?;
         let weight = weight.into_owned().into_dimensionality::<Ix2>().map_err(|_| misfit())?;
         let weight = if attributes.flag("transB")? { weight } else { weight.reversed_axes() };
         let weight = weight.as_standard_layout().mapv(|w| alpha * w);
@@ -125,6 +128,11 @@ impl Interpreter<'_> {
         let name = self.name(node, 1);
         let y = self.builder.linear(node, x, (weight, bias), name, &self.budget)?;
         Ok(Value::Data(Dtype::F32, y))
+    }
+
+    /// Weights become the own ones of a stage.
+    pub(super) fn copied(&self, node: &Node, weight: &Shared<f32>) -> Result<()> {
+        self.budget.take(weight.len()).map_err(|reason| node.unsupported(reason))
     }
 
     /// What is added to each row of `[M, outputs]`.
@@ -165,7 +173,7 @@ impl Interpreter<'_> {
         let bias = bias.broadcast(shape.as_slice()).filter(|_| shape == x.shape());
         let bias =
             bias.ok_or_else(|| node.unsupported("its constant has more elements than its data"))?;
-        let y = self.builder.add(node, x, &bias, name)?;
+        let y = self.builder.add(node, x, &bias, name, &self.budget)?;
         Ok(Value::Data(Dtype::F32, y))
     }
 }

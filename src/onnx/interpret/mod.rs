@@ -4,11 +4,11 @@ mod computing;
 mod moving;
 mod recurrence;
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use super::builder::{Builder, Built};
-use super::constants;
 use super::value::{Budget, Element, Shared, Source, Value, elements_of};
+use super::{constants, support};
 use crate::chain::Function;
 use crate::error::{Error, Result};
 use crate::io::onnx::{Dtype, Graph, Node, Tensor, invalid};
@@ -47,10 +47,31 @@ pub(super) fn interpret(
         let reason = "it is too large for a chain of layers".into();
         return Err(Error::Unsupported { what, reason }.into());
     }
+    support::check(graph)?;
+    let budget = budget.of_graph(graph, given);
     let mut interpreter = Interpreter::new(graph, given, budget)?;
-    let live = live(graph);
-    for (node, _) in graph.nodes.iter().zip(&live).filter(|(_, is_live)| **is_live) {
+    let live = support::live(graph);
+    let nodes = graph.nodes.iter().zip(&live).filter(|(_, is_live)| **is_live);
+    let nodes: Vec<&Node> = nodes.map(|(node, _)| node).collect();
+    let mut uses: HashMap<&str, usize> = HashMap::new();
+    let taken = nodes.iter().flat_map(|node| &node.inputs);
+    for name in taken.chain(graph.outputs.iter().map(|output| &output.name)) {
+        *uses.entry(name).or_default() += 1;
+    }
+    for node in nodes {
         interpreter.run(node)?;
+        // What no node behind this one takes, needs no memory any more.
+        for name in &node.inputs {
+            if let Some(left) = uses.get_mut(name.as_str()) {
+                *left -= 1;
+                if *left == 0 {
+                    interpreter.values.remove(name.as_str());
+                }
+            }
+        }
+        for name in node.outputs.iter().filter(|name| !uses.contains_key(name.as_str())) {
+            interpreter.values.remove(name.as_str());
+        }
     }
     let outputs = graph.outputs.iter().map(|output| {
         let value = interpreter.values.get(output.name.as_str()).cloned();
@@ -74,19 +95,6 @@ pub(super) fn interpret(
         }
     }
     Ok((built, outputs))
-}
-
-/// Which nodes an output depends on.
-fn live(graph: &Graph) -> Vec<bool> {
-    let mut wanted: HashSet<&str> = graph.outputs.iter().map(|o| o.name.as_str()).collect();
-    let mut live = vec![false; graph.nodes.len()];
-    for (node, is_live) in graph.nodes.iter().zip(&mut live).rev() {
-        *is_live = node.outputs.iter().any(|output| wanted.contains(output.as_str()));
-        if *is_live {
-            wanted.extend(node.inputs.iter().filter(|name| !name.is_empty()).map(String::as_str));
-        }
-    }
-    live
 }
 
 struct Interpreter<'a> {
@@ -178,7 +186,7 @@ impl<'a> Interpreter<'a> {
             }
             "Cast" => {
                 let to = constants::cast_to(node)?;
-                one(constants::cast(node, self.value(node, 0)?, to)?)
+                one(constants::cast(node, self.value(node, 0)?, to, &self.budget)?)
             }
             "Constant" => one(constants::constant(node)?),
             "ConstantOfShape" => {

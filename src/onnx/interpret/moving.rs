@@ -3,9 +3,9 @@
 use super::{Interpreter, Stop};
 use crate::error::{Error, Result};
 use crate::io::onnx::Node;
-use crate::onnx::constants;
 use crate::onnx::movements::{self, SliceArguments};
 use crate::onnx::value::{Movement, Value};
+use crate::onnx::{constants, support};
 
 impl Interpreter<'_> {
     /// Of a node that only moves the elements of its first input around.
@@ -33,7 +33,7 @@ impl Interpreter<'_> {
                 Movement::Expand(movements::broadcast_shape(node, given, &wanted)?)
             }
             "Slice" => movements::slice(node, self.value(node, 0)?, self.slice(node)?)?,
-            _ => return Err(node.unsupported("it is none of the operators that are run").into()),
+            _ => return Err(support::unknown(node).into()),
         })
     }
 
@@ -104,8 +104,14 @@ impl Interpreter<'_> {
     pub(super) fn split(&self, node: &Node) -> Result<Vec<Value>, Stop> {
         let attributes = match self.opset {
             ..13 => node.attributes(&["axis", "split"])?,
+            13..18 => node.attributes(&["axis"])?,
             _ => node.attributes(&["axis", "num_outputs"])?,
         };
+        let num_outputs = attributes.int("num_outputs")?;
+        if let Some(n) = num_outputs.filter(|n| usize::try_from(*n) != Ok(node.outputs.len())) {
+            let outputs = node.outputs.len();
+            return Err(node.invalid(format!("num_outputs is {n}, it has {outputs}")).into());
+        }
         let value = self.value(node, 0)?;
         let axis = attributes.int("axis")?.unwrap_or(0);
         let axis = movements::axis_of(node, axis, value.shape().len())?;
@@ -115,6 +121,11 @@ impl Interpreter<'_> {
             _ => match attributes.ints("split") {
                 Ok(Some(sides)) if self.opset < 13 => {
                     sides.iter().map(|side| usize::try_from(*side).unwrap_or(usize::MAX)).collect()
+                }
+                // Only from opset 18 on may the last part be smaller.
+                _ if self.opset < 18 && side % parts != 0 => {
+                    let reason = format!("{side} does not split into {parts} equal parts");
+                    return Err(node.invalid(reason).into());
                 }
                 _ => {
                     let most = side.div_ceil(parts);

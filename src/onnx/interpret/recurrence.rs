@@ -23,6 +23,8 @@ impl Interpreter<'_> {
         if node.inputs.len() > most {
             return Err(node.invalid(format!("has more than {most} inputs")).into());
         }
+        self.copied(node, &constants.w)?;
+        self.copied(node, &constants.r)?;
         let mut x = self.data(node, 0, Dtype::F32)?;
         if x.ndim() != 3 {
             return Err(node.invalid(format!("X {:?} has not three axes", x.shape())).into());
