@@ -62,7 +62,7 @@ mod tests {
             recent
                 .get_or_make(key, || {
                     made.push(key);
-                    Ok(key)
+                    Ok::<_, ()>(key)
                 })
                 .unwrap();
         }

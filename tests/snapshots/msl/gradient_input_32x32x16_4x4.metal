@@ -106,39 +106,27 @@ BlockOperand block_operand(
     return BlockOperand(_e3, _e6, _e9, _e12);
 }
 
-SumsOf4_ plus_block(
-    SumsOf4_ sums_1,
+SumsOf4_ block_product(
     Quad w_2,
     BlockOperand v_1
 ) {
-    return sums_1 + (w_2 * v_1);
+    return w_2 * v_1;
 }
 
 void add_block(
     thread Tile& acc_1,
     uint first,
-    SumsOf4_ sums_2
+    SumsOf4_ sums_1
 ) {
     float _e4 = acc_1.inner[first];
-    acc_1.inner[first] = _e4 + sums_2.x;
+    acc_1.inner[first] = _e4 + sums_1.x;
     float _e10 = acc_1.inner[first + 1u];
-    acc_1.inner[first + 1u] = _e10 + sums_2.y;
+    acc_1.inner[first + 1u] = _e10 + sums_1.y;
     float _e16 = acc_1.inner[first + 2u];
-    acc_1.inner[first + 2u] = _e16 + sums_2.z;
+    acc_1.inner[first + 2u] = _e16 + sums_1.z;
     float _e22 = acc_1.inner[first + 3u];
-    acc_1.inner[first + 3u] = _e22 + sums_2.w;
+    acc_1.inner[first + 3u] = _e22 + sums_1.w;
     return;
-}
-
-SumsOf4_ block_of(
-    thread Tile& acc_2,
-    uint first_1
-) {
-    float _e3 = acc_2.inner[first_1];
-    float _e7 = acc_2.inner[first_1 + 1u];
-    float _e11 = acc_2.inner[first_1 + 2u];
-    float _e15 = acc_2.inner[first_1 + 3u];
-    return SumsOf4_(_e3, _e7, _e11, _e15);
 }
 
 BlockOperand operand(
@@ -151,47 +139,39 @@ BlockOperand operand(
 }
 
 SumsOf4_ plus_product(
-    SumsOf4_ sums_3,
+    SumsOf4_ sums_2,
     Quad w_3,
     BlockOperand v_2
 ) {
-    SumsOf4_ _e3 = plus_block(sums_3, w_3, v_2);
-    return _e3;
+    SumsOf4_ _e3 = block_product(w_3, v_2);
+    return sums_2 + _e3;
 }
 
 void add_rows(
-    thread Tile& acc_3,
-    uint first_2,
-    SumsOf4_ sums_4
+    thread Tile& acc_2,
+    uint first_1,
+    SumsOf4_ sums_3
 ) {
-    add_block(acc_3, first_2, sums_4);
+    add_block(acc_2, first_1, sums_3);
     return;
-}
-
-SumsOf4_ rows_of(
-    thread Tile& acc_4,
-    uint first_3
-) {
-    SumsOf4_ _e2 = block_of(acc_4, first_3);
-    return _e2;
 }
 
 Column column_of(
     Matrix matrix_,
-    uint first_4,
+    uint first_2,
     uint u
 ) {
-    return matrix_ + ((first_4 + (u * INVOCATIONS_N)) * TILE_K);
+    return matrix_ + ((first_2 + (u * INVOCATIONS_N)) * TILE_K);
 }
 
 Columns columns_of(
     Matrix matrix_1,
-    uint first_5
+    uint first_3
 ) {
-    Column _e3 = column_of(matrix_1, first_5, 0u);
-    Column _e5 = column_of(matrix_1, first_5, 1u);
-    Column _e7 = column_of(matrix_1, first_5, 2u);
-    Column _e9 = column_of(matrix_1, first_5, 3u);
+    Column _e3 = column_of(matrix_1, first_3, 0u);
+    Column _e5 = column_of(matrix_1, first_3, 1u);
+    Column _e7 = column_of(matrix_1, first_3, 2u);
+    Column _e9 = column_of(matrix_1, first_3, 3u);
     return Columns {_e3, _e5, _e7, _e9};
 }
 
@@ -205,46 +185,36 @@ Quad load_quad(
 }
 
 Sums plus_products(
-    Sums sums_5,
+    Sums sums_4,
     Columns columns,
     BlockOperand v_3,
     uint quad_4,
     threadgroup type_3& w_tile
 ) {
     Quad _e6 = load_quad(columns.a, quad_4, w_tile);
-    SumsOf4_ _e7 = plus_product(sums_5.a, _e6, v_3);
+    SumsOf4_ _e7 = plus_product(sums_4.a, _e6, v_3);
     Quad _e10 = load_quad(columns.b, quad_4, w_tile);
-    SumsOf4_ _e11 = plus_product(sums_5.b, _e10, v_3);
+    SumsOf4_ _e11 = plus_product(sums_4.b, _e10, v_3);
     Quad _e14 = load_quad(columns.c, quad_4, w_tile);
-    SumsOf4_ _e15 = plus_product(sums_5.c, _e14, v_3);
+    SumsOf4_ _e15 = plus_product(sums_4.c, _e14, v_3);
     Quad _e18 = load_quad(columns.d, quad_4, w_tile);
-    SumsOf4_ _e19 = plus_product(sums_5.d, _e18, v_3);
+    SumsOf4_ _e19 = plus_product(sums_4.d, _e18, v_3);
     return Sums {_e7, _e11, _e15, _e19};
 }
 
 void add_sums(
-    thread Tile& acc_5,
-    Sums sums_6
+    thread Tile& acc_3,
+    Sums sums_5
 ) {
-    add_rows(acc_5, 0u, sums_6.a);
-    add_rows(acc_5, ROWS, sums_6.b);
-    add_rows(acc_5, 8u, sums_6.c);
-    add_rows(acc_5, 12u, sums_6.d);
+    add_rows(acc_3, 0u, sums_5.a);
+    add_rows(acc_3, ROWS, sums_5.b);
+    add_rows(acc_3, 8u, sums_5.c);
+    add_rows(acc_3, 12u, sums_5.d);
     return;
 }
 
-Sums sums_of(
-    thread Tile& acc_6
-) {
-    SumsOf4_ _e2 = rows_of(acc_6, 0u);
-    SumsOf4_ _e4 = rows_of(acc_6, ROWS);
-    SumsOf4_ _e6 = rows_of(acc_6, 8u);
-    SumsOf4_ _e8 = rows_of(acc_6, 12u);
-    return Sums {_e2, _e4, _e6, _e8};
-}
-
 void accumulate(
-    thread Sums& sums_7,
+    thread Sums& sums_6,
     Columns columns_1,
     uint at_5,
     Quads quads,
@@ -269,12 +239,12 @@ void accumulate(
             break;
         }
         {
-            Sums _e9 = sums_7;
+            Sums _e9 = sums_6;
             uint _e10 = q;
             BlockOperand _e11 = operand(at_5, _e10, d_tile);
             uint _e12 = q;
             Sums _e13 = plus_products(_e9, columns_1, _e11, _e12, w_tile);
-            sums_7 = _e13;
+            sums_6 = _e13;
         }
     }
     return;
@@ -291,7 +261,7 @@ Gates load_full(
 }
 
 Gates load_scale(
-    uint first_6,
+    uint first_4,
     uint row_words,
     uint column_2
 ) {

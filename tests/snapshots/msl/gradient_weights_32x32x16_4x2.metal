@@ -10,8 +10,8 @@ struct _mslBufferSizes {
     uint size5;
 };
 
-typedef metal::float4x4 Quad;
-typedef metal::float4x4 BlockOperand;
+typedef metal::float4 Quad;
+typedef metal::float4 BlockOperand;
 typedef metal::float4x4 BlockSums;
 struct type_3 {
     metal::float4 inner[128];
@@ -62,10 +62,6 @@ struct GradientParams {
 };
 typedef float type_8[1];
 typedef metal::float4 type_10[1];
-struct Part {
-    uint rows;
-    uint padded;
-};
 constant uint TILE_M = 32u;
 constant uint TILE_N = 32u;
 constant uint TILE_K = 16u;
@@ -83,172 +79,124 @@ uint naga_div(uint lhs, uint rhs) {
 metal::float4 operand_quad(
     uint at_2,
     uint row,
-    uint k,
+    uint k_1,
     threadgroup type_3& a_tile
 ) {
-    metal::float4 _e11 = a_tile.inner[((k * QUADS_M) + at_2) + naga_div(row, 4u)];
+    metal::float4 _e11 = a_tile.inner[((k_1 * QUADS_M) + at_2) + naga_div(row, 4u)];
     return _e11;
 }
 
 BlockOperand block_operand(
     uint at_3,
     uint row_1,
-    uint quad_2,
+    uint k_2,
     threadgroup type_3& a_tile
 ) {
-    uint k_3 = 4u * quad_2;
-    metal::float4 _e5 = operand_quad(at_3, row_1, k_3, a_tile);
-    metal::float4 _e8 = operand_quad(at_3, row_1, k_3 + 1u, a_tile);
-    metal::float4 _e11 = operand_quad(at_3, row_1, k_3 + 2u, a_tile);
-    metal::float4 _e14 = operand_quad(at_3, row_1, k_3 + 3u, a_tile);
-    return BlockOperand(_e5, _e8, _e11, _e14);
+    metal::float4 _e3 = operand_quad(at_3, row_1, k_2, a_tile);
+    return _e3;
 }
 
-BlockSums plus_one(
-    BlockSums sums_1,
-    metal::float4 w,
-    metal::float4 v
+BlockSums block_product(
+    Quad w,
+    BlockOperand v
 ) {
-    return sums_1 + BlockSums(w * v.x, w * v.y, w * v.z, w * v.w);
-}
-
-BlockSums plus_block(
-    BlockSums sums_2,
-    Quad w_1,
-    BlockOperand v_1
-) {
-    BlockSums _e5 = plus_one(sums_2, w_1[0], v_1[0]);
-    BlockSums _e8 = plus_one(_e5, w_1[1], v_1[1]);
-    BlockSums _e11 = plus_one(_e8, w_1[2], v_1[2]);
-    BlockSums _e14 = plus_one(_e11, w_1[3], v_1[3]);
-    return _e14;
+    return BlockSums(w * v.x, w * v.y, w * v.z, w * v.w);
 }
 
 void add_block(
     thread Tile& acc,
     uint first,
-    BlockSums sums_3
+    BlockSums sums_1
 ) {
     metal::float4 _e4 = acc.inner[first];
-    acc.inner[first] = _e4 + sums_3[0];
+    acc.inner[first] = _e4 + sums_1[0];
     metal::float4 _e10 = acc.inner[first + 1u];
-    acc.inner[first + 1u] = _e10 + sums_3[1];
+    acc.inner[first + 1u] = _e10 + sums_1[1];
     metal::float4 _e16 = acc.inner[first + 2u];
-    acc.inner[first + 2u] = _e16 + sums_3[2];
+    acc.inner[first + 2u] = _e16 + sums_1[2];
     metal::float4 _e22 = acc.inner[first + 3u];
-    acc.inner[first + 3u] = _e22 + sums_3[3];
+    acc.inner[first + 3u] = _e22 + sums_1[3];
     return;
-}
-
-BlockSums block_of(
-    thread Tile& acc_1,
-    uint first_1
-) {
-    metal::float4 _e3 = acc_1.inner[first_1];
-    metal::float4 _e7 = acc_1.inner[first_1 + 1u];
-    metal::float4 _e11 = acc_1.inner[first_1 + 2u];
-    metal::float4 _e15 = acc_1.inner[first_1 + 3u];
-    return BlockSums(_e3, _e7, _e11, _e15);
 }
 
 BlockOperand operand(
     uint at_4,
-    uint quad_3,
+    uint quad_1,
     threadgroup type_3& a_tile
 ) {
-    BlockOperand _e3 = block_operand(at_4, 0u, quad_3, a_tile);
+    BlockOperand _e3 = block_operand(at_4, 0u, quad_1, a_tile);
     return _e3;
 }
 
 BlockSums plus_product(
-    BlockSums sums_4,
-    Quad w_2,
-    BlockOperand v_2
+    BlockSums sums_2,
+    Quad w_1,
+    BlockOperand v_1
 ) {
-    BlockSums _e3 = plus_block(sums_4, w_2, v_2);
-    return _e3;
+    BlockSums _e3 = block_product(w_1, v_1);
+    return sums_2 + _e3;
 }
 
 void add_rows(
-    thread Tile& acc_2,
-    uint first_2,
-    BlockSums sums_5
+    thread Tile& acc_1,
+    uint first_1,
+    BlockSums sums_3
 ) {
-    add_block(acc_2, first_2, sums_5);
+    add_block(acc_1, first_1, sums_3);
     return;
-}
-
-BlockSums rows_of(
-    thread Tile& acc_3,
-    uint first_3
-) {
-    BlockSums _e2 = block_of(acc_3, first_3);
-    return _e2;
 }
 
 Column column_of(
     Matrix matrix_,
-    uint first_4,
+    uint first_2,
     uint u
 ) {
-    return (matrix_ + first_4) + (u * INVOCATIONS_N);
+    return (matrix_ + first_2) + (u * INVOCATIONS_N);
 }
 
 Columns columns_of(
     Matrix matrix_1,
-    uint first_5
+    uint first_3
 ) {
-    Column _e3 = column_of(matrix_1, first_5, 0u);
-    Column _e5 = column_of(matrix_1, first_5, 1u);
+    Column _e3 = column_of(matrix_1, first_3, 0u);
+    Column _e5 = column_of(matrix_1, first_3, 1u);
     return Columns {_e3, _e5};
 }
 
 Quad load_quad(
     Column column,
-    uint quad_4,
+    uint k_3,
     threadgroup type_5& d_tile
 ) {
-    uint at_6 = ((4u * quad_4) * TILE_N) + column;
-    metal::float4 _e9 = d_tile.inner[at_6];
-    metal::float4 _e14 = d_tile.inner[at_6 + TILE_N];
-    metal::float4 _e19 = d_tile.inner[at_6 + 64u];
-    metal::float4 _e24 = d_tile.inner[at_6 + 96u];
-    return Quad(_e9, _e14, _e19, _e24);
+    metal::float4 _e7 = d_tile.inner[(k_3 * TILE_N) + column];
+    return _e7;
 }
 
 Sums plus_products(
-    Sums sums_6,
+    Sums sums_4,
     Columns columns,
-    BlockOperand v_3,
-    uint quad_5,
+    BlockOperand v_2,
+    uint quad_2,
     threadgroup type_5& d_tile
 ) {
-    Quad _e6 = load_quad(columns.a, quad_5, d_tile);
-    BlockSums _e7 = plus_product(sums_6.a, _e6, v_3);
-    Quad _e10 = load_quad(columns.b, quad_5, d_tile);
-    BlockSums _e11 = plus_product(sums_6.b, _e10, v_3);
+    Quad _e6 = load_quad(columns.a, quad_2, d_tile);
+    BlockSums _e7 = plus_product(sums_4.a, _e6, v_2);
+    Quad _e10 = load_quad(columns.b, quad_2, d_tile);
+    BlockSums _e11 = plus_product(sums_4.b, _e10, v_2);
     return Sums {_e7, _e11};
 }
 
 void add_sums(
-    thread Tile& acc_4,
-    Sums sums_7
+    thread Tile& acc_2,
+    Sums sums_5
 ) {
-    add_rows(acc_4, 0u, sums_7.a);
-    add_rows(acc_4, ROWS, sums_7.b);
+    add_rows(acc_2, 0u, sums_5.a);
+    add_rows(acc_2, ROWS, sums_5.b);
     return;
 }
 
-Sums sums_of(
-    thread Tile& acc_5
-) {
-    BlockSums _e2 = rows_of(acc_5, 0u);
-    BlockSums _e4 = rows_of(acc_5, ROWS);
-    return Sums {_e2, _e4};
-}
-
 void accumulate(
-    thread Sums& sums_8,
+    thread Sums& sums_6,
     Columns columns_1,
     uint at_5,
     Quads quads,
@@ -273,12 +221,12 @@ void accumulate(
             break;
         }
         {
-            Sums _e9 = sums_8;
+            Sums _e9 = sums_6;
             uint _e10 = q;
             BlockOperand _e11 = operand(at_5, _e10, a_tile);
             uint _e12 = q;
             Sums _e13 = plus_products(_e9, columns_1, _e11, _e12, d_tile);
-            sums_8 = _e13;
+            sums_6 = _e13;
         }
     }
     return;
@@ -374,29 +322,8 @@ float element(
     return 0.0;
 }
 
-Part part(
-    device GradientParams const& params
-) {
-    uint _e2 = params.batch;
-    uint _e5 = params.rows;
-    uint _e8 = params.batch;
-    uint rows = (_e8 == 1u) ? _e5 : _e2;
-    return Part {rows, 4u * naga_div(rows + 3u, 4u)};
-}
-
-uint row_of(
-    uint k_1,
-    Part part_1,
-    device GradientParams const& params
-) {
-    uint in_part = naga_mod(k_1, part_1.padded);
-    uint _e6 = params.rows;
-    uint _e9 = params.rows;
-    return (in_part < part_1.rows) ? (((_e9 - 1u) - (naga_div(k_1, part_1.padded) * part_1.rows)) - in_part) : _e6;
-}
-
 metal::float4 load_a_quad(
-    uint k_2,
+    uint k_4,
     uint z_3,
     uint m_3,
     device GradientParams const& params,
@@ -406,11 +333,11 @@ metal::float4 load_a_quad(
     uint _e5 = params.first_step;
     uint _e8 = params.batch;
     uint _e13 = params.batch;
-    uint _e15 = length_of(naga_mod(k_2, _e13), params);
-    if ((_e5 + naga_div(k_2, _e8)) >= _e15) {
+    uint _e15 = length_of(naga_mod(k_4, _e13), params);
+    if ((_e5 + naga_div(k_4, _e8)) >= _e15) {
         return metal::float4 {};
     }
-    uint _e18 = row_start(k_2, z_3, params);
+    uint _e18 = row_start(k_4, z_3, params);
     float _e19 = element(_e18, m_3, params, a, _buffer_sizes);
     float _e22 = element(_e18, m_3 + 1u, params, a, _buffer_sizes);
     float _e25 = element(_e18, m_3 + 2u, params, a, _buffer_sizes);
@@ -445,7 +372,7 @@ kernel void main_(
     metal::float4 quad_ = {};
     uint at_1 = {};
     metal::float4 d = {};
-    uint quad_1 = {};
+    uint k = {};
     uint j_1 = 0u;
     uint i_1 = {};
     bool local_1 = {};
@@ -511,28 +438,20 @@ kernel void main_(
             }
         }
     }
-    Part _e84 = part(params);
-    uint _e87 = params.rows;
-    uint num_k = naga_div(_e87, _e84.rows) * _e84.padded;
-    Columns _e93 = columns_of(0u, local_n);
-    uint _e97 = params.batch;
-    if (_e97 == 1u) {
-        Sums _e100 = sums_of(done);
-        sums = _e100;
-        done = Tile {};
-    }
+    Columns _e85 = columns_of(0u, local_n);
     uint2 loop_bound_3 = uint2(4294967295u);
     bool loop_init_3 = true;
     while(true) {
         if (metal::all(loop_bound_3 == uint2(0u))) { break; }
         loop_bound_3 -= uint2(loop_bound_3.y == 0u, 1u);
         if (!loop_init_3) {
-            uint _e208 = k0_;
-            k0_ = _e208 + TILE_K;
+            uint _e207 = k0_;
+            k0_ = _e207 + TILE_K;
         }
         loop_init_3 = false;
-        uint _e104 = k0_;
-        if (_e104 < num_k) {
+        uint _e89 = k0_;
+        uint _e92 = params.rows;
+        if (_e89 < _e92) {
         } else {
             break;
         }
@@ -544,29 +463,30 @@ kernel void main_(
                 if (metal::all(loop_bound_4 == uint2(0u))) { break; }
                 loop_bound_4 -= uint2(loop_bound_4.y == 0u, 1u);
                 if (!loop_init_4) {
-                    uint _e133 = at;
-                    at = _e133 + INVOCATIONS;
+                    uint _e126 = at;
+                    at = _e126 + INVOCATIONS;
                 }
                 loop_init_4 = false;
-                uint _e107 = at;
-                if (_e107 < 128u) {
+                uint _e95 = at;
+                if (_e95 < 128u) {
                 } else {
                     break;
                 }
                 {
-                    uint _e110 = k0_;
-                    uint _e111 = at;
-                    uint _e115 = row_of(_e110 + naga_div(_e111, QUADS_M), _e84, params);
+                    uint _e98 = k0_;
+                    uint _e99 = at;
+                    uint k_5 = _e98 + naga_div(_e99, QUADS_M);
                     quad_ = metal::float4 {};
-                    uint _e120 = params.rows;
-                    if (_e115 < _e120) {
-                        uint _e123 = at;
-                        metal::float4 _e128 = load_a_quad(_e115, z_4, first_m + (4u * naga_mod(_e123, QUADS_M)), params, a, _buffer_sizes);
-                        quad_ = _e128;
+                    uint _e107 = params.rows;
+                    if (k_5 < _e107) {
+                        uint _e111 = params.rows;
+                        uint _e116 = at;
+                        metal::float4 _e121 = load_a_quad((_e111 - 1u) - k_5, z_4, first_m + (4u * naga_mod(_e116, QUADS_M)), params, a, _buffer_sizes);
+                        quad_ = _e121;
                     }
-                    uint _e130 = at;
-                    metal::float4 _e132 = quad_;
-                    a_tile.inner[_e130] = _e132;
+                    uint _e123 = at;
+                    metal::float4 _e125 = quad_;
+                    a_tile.inner[_e123] = _e125;
                 }
             }
             at_1 = local;
@@ -576,62 +496,66 @@ kernel void main_(
                 if (metal::all(loop_bound_5 == uint2(0u))) { break; }
                 loop_bound_5 -= uint2(loop_bound_5.y == 0u, 1u);
                 if (!loop_init_5) {
-                    uint _e171 = at_1;
-                    at_1 = _e171 + INVOCATIONS;
+                    uint _e169 = at_1;
+                    at_1 = _e169 + INVOCATIONS;
                 }
                 loop_init_5 = false;
-                uint _e137 = at_1;
-                if (_e137 < 512u) {
+                uint _e130 = at_1;
+                if (_e130 < 512u) {
                 } else {
                     break;
                 }
                 {
-                    uint _e140 = k0_;
-                    uint _e141 = at_1;
-                    uint _e145 = row_of(_e140 + naga_div(_e141, TILE_N), _e84, params);
-                    uint _e146 = at_1;
-                    uint _e152 = params.columns;
-                    uint n_1 = metal::min(first_n + naga_mod(_e146, TILE_N), _e152 - 1u);
+                    uint _e133 = k0_;
+                    uint _e134 = at_1;
+                    uint k_6 = _e133 + naga_div(_e134, TILE_N);
+                    uint _e138 = at_1;
+                    uint _e144 = params.columns;
+                    uint n_1 = metal::min(first_n + naga_mod(_e138, TILE_N), _e144 - 1u);
                     d = metal::float4 {};
-                    uint _e160 = params.rows;
-                    if (_e145 < _e160) {
-                        uint _e163 = d_pre_at(_e145, z_4, params);
-                        metal::float4 _e166 = d_pre[_e163 + n_1];
-                        d = _e166;
+                    uint _e152 = params.rows;
+                    if (k_6 < _e152) {
+                        uint _e157 = params.rows;
+                        uint _e161 = d_pre_at((_e157 - 1u) - k_6, z_4, params);
+                        metal::float4 _e164 = d_pre[_e161 + n_1];
+                        d = _e164;
                     }
-                    uint _e168 = at_1;
-                    metal::float4 _e170 = d;
-                    d_tile.inner[_e168] = _e170;
+                    uint _e166 = at_1;
+                    metal::float4 _e168 = d;
+                    d_tile.inner[_e166] = _e168;
                 }
             }
             metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
-            uint _e175 = k0_;
-            uint num_quads = naga_div(metal::min(TILE_K, num_k - _e175), 4u);
-            quad_1 = 0u;
+            uint _e175 = params.rows;
+            uint _e176 = k0_;
+            uint num_k = metal::min(TILE_K, _e175 - _e176);
+            k = 0u;
             uint2 loop_bound_6 = uint2(4294967295u);
             while(true) {
                 if (metal::all(loop_bound_6 == uint2(0u))) { break; }
                 loop_bound_6 -= uint2(loop_bound_6.y == 0u, 1u);
-                uint _e182 = quad_1;
-                if (_e182 < num_quads) {
+                uint _e181 = k;
+                if (_e181 < num_k) {
                 } else {
                     break;
                 }
                 {
-                    uint _e185 = k0_;
-                    uint _e187 = quad_1;
-                    uint left = naga_div(_e84.padded - naga_mod(_e185 + (4u * _e187), _e84.padded), 4u);
-                    uint _e195 = quad_1;
-                    uint end = metal::min(_e195 + left, num_quads);
-                    uint _e200 = quad_1;
-                    accumulate(sums, _e93, naga_div(local_m, 4u), Quads {_e200, end, 1u}, a_tile, d_tile);
-                    uint _e203 = quad_1;
-                    if (end == (_e203 + left)) {
-                        Sums _e206 = sums;
-                        add_sums(done, _e206);
+                    uint _e185 = params.batch;
+                    uint _e186 = k0_;
+                    uint _e187 = k;
+                    uint _e191 = params.batch;
+                    uint left = _e185 - naga_mod(_e186 + _e187, _e191);
+                    uint _e194 = k;
+                    uint end = metal::min(_e194 + left, num_k);
+                    uint _e199 = k;
+                    accumulate(sums, _e85, naga_div(local_m, 4u), Quads {_e199, end, 1u}, a_tile, d_tile);
+                    uint _e202 = k;
+                    if (end == (_e202 + left)) {
+                        Sums _e205 = sums;
+                        add_sums(done, _e205);
                         sums = Sums {};
                     }
-                    quad_1 = end;
+                    k = end;
                 }
             }
             metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
@@ -643,18 +567,18 @@ kernel void main_(
         if (metal::all(loop_bound_7 == uint2(0u))) { break; }
         loop_bound_7 -= uint2(loop_bound_7.y == 0u, 1u);
         if (!loop_init_6) {
-            uint _e272 = j_1;
-            j_1 = _e272 + 1u;
+            uint _e271 = j_1;
+            j_1 = _e271 + 1u;
         }
         loop_init_6 = false;
-        uint _e213 = j_1;
-        if (_e213 < N_PER_INVOCATION) {
+        uint _e212 = j_1;
+        if (_e212 < N_PER_INVOCATION) {
         } else {
             break;
         }
         {
-            uint _e217 = j_1;
-            uint n_2 = (first_n + local_n) + (_e217 * INVOCATIONS_N);
+            uint _e216 = j_1;
+            uint n_2 = (first_n + local_n) + (_e216 * INVOCATIONS_N);
             i_1 = 0u;
             uint2 loop_bound_8 = uint2(4294967295u);
             bool loop_init_7 = true;
@@ -662,42 +586,42 @@ kernel void main_(
                 if (metal::all(loop_bound_8 == uint2(0u))) { break; }
                 loop_bound_8 -= uint2(loop_bound_8.y == 0u, 1u);
                 if (!loop_init_7) {
-                    uint _e269 = i_1;
-                    i_1 = _e269 + 1u;
+                    uint _e268 = i_1;
+                    i_1 = _e268 + 1u;
                 }
                 loop_init_7 = false;
-                uint _e223 = i_1;
-                if (_e223 < M_PER_INVOCATION) {
+                uint _e222 = i_1;
+                if (_e222 < M_PER_INVOCATION) {
                 } else {
                     break;
                 }
                 {
-                    uint _e227 = i_1;
-                    uint m_5 = (first_m + local_m) + _e227;
+                    uint _e226 = i_1;
+                    uint m_5 = (first_m + local_m) + _e226;
                     if (m_5 < num_rows) {
-                        uint _e234 = params.columns;
-                        local_1 = n_2 < _e234;
+                        uint _e233 = params.columns;
+                        local_1 = n_2 < _e233;
                     } else {
                         local_1 = false;
                     }
-                    bool _e237 = local_1;
-                    if (_e237) {
-                        uint _e240 = params.columns;
-                        uint at_7 = (first_weight + (m_5 * _e240)) + n_2;
-                        uint _e244 = j_1;
-                        uint _e247 = i_1;
-                        metal::float4 _e250 = done.inner[(_e244 * ROWS) + _e247];
-                        sum = _e250;
-                        uint _e254 = params.kept_lanes;
-                        if (_e254 != 0u) {
-                            uint _e259 = params.kept_lanes;
-                            metal::float4 _e262 = d_weights[at_7];
-                            metal::float4 _e263 = sum;
-                            metal::float4 _e264 = keep_lanes(_e259, _e262, _e263);
-                            sum = _e264;
+                    bool _e236 = local_1;
+                    if (_e236) {
+                        uint _e239 = params.columns;
+                        uint at_6 = (first_weight + (m_5 * _e239)) + n_2;
+                        uint _e243 = j_1;
+                        uint _e246 = i_1;
+                        metal::float4 _e249 = done.inner[(_e243 * ROWS) + _e246];
+                        sum = _e249;
+                        uint _e253 = params.kept_lanes;
+                        if (_e253 != 0u) {
+                            uint _e258 = params.kept_lanes;
+                            metal::float4 _e261 = d_weights[at_6];
+                            metal::float4 _e262 = sum;
+                            metal::float4 _e263 = keep_lanes(_e258, _e261, _e262);
+                            sum = _e263;
                         }
-                        metal::float4 _e267 = sum;
-                        d_weights[at_7] = _e267;
+                        metal::float4 _e266 = sum;
+                        d_weights[at_6] = _e266;
                     }
                 }
             }

@@ -202,39 +202,27 @@ BlockOperand block_operand(
     return BlockOperand(_e3, _e6, _e9, _e12);
 }
 
-SumsOf4_ plus_block(
-    SumsOf4_ sums_1,
+SumsOf4_ block_product(
     Quad w_2,
     BlockOperand v_1
 ) {
-    return sums_1 + (w_2 * v_1);
+    return w_2 * v_1;
 }
 
 void add_block(
     thread Tile& acc_1,
     uint first_1,
-    SumsOf4_ sums_2
+    SumsOf4_ sums_1
 ) {
     metal::float4 _e4 = acc_1.inner[first_1];
-    acc_1.inner[first_1] = _e4 + sums_2[0];
+    acc_1.inner[first_1] = _e4 + sums_1[0];
     metal::float4 _e10 = acc_1.inner[first_1 + 1u];
-    acc_1.inner[first_1 + 1u] = _e10 + sums_2[1];
+    acc_1.inner[first_1 + 1u] = _e10 + sums_1[1];
     metal::float4 _e16 = acc_1.inner[first_1 + 2u];
-    acc_1.inner[first_1 + 2u] = _e16 + sums_2[2];
+    acc_1.inner[first_1 + 2u] = _e16 + sums_1[2];
     metal::float4 _e22 = acc_1.inner[first_1 + 3u];
-    acc_1.inner[first_1 + 3u] = _e22 + sums_2[3];
+    acc_1.inner[first_1 + 3u] = _e22 + sums_1[3];
     return;
-}
-
-SumsOf4_ block_of(
-    thread Tile& acc_2,
-    uint first_2
-) {
-    metal::float4 _e3 = acc_2.inner[first_2];
-    metal::float4 _e7 = acc_2.inner[first_2 + 1u];
-    metal::float4 _e11 = acc_2.inner[first_2 + 2u];
-    metal::float4 _e15 = acc_2.inner[first_2 + 3u];
-    return SumsOf4_(_e3, _e7, _e11, _e15);
 }
 
 Operand operand(
@@ -248,48 +236,39 @@ Operand operand(
 }
 
 RowSums plus_product(
-    RowSums sums_3,
+    RowSums sums_2,
     Quad w_3,
     Operand v_2
 ) {
-    SumsOf4_ _e5 = plus_block(sums_3.a, w_3, v_2.a);
-    SumsOf4_ _e8 = plus_block(sums_3.b, w_3, v_2.b);
-    return RowSums {_e5, _e8};
+    SumsOf4_ _e5 = block_product(w_3, v_2.a);
+    SumsOf4_ _e9 = block_product(w_3, v_2.b);
+    return RowSums {sums_2.a + _e5, sums_2.b + _e9};
 }
 
 void add_rows(
-    thread Tile& acc_3,
-    uint first_3,
-    RowSums sums_4
+    thread Tile& acc_2,
+    uint first_2,
+    RowSums sums_3
 ) {
-    add_block(acc_3, first_3, sums_4.a);
-    add_block(acc_3, first_3 + 4u, sums_4.b);
+    add_block(acc_2, first_2, sums_3.a);
+    add_block(acc_2, first_2 + 4u, sums_3.b);
     return;
-}
-
-RowSums rows_of(
-    thread Tile& acc_4,
-    uint first_4
-) {
-    SumsOf4_ _e2 = block_of(acc_4, first_4);
-    SumsOf4_ _e5 = block_of(acc_4, first_4 + 4u);
-    return RowSums {_e2, _e5};
 }
 
 Column column_of(
     Matrix matrix_,
-    uint first_5,
+    uint first_3,
     uint u
 ) {
-    return (matrix_ + first_5) + (u * INVOCATIONS_N);
+    return (matrix_ + first_3) + (u * INVOCATIONS_N);
 }
 
 Columns columns_of(
     Matrix matrix_1,
-    uint first_6
+    uint first_4
 ) {
-    Column _e3 = column_of(matrix_1, first_6, 0u);
-    Column _e5 = column_of(matrix_1, first_6, 1u);
+    Column _e3 = column_of(matrix_1, first_4, 0u);
+    Column _e5 = column_of(matrix_1, first_4, 1u);
     return Columns {_e3, _e5};
 }
 
@@ -307,38 +286,30 @@ Quad load_quad(
 }
 
 Sums plus_products(
-    Sums sums_5,
+    Sums sums_4,
     Columns columns,
     Operand v_3,
     uint quad_4,
     threadgroup type_8& w_tile
 ) {
     Quad _e6 = load_quad(columns.a, quad_4, w_tile);
-    RowSums _e7 = plus_product(sums_5.a, _e6, v_3);
+    RowSums _e7 = plus_product(sums_4.a, _e6, v_3);
     Quad _e10 = load_quad(columns.b, quad_4, w_tile);
-    RowSums _e11 = plus_product(sums_5.b, _e10, v_3);
+    RowSums _e11 = plus_product(sums_4.b, _e10, v_3);
     return Sums {_e7, _e11};
 }
 
 void add_sums(
-    thread Tile& acc_5,
-    Sums sums_6
+    thread Tile& acc_3,
+    Sums sums_5
 ) {
-    add_rows(acc_5, 0u, sums_6.a);
-    add_rows(acc_5, ROWS, sums_6.b);
+    add_rows(acc_3, 0u, sums_5.a);
+    add_rows(acc_3, ROWS, sums_5.b);
     return;
 }
 
-Sums sums_of(
-    thread Tile& acc_6
-) {
-    RowSums _e2 = rows_of(acc_6, 0u);
-    RowSums _e4 = rows_of(acc_6, ROWS);
-    return Sums {_e2, _e4};
-}
-
 void accumulate(
-    thread Sums& sums_7,
+    thread Sums& sums_6,
     Columns columns_1,
     uint at_4,
     Quads quads,
@@ -363,12 +334,12 @@ void accumulate(
             break;
         }
         {
-            Sums _e9 = sums_7;
+            Sums _e9 = sums_6;
             uint _e10 = q;
             Operand _e11 = operand(at_4, _e10, a_tile);
             uint _e12 = q;
             Sums _e13 = plus_products(_e9, columns_1, _e11, _e12, w_tile);
-            sums_7 = _e13;
+            sums_6 = _e13;
         }
     }
     return;

@@ -542,31 +542,22 @@ BlockOperand block_operand(
     return _e3;
 }
 
-SumsOf1_ plus_block(
-    SumsOf1_ sums,
+SumsOf1_ block_product(
     Quad w_1,
     BlockOperand v_1
 ) {
-    SumsOf1_ _e3 = quad_times_row(w_1, v_1);
-    return sums + _e3;
+    SumsOf1_ _e2 = quad_times_row(w_1, v_1);
+    return _e2;
 }
 
 void add_block(
     thread Tile& acc_1,
     uint first_1,
-    SumsOf1_ sums_1
+    SumsOf1_ sums
 ) {
     float _e4 = acc_1.inner[first_1];
-    acc_1.inner[first_1] = _e4 + sums_1;
+    acc_1.inner[first_1] = _e4 + sums;
     return;
-}
-
-SumsOf1_ block_of(
-    thread Tile& acc_2,
-    uint first_2
-) {
-    float _e3 = acc_2.inner[first_2];
-    return _e3;
 }
 
 BlockOperand operand_1(
@@ -579,29 +570,21 @@ BlockOperand operand_1(
 }
 
 SumsOf1_ plus_product(
-    SumsOf1_ sums_2,
+    SumsOf1_ sums_1,
     Quad w_2,
     BlockOperand v_2
 ) {
-    SumsOf1_ _e3 = plus_block(sums_2, w_2, v_2);
-    return _e3;
+    SumsOf1_ _e3 = block_product(w_2, v_2);
+    return sums_1 + _e3;
 }
 
 void add_rows(
-    thread Tile& acc_3,
-    uint first_3,
-    SumsOf1_ sums_3
+    thread Tile& acc_2,
+    uint first_2,
+    SumsOf1_ sums_2
 ) {
-    add_block(acc_3, first_3, sums_3);
+    add_block(acc_2, first_2, sums_2);
     return;
-}
-
-SumsOf1_ rows_of(
-    thread Tile& acc_4,
-    uint first_4
-) {
-    SumsOf1_ _e2 = block_of(acc_4, first_4);
-    return _e2;
 }
 
 uint column_2(
@@ -614,18 +597,18 @@ uint column_2(
 
 Column column_of(
     Matrix matrix_1,
-    uint first_5,
+    uint first_3,
     uint u_3
 ) {
-    uint _e4 = column_2(matrix_1, first_5, u_3);
+    uint _e4 = column_2(matrix_1, first_3, u_3);
     return Column {matrix_1.first + _e4, matrix_1.row_words};
 }
 
 Column columns_of(
     Matrix matrix_2,
-    uint first_6
+    uint first_4
 ) {
-    Column _e3 = column_of(matrix_2, first_6, 0u);
+    Column _e3 = column_of(matrix_2, first_4, 0u);
     return _e3;
 }
 
@@ -640,7 +623,7 @@ Quad load_quad(
 }
 
 SumsOf1_ plus_products(
-    SumsOf1_ sums_4,
+    SumsOf1_ sums_3,
     Column columns,
     BlockOperand v_3,
     uint quad_4,
@@ -648,27 +631,20 @@ SumsOf1_ plus_products(
     constant _mslBufferSizes& _buffer_sizes
 ) {
     Quad _e4 = load_quad(columns, quad_4, weights, _buffer_sizes);
-    SumsOf1_ _e5 = plus_product(sums_4, _e4, v_3);
+    SumsOf1_ _e5 = plus_product(sums_3, _e4, v_3);
     return _e5;
 }
 
 void add_sums(
-    thread Tile& acc_5,
-    SumsOf1_ sums_5
+    thread Tile& acc_3,
+    SumsOf1_ sums_4
 ) {
-    add_rows(acc_5, 0u, sums_5);
+    add_rows(acc_3, 0u, sums_4);
     return;
 }
 
-SumsOf1_ sums_of(
-    thread Tile& acc_6
-) {
-    SumsOf1_ _e2 = rows_of(acc_6, 0u);
-    return _e2;
-}
-
 void accumulate(
-    thread SumsOf1_& sums_6,
+    thread SumsOf1_& sums_5,
     Column columns_1,
     uint at_3,
     Quads quads,
@@ -694,12 +670,12 @@ void accumulate(
             break;
         }
         {
-            SumsOf1_ _e9 = sums_6;
+            SumsOf1_ _e9 = sums_5;
             uint _e10 = q;
             BlockOperand _e11 = operand_1(at_3, _e10, d_pre_1);
             uint _e12 = q;
             SumsOf1_ _e13 = plus_products(_e9, columns_1, _e11, _e12, weights, _buffer_sizes);
-            sums_6 = _e13;
+            sums_5 = _e13;
         }
     }
     return;
@@ -891,7 +867,7 @@ void advance(
 }
 
 void multiply(
-    thread Tile& acc_7,
+    thread Tile& acc_4,
     Matrix matrix_3,
     uint operand_2,
     uint words_1,
@@ -900,12 +876,12 @@ void multiply(
     threadgroup type_8& d_pre_1,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    SumsOf1_ sums_7 = {};
+    SumsOf1_ sums_6 = {};
     Column _e6 = columns_of(matrix_3, local_9);
     uint _e8 = word_quads(words_1);
-    accumulate(sums_7, _e6, operand_2, Quads {0u, _e8, 1u}, weights, d_pre_1, _buffer_sizes);
-    SumsOf1_ _e11 = sums_7;
-    add_sums(acc_7, _e11);
+    accumulate(sums_6, _e6, operand_2, Quads {0u, _e8, 1u}, weights, d_pre_1, _buffer_sizes);
+    SumsOf1_ _e11 = sums_6;
+    add_sums(acc_4, _e11);
     return;
 }
 
@@ -918,7 +894,7 @@ void add_product(
     threadgroup type_8& d_pre_1,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    Tile acc_8 = {};
+    Tile acc_5 = {};
     uint i_1 = 0u;
     uint _e5 = params.recurrent_size;
     if (local_10 >= _e5) {
@@ -927,7 +903,7 @@ void add_product(
     BackwardSlice _e11 = params.slices.inner[z_9];
     Matrix _e12 = w_hh_transposed(_e11, params);
     uint _e16 = params.hidden_size;
-    multiply(acc_8, _e12, D_PRE, _e16, local_10, weights, d_pre_1, _buffer_sizes);
+    multiply(acc_5, _e12, D_PRE, _e16, local_10, weights, d_pre_1, _buffer_sizes);
     uint2 loop_bound_4 = uint2(4294967295u);
     bool loop_init_4 = true;
     while(true) {
@@ -947,7 +923,7 @@ void add_product(
             uint _e22 = i_1;
             float _e25 = next_3.inner[_e22].h;
             uint _e26 = i_1;
-            float _e28 = acc_8.inner[_e26];
+            float _e28 = acc_5.inner[_e26];
             next_3.inner[_e22].h = _e25 + _e28;
         }
     }

@@ -268,31 +268,22 @@ BlockOperand block_operand(
     return _e3;
 }
 
-SumsOf1_ plus_block(
-    SumsOf1_ sums,
+SumsOf1_ block_product(
     Quad w_1,
     BlockOperand v_1
 ) {
-    SumsOf1_ _e3 = quad_times_row(w_1, v_1);
-    return sums + _e3;
+    SumsOf1_ _e2 = quad_times_row(w_1, v_1);
+    return _e2;
 }
 
 void add_block(
     thread Tile& acc,
     uint first,
-    SumsOf1_ sums_1
+    SumsOf1_ sums
 ) {
     Gates _e4 = acc.inner[first];
-    acc.inner[first] = _e4 + sums_1;
+    acc.inner[first] = _e4 + sums;
     return;
-}
-
-SumsOf1_ block_of(
-    thread Tile& acc_1,
-    uint first_1
-) {
-    Gates _e3 = acc_1.inner[first_1];
-    return _e3;
 }
 
 BlockOperand operand(
@@ -305,29 +296,21 @@ BlockOperand operand(
 }
 
 SumsOf1_ plus_product(
-    SumsOf1_ sums_2,
+    SumsOf1_ sums_1,
     Quad w_2,
     BlockOperand v_2
 ) {
-    SumsOf1_ _e3 = plus_block(sums_2, w_2, v_2);
-    return _e3;
+    SumsOf1_ _e3 = block_product(w_2, v_2);
+    return sums_1 + _e3;
 }
 
 void add_rows(
-    thread Tile& acc_2,
-    uint first_2,
-    SumsOf1_ sums_3
+    thread Tile& acc_1,
+    uint first_1,
+    SumsOf1_ sums_2
 ) {
-    add_block(acc_2, first_2, sums_3);
+    add_block(acc_1, first_1, sums_2);
     return;
-}
-
-SumsOf1_ rows_of(
-    thread Tile& acc_3,
-    uint first_3
-) {
-    SumsOf1_ _e2 = block_of(acc_3, first_3);
-    return _e2;
 }
 
 uint column(
@@ -339,7 +322,7 @@ uint column(
 }
 
 Gates load_scale(
-    uint first_4,
+    uint first_2,
     uint row_words,
     uint column_1
 ) {
@@ -348,10 +331,10 @@ Gates load_scale(
 
 Column column_of(
     Matrix matrix_1,
-    uint first_5,
+    uint first_3,
     uint u_4
 ) {
-    uint _e3 = column(matrix_1, first_5, u_4);
+    uint _e3 = column(matrix_1, first_3, u_4);
     uint first_word = (matrix_1.first + ((4u * matrix_1.quad_) * matrix_1.row_words)) + _e3;
     Gates _e15 = load_scale(matrix_1.first, matrix_1.row_words, _e3);
     return Column {first_word, matrix_1.row_words, {}, _e15};
@@ -359,9 +342,9 @@ Column column_of(
 
 Column columns_of(
     Matrix matrix_2,
-    uint first_6
+    uint first_4
 ) {
-    Column _e3 = column_of(matrix_2, first_6, 0u);
+    Column _e3 = column_of(matrix_2, first_4, 0u);
     return _e3;
 }
 
@@ -400,7 +383,7 @@ Quad load_quad(
 }
 
 SumsOf1_ plus_products(
-    SumsOf1_ sums_4,
+    SumsOf1_ sums_3,
     Column columns,
     BlockOperand v_3,
     uint quad_4,
@@ -408,27 +391,20 @@ SumsOf1_ plus_products(
     constant _mslBufferSizes& _buffer_sizes
 ) {
     Quad _e4 = load_quad(columns, quad_4, weights, _buffer_sizes);
-    SumsOf1_ _e5 = plus_product(sums_4, _e4, v_3);
+    SumsOf1_ _e5 = plus_product(sums_3, _e4, v_3);
     return _e5;
 }
 
 void add_sums(
-    thread Tile& acc_4,
-    SumsOf1_ sums_5
+    thread Tile& acc_2,
+    SumsOf1_ sums_4
 ) {
-    add_rows(acc_4, 0u, sums_5);
+    add_rows(acc_2, 0u, sums_4);
     return;
 }
 
-SumsOf1_ sums_of(
-    thread Tile& acc_5
-) {
-    SumsOf1_ _e2 = rows_of(acc_5, 0u);
-    return _e2;
-}
-
 void accumulate(
-    thread SumsOf1_& sums_6,
+    thread SumsOf1_& sums_5,
     Column columns_1,
     uint at_2,
     Quads quads,
@@ -454,12 +430,12 @@ void accumulate(
             break;
         }
         {
-            SumsOf1_ _e9 = sums_6;
+            SumsOf1_ _e9 = sums_5;
             uint _e10 = q;
             BlockOperand _e11 = operand(at_2, _e10, h_1);
             uint _e12 = q;
             SumsOf1_ _e13 = plus_products(_e9, columns_1, _e11, _e12, weights, _buffer_sizes);
-            sums_6 = _e13;
+            sums_5 = _e13;
         }
     }
     return;
@@ -489,16 +465,16 @@ bool is_first(
 }
 
 Matrix gates_matrix(
-    uint first_7,
+    uint first_5,
     device Params const& params
 ) {
     uint _e3 = params.hidden_size;
     uint _e6 = params.row_words;
-    return Matrix {first_7, _e3, _e6, 0u};
+    return Matrix {first_5, _e3, _e6, 0u};
 }
 
 void input_part(
-    thread Tile& acc_6,
+    thread Tile& acc_3,
     Place place,
     uint unit_2,
     uint local_9,
@@ -560,7 +536,7 @@ void input_part(
                     uint _e54 = u_5;
                     uint _e55 = column(_e12, unit_2, _e54);
                     Gates _e58 = x_proj[(at_5 * _e52) + _e55];
-                    acc_6.inner[(_e43 * ROWS) + _e46] = _e58;
+                    acc_3.inner[(_e43 * ROWS) + _e46] = _e58;
                 }
             }
         }
@@ -583,15 +559,15 @@ uint naga_div(uint lhs, uint rhs) {
 }
 
 Quads own_quads(
-    uint first_8,
+    uint first_6,
     uint num_quads,
     uint local_10
 ) {
-    return Quads {first_8 + naga_div(local_10, UNITS), first_8 + num_quads, SPLIT};
+    return Quads {first_6 + naga_div(local_10, UNITS), first_6 + num_quads, SPLIT};
 }
 
 void fill(
-    thread Tile& acc_7,
+    thread Tile& acc_4,
     uint u_6,
     Gates value
 ) {
@@ -613,7 +589,7 @@ void fill(
         }
         {
             uint _e10 = r_3;
-            acc_7.inner[(u_6 * ROWS) + _e10] = value;
+            acc_4.inner[(u_6 * ROWS) + _e10] = value;
         }
     }
     return;
@@ -696,7 +672,7 @@ uint longest_of(
 }
 
 void sum_parts(
-    thread Tile& acc_8,
+    thread Tile& acc_5,
     uint local_12
 ) {
     return;
@@ -710,7 +686,7 @@ void prepare(
 }
 
 void multiply(
-    thread Tile& acc_9,
+    thread Tile& acc_6,
     Matrix matrix_3,
     uint copy_2,
     uint size_1,
@@ -719,13 +695,13 @@ void multiply(
     device type_7 const& weights,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    SumsOf1_ sums_7 = {};
+    SumsOf1_ sums_6 = {};
     Column _e6 = columns_of(matrix_3, local_14);
     uint _e8 = quads_1(size_1);
     Quads _e9 = own_quads(0u, _e8, local_14);
-    accumulate(sums_7, _e6, copy_2, _e9, h_1, weights, _buffer_sizes);
-    SumsOf1_ _e10 = sums_7;
-    add_sums(acc_9, _e10);
+    accumulate(sums_6, _e6, copy_2, _e9, h_1, weights, _buffer_sizes);
+    SumsOf1_ _e10 = sums_6;
+    add_sums(acc_6, _e10);
     return;
 }
 
@@ -757,7 +733,7 @@ void write_h(
 }
 
 void update(
-    thread Tile& acc_10,
+    thread Tile& acc_7,
     Place place_3,
     uint local_15,
     uint h_read_1,
@@ -818,7 +794,7 @@ void update(
                     float _e35 = h_1.inner[(h_read_1 + (_e29 * CAPACITY)) + unit_5];
                     float _e38 = c.inner[i];
                     CellState prev_1 = CellState {_e35, _e38};
-                    Gates _e41 = acc_10.inner[i];
+                    Gates _e41 = acc_7.inner[i];
                     uint _e43 = u_7;
                     uint _e44 = column(_e8, local_15, _e43);
                     CellState _e45 = cell_update(_e41, prev_1, place_3.z, _e44, params);
@@ -858,12 +834,12 @@ void advance(
     thread type_10& c,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    Tile acc_11 = {};
+    Tile acc_8 = {};
     Matrix _e6 = gates_matrix(place_4.slice.w_hh, params);
-    input_part(acc_11, place_4, local_17, local_17, params, x_proj, _buffer_sizes);
+    input_part(acc_8, place_4, local_17, local_17, params, x_proj, _buffer_sizes);
     uint _e10 = params.recurrent_size;
-    multiply(acc_11, _e6, h_read_2, _e10, local_17, h_1, weights, _buffer_sizes);
-    update(acc_11, place_4, local_17, h_read_2, h_write_2, params, h_1, y_1, c, _buffer_sizes);
+    multiply(acc_8, _e6, h_read_2, _e10, local_17, h_1, weights, _buffer_sizes);
+    update(acc_8, place_4, local_17, h_read_2, h_write_2, params, h_1, y_1, c, _buffer_sizes);
     return;
 }
 uint naga_mod(uint lhs, uint rhs) {

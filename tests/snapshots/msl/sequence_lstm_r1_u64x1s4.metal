@@ -278,31 +278,22 @@ BlockOperand block_operand(
     return _e3;
 }
 
-SumsOf1_ plus_block(
-    SumsOf1_ sums,
+SumsOf1_ block_product(
     Quad w_1,
     BlockOperand v_1
 ) {
-    SumsOf1_ _e3 = quad_times_row(w_1, v_1);
-    return sums + _e3;
+    SumsOf1_ _e2 = quad_times_row(w_1, v_1);
+    return _e2;
 }
 
 void add_block(
     thread Tile& acc,
     uint first,
-    SumsOf1_ sums_1
+    SumsOf1_ sums
 ) {
     Gates _e4 = acc.inner[first];
-    acc.inner[first] = _e4 + sums_1;
+    acc.inner[first] = _e4 + sums;
     return;
-}
-
-SumsOf1_ block_of(
-    thread Tile& acc_1,
-    uint first_1
-) {
-    Gates _e3 = acc_1.inner[first_1];
-    return _e3;
 }
 
 BlockOperand operand(
@@ -315,29 +306,21 @@ BlockOperand operand(
 }
 
 SumsOf1_ plus_product(
-    SumsOf1_ sums_2,
+    SumsOf1_ sums_1,
     Quad w_2,
     BlockOperand v_2
 ) {
-    SumsOf1_ _e3 = plus_block(sums_2, w_2, v_2);
-    return _e3;
+    SumsOf1_ _e3 = block_product(w_2, v_2);
+    return sums_1 + _e3;
 }
 
 void add_rows(
-    thread Tile& acc_2,
-    uint first_2,
-    SumsOf1_ sums_3
+    thread Tile& acc_1,
+    uint first_1,
+    SumsOf1_ sums_2
 ) {
-    add_block(acc_2, first_2, sums_3);
+    add_block(acc_1, first_1, sums_2);
     return;
-}
-
-SumsOf1_ rows_of(
-    thread Tile& acc_3,
-    uint first_3
-) {
-    SumsOf1_ _e2 = block_of(acc_3, first_3);
-    return _e2;
 }
 
 uint column_1(
@@ -358,7 +341,7 @@ Gates load_packed(
 }
 
 Gates load_scale(
-    uint first_4,
+    uint first_2,
     uint row_words,
     uint column_2
 ) {
@@ -367,12 +350,12 @@ Gates load_scale(
 
 Column column_of(
     Matrix matrix_1,
-    uint first_5,
+    uint first_3,
     uint u_4,
     device type_4 const& weights,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    uint _e3 = column_1(matrix_1, first_5, u_4);
+    uint _e3 = column_1(matrix_1, first_3, u_4);
     uint stride = matrix_1.row_words;
     uint first_word = (matrix_1.first + ((4u * matrix_1.quad_) * stride)) + _e3;
     Gates _e12 = load_packed(first_word, weights, _buffer_sizes);
@@ -385,11 +368,11 @@ Column column_of(
 
 Column columns_of(
     Matrix matrix_2,
-    uint first_6,
+    uint first_4,
     device type_4 const& weights,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    Column _e3 = column_of(matrix_2, first_6, 0u, weights, _buffer_sizes);
+    Column _e3 = column_of(matrix_2, first_4, 0u, weights, _buffer_sizes);
     return _e3;
 }
 
@@ -412,33 +395,26 @@ Quad load_quad(
 }
 
 SumsOf1_ plus_products(
-    SumsOf1_ sums_4,
+    SumsOf1_ sums_3,
     Column columns,
     BlockOperand v_3,
     uint quad_4
 ) {
     Quad _e4 = load_quad(columns, quad_4);
-    SumsOf1_ _e5 = plus_product(sums_4, _e4, v_3);
+    SumsOf1_ _e5 = plus_product(sums_3, _e4, v_3);
     return _e5;
 }
 
 void add_sums(
-    thread Tile& acc_4,
-    SumsOf1_ sums_5
+    thread Tile& acc_2,
+    SumsOf1_ sums_4
 ) {
-    add_rows(acc_4, 0u, sums_5);
+    add_rows(acc_2, 0u, sums_4);
     return;
 }
 
-SumsOf1_ sums_of(
-    thread Tile& acc_5
-) {
-    SumsOf1_ _e2 = rows_of(acc_5, 0u);
-    return _e2;
-}
-
 void accumulate(
-    thread SumsOf1_& sums_6,
+    thread SumsOf1_& sums_5,
     Column columns_1,
     uint at_2,
     Quads quads,
@@ -462,12 +438,12 @@ void accumulate(
             break;
         }
         {
-            SumsOf1_ _e9 = sums_6;
+            SumsOf1_ _e9 = sums_5;
             uint _e10 = q;
             BlockOperand _e11 = operand(at_2, _e10, h_1);
             uint _e12 = q;
             SumsOf1_ _e13 = plus_products(_e9, columns_1, _e11, _e12);
-            sums_6 = _e13;
+            sums_5 = _e13;
         }
     }
     return;
@@ -487,16 +463,16 @@ bool is_first(
 }
 
 Matrix gates_matrix(
-    uint first_7,
+    uint first_5,
     device Params const& params
 ) {
     uint _e3 = params.hidden_size;
     uint _e6 = params.row_words;
-    return Matrix {first_7, _e3, _e6, 0u};
+    return Matrix {first_5, _e3, _e6, 0u};
 }
 
 void input_part(
-    thread Tile& acc_6,
+    thread Tile& acc_3,
     Place place,
     uint unit_2,
     uint local_9,
@@ -558,7 +534,7 @@ void input_part(
                     uint _e54 = u_5;
                     uint _e55 = column_1(_e12, unit_2, _e54);
                     Gates _e58 = x_proj[(at_5 * _e52) + _e55];
-                    acc_6.inner[(_e43 * ROWS) + _e46] = _e58;
+                    acc_3.inner[(_e43 * ROWS) + _e46] = _e58;
                 }
             }
         }
@@ -581,15 +557,15 @@ uint naga_div(uint lhs, uint rhs) {
 }
 
 Quads own_quads(
-    uint first_8,
+    uint first_6,
     uint num_quads,
     uint local_10
 ) {
-    return Quads {first_8 + naga_div(local_10, UNITS), first_8 + num_quads, SPLIT};
+    return Quads {first_6 + naga_div(local_10, UNITS), first_6 + num_quads, SPLIT};
 }
 
 void fill(
-    thread Tile& acc_7,
+    thread Tile& acc_4,
     uint u_6,
     Gates value
 ) {
@@ -611,7 +587,7 @@ void fill(
         }
         {
             uint _e10 = r_3;
-            acc_7.inner[(u_6 * ROWS) + _e10] = value;
+            acc_4.inner[(u_6 * ROWS) + _e10] = value;
         }
     }
     return;
@@ -698,7 +674,7 @@ uint naga_mod(uint lhs, uint rhs) {
 }
 
 void sum_parts(
-    thread Tile& acc_8,
+    thread Tile& acc_5,
     uint local_12,
     threadgroup type_10& parts
 ) {
@@ -752,7 +728,7 @@ void sum_parts(
                     {
                         uint _e31 = i;
                         uint _e37 = i;
-                        Gates _e39 = acc_8.inner[_e37];
+                        Gates _e39 = acc_5.inner[_e37];
                         parts.inner[(((naga_mod(part, 2u) * TILE_SIZE) + _e31) * UNITS) + unit_7] = _e39;
                     }
                 }
@@ -778,11 +754,11 @@ void sum_parts(
                     }
                     {
                         uint _e50 = i_1;
-                        Gates _e52 = acc_8.inner[_e50];
+                        Gates _e52 = acc_5.inner[_e50];
                         uint _e54 = half_;
                         uint _e60 = i_1;
                         Gates _e66 = parts.inner[(((naga_mod(part + _e54, 2u) * TILE_SIZE) + _e60) * UNITS) + unit_7];
-                        acc_8.inner[_e50] = _e52 + _e66;
+                        acc_5.inner[_e50] = _e52 + _e66;
                     }
                 }
             }
@@ -809,51 +785,51 @@ Column keep(
 void keep_all(
     Matrix matrix_4,
     uint unit_5,
-    uint first_9,
+    uint first_7,
     device Params const& params,
     device type_4 const& weights,
     thread type_11& kept,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    Column _e5 = keep(matrix_4, unit_5, first_9, params, weights, _buffer_sizes);
+    Column _e5 = keep(matrix_4, unit_5, first_7, params, weights, _buffer_sizes);
     kept.inner[0] = _e5;
-    Column _e10 = keep(matrix_4, unit_5, first_9 + SPLIT, params, weights, _buffer_sizes);
+    Column _e10 = keep(matrix_4, unit_5, first_7 + SPLIT, params, weights, _buffer_sizes);
     kept.inner[1] = _e10;
-    Column _e15 = keep(matrix_4, unit_5, first_9 + 8u, params, weights, _buffer_sizes);
+    Column _e15 = keep(matrix_4, unit_5, first_7 + 8u, params, weights, _buffer_sizes);
     kept.inner[2] = _e15;
-    Column _e20 = keep(matrix_4, unit_5, first_9 + 12u, params, weights, _buffer_sizes);
+    Column _e20 = keep(matrix_4, unit_5, first_7 + 12u, params, weights, _buffer_sizes);
     kept.inner[3] = _e20;
     return;
 }
 
 SumsOf1_ kept_products(
     uint at_3,
-    uint first_10,
+    uint first_8,
     threadgroup type_6& h_1,
     thread type_11& kept
 ) {
-    SumsOf1_ sums_7 = {};
-    SumsOf1_ _e3 = sums_7;
+    SumsOf1_ sums_6 = {};
+    SumsOf1_ _e3 = sums_6;
     Column _e6 = kept.inner[0];
-    BlockOperand _e7 = operand(at_3, first_10, h_1);
+    BlockOperand _e7 = operand(at_3, first_8, h_1);
     SumsOf1_ _e9 = plus_products(_e3, _e6, _e7, 0u);
-    sums_7 = _e9;
-    SumsOf1_ _e10 = sums_7;
+    sums_6 = _e9;
+    SumsOf1_ _e10 = sums_6;
     Column _e13 = kept.inner[1];
-    BlockOperand _e16 = operand(at_3, first_10 + SPLIT, h_1);
+    BlockOperand _e16 = operand(at_3, first_8 + SPLIT, h_1);
     SumsOf1_ _e18 = plus_products(_e10, _e13, _e16, 0u);
-    sums_7 = _e18;
-    SumsOf1_ _e19 = sums_7;
+    sums_6 = _e18;
+    SumsOf1_ _e19 = sums_6;
     Column _e22 = kept.inner[2];
-    BlockOperand _e25 = operand(at_3, first_10 + 8u, h_1);
+    BlockOperand _e25 = operand(at_3, first_8 + 8u, h_1);
     SumsOf1_ _e27 = plus_products(_e19, _e22, _e25, 0u);
-    sums_7 = _e27;
-    SumsOf1_ _e28 = sums_7;
+    sums_6 = _e27;
+    SumsOf1_ _e28 = sums_6;
     Column _e31 = kept.inner[3];
-    BlockOperand _e34 = operand(at_3, first_10 + 12u, h_1);
+    BlockOperand _e34 = operand(at_3, first_8 + 12u, h_1);
     SumsOf1_ _e36 = plus_products(_e28, _e31, _e34, 0u);
-    sums_7 = _e36;
-    SumsOf1_ _e37 = sums_7;
+    sums_6 = _e36;
+    SumsOf1_ _e37 = sums_6;
     return _e37;
 }
 
@@ -885,7 +861,7 @@ void write_h(
 }
 
 void update(
-    thread Tile& acc_9,
+    thread Tile& acc_6,
     Place place_2,
     uint local_14,
     uint h_read_1,
@@ -947,7 +923,7 @@ void update(
                     float _e35 = h_1.inner[(h_read_1 + (_e29 * CAPACITY)) + unit_8];
                     float _e38 = c.inner[i_2];
                     CellState prev_1 = CellState {_e35, _e38};
-                    Gates _e41 = acc_9.inner[i_2];
+                    Gates _e41 = acc_6.inner[i_2];
                     uint _e43 = u_7;
                     uint _e44 = column_1(_e8, local_14, _e43);
                     CellState _e45 = cell_update(_e41, prev_1, place_2.z, _e44, params, weights, _buffer_sizes);
@@ -984,11 +960,11 @@ void prepare(
     thread Tile& upcoming,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    Tile first_11 = {};
+    Tile first_9 = {};
     Matrix _e4 = gates_matrix(place_3.slice.w_hh, params);
     keep_all(_e4, naga_mod(local_16, UNITS), naga_div(local_16, UNITS), params, weights, kept, _buffer_sizes);
-    input_part(first_11, place_3, naga_mod(local_16, UNITS), local_16, params, x_proj, _buffer_sizes);
-    Tile _e13 = first_11;
+    input_part(first_9, place_3, naga_mod(local_16, UNITS), local_16, params, x_proj, _buffer_sizes);
+    Tile _e13 = first_9;
     upcoming = _e13;
     return;
 }
@@ -1009,19 +985,19 @@ void advance(
     thread Tile& upcoming,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    Tile acc_10 = {};
+    Tile acc_7 = {};
     Tile next = {};
     uint _e6 = params.first_step;
     uint _e9 = params.num_steps;
     uint last = (_e6 + _e9) - 1u;
     Place after = Place {place_4.z, place_4.slice, metal::min(place_4.step + 1u, last), place_4.row, place_4.h_prev};
     Tile _e23 = upcoming;
-    acc_10 = _e23;
+    acc_7 = _e23;
     input_part(next, after, naga_mod(local_17, UNITS), local_17, params, x_proj, _buffer_sizes);
     SumsOf1_ _e30 = kept_products(h_read_2, naga_div(local_17, UNITS), h_1, kept);
-    add_sums(acc_10, _e30);
-    sum_parts(acc_10, local_17, parts);
-    update(acc_10, place_4, local_17, h_read_2, h_write_2, params, weights, h_1, y_1, c, _buffer_sizes);
+    add_sums(acc_7, _e30);
+    sum_parts(acc_7, local_17, parts);
+    update(acc_7, place_4, local_17, h_read_2, h_write_2, params, weights, h_1, y_1, c, _buffer_sizes);
     Tile _e32 = next;
     upcoming = _e32;
     return;

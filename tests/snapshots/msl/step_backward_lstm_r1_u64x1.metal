@@ -544,31 +544,22 @@ BlockOperand block_operand(
     return _e3;
 }
 
-SumsOf1_ plus_block(
-    SumsOf1_ sums,
+SumsOf1_ block_product(
     Quad w_1,
     BlockOperand v_1
 ) {
-    SumsOf1_ _e3 = quad_times_row(w_1, v_1);
-    return sums + _e3;
+    SumsOf1_ _e2 = quad_times_row(w_1, v_1);
+    return _e2;
 }
 
 void add_block(
     thread Tile& acc_2,
     uint first_1,
-    SumsOf1_ sums_1
+    SumsOf1_ sums
 ) {
     float _e4 = acc_2.inner[first_1];
-    acc_2.inner[first_1] = _e4 + sums_1;
+    acc_2.inner[first_1] = _e4 + sums;
     return;
-}
-
-SumsOf1_ block_of(
-    thread Tile& acc_3,
-    uint first_2
-) {
-    float _e3 = acc_3.inner[first_2];
-    return _e3;
 }
 
 BlockOperand operand(
@@ -581,29 +572,21 @@ BlockOperand operand(
 }
 
 SumsOf1_ plus_product(
-    SumsOf1_ sums_2,
+    SumsOf1_ sums_1,
     Quad w_2,
     BlockOperand v_2
 ) {
-    SumsOf1_ _e3 = plus_block(sums_2, w_2, v_2);
-    return _e3;
+    SumsOf1_ _e3 = block_product(w_2, v_2);
+    return sums_1 + _e3;
 }
 
 void add_rows(
-    thread Tile& acc_4,
-    uint first_3,
-    SumsOf1_ sums_3
+    thread Tile& acc_3,
+    uint first_2,
+    SumsOf1_ sums_2
 ) {
-    add_block(acc_4, first_3, sums_3);
+    add_block(acc_3, first_2, sums_2);
     return;
-}
-
-SumsOf1_ rows_of(
-    thread Tile& acc_5,
-    uint first_4
-) {
-    SumsOf1_ _e2 = block_of(acc_5, first_4);
-    return _e2;
 }
 
 uint column_2(
@@ -616,18 +599,18 @@ uint column_2(
 
 Column column_of(
     Matrix matrix_1,
-    uint first_5,
+    uint first_3,
     uint u_2
 ) {
-    uint _e4 = column_2(matrix_1, first_5, u_2);
+    uint _e4 = column_2(matrix_1, first_3, u_2);
     return Column {matrix_1.first + _e4, matrix_1.row_words};
 }
 
 Column columns_of(
     Matrix matrix_2,
-    uint first_6
+    uint first_4
 ) {
-    Column _e3 = column_of(matrix_2, first_6, 0u);
+    Column _e3 = column_of(matrix_2, first_4, 0u);
     return _e3;
 }
 
@@ -642,7 +625,7 @@ Quad load_quad(
 }
 
 SumsOf1_ plus_products(
-    SumsOf1_ sums_4,
+    SumsOf1_ sums_3,
     Column columns,
     BlockOperand v_3,
     uint quad_4,
@@ -650,27 +633,20 @@ SumsOf1_ plus_products(
     constant _mslBufferSizes& _buffer_sizes
 ) {
     Quad _e4 = load_quad(columns, quad_4, weights, _buffer_sizes);
-    SumsOf1_ _e5 = plus_product(sums_4, _e4, v_3);
+    SumsOf1_ _e5 = plus_product(sums_3, _e4, v_3);
     return _e5;
 }
 
 void add_sums(
-    thread Tile& acc_6,
-    SumsOf1_ sums_5
+    thread Tile& acc_4,
+    SumsOf1_ sums_4
 ) {
-    add_rows(acc_6, 0u, sums_5);
+    add_rows(acc_4, 0u, sums_4);
     return;
 }
 
-SumsOf1_ sums_of(
-    thread Tile& acc_7
-) {
-    SumsOf1_ _e2 = rows_of(acc_7, 0u);
-    return _e2;
-}
-
 void accumulate(
-    thread SumsOf1_& sums_6,
+    thread SumsOf1_& sums_5,
     Column columns_1,
     uint at_4,
     Quads quads,
@@ -696,12 +672,12 @@ void accumulate(
             break;
         }
         {
-            SumsOf1_ _e9 = sums_6;
+            SumsOf1_ _e9 = sums_5;
             uint _e10 = q;
             BlockOperand _e11 = operand(at_4, _e10, tile);
             uint _e12 = q;
             SumsOf1_ _e13 = plus_products(_e9, columns_1, _e11, _e12, weights, _buffer_sizes);
-            sums_6 = _e13;
+            sums_5 = _e13;
         }
     }
     return;
@@ -906,7 +882,7 @@ uint naga_mod(uint lhs, uint rhs) {
 }
 
 void multiply(
-    thread Tile& acc_8,
+    thread Tile& acc_5,
     Matrix matrix_3,
     uint z_11,
     uint next_step_4,
@@ -919,7 +895,7 @@ void multiply(
     device type_4 const& gates,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    SumsOf1_ sums_7 = {};
+    SumsOf1_ sums_6 = {};
     uint j0_ = 0u;
     uint i = {};
     Gates word_1 = {};
@@ -984,11 +960,11 @@ void multiply(
             uint _e55 = j0_;
             uint _e58 = j0_;
             uint _e60 = word_quads(_e58 + count);
-            accumulate(sums_7, _e8, _e54, Quads {naga_div(_e55, QUAD_WORDS), _e60, 1u}, weights, tile, _buffer_sizes);
+            accumulate(sums_6, _e8, _e54, Quads {naga_div(_e55, QUAD_WORDS), _e60, 1u}, weights, tile, _buffer_sizes);
         }
     }
-    SumsOf1_ _e66 = sums_7;
-    add_sums(acc_8, _e66);
+    SumsOf1_ _e66 = sums_6;
+    add_sums(acc_5, _e66);
     return;
 }
 

@@ -273,31 +273,22 @@ BlockOperand block_operand(
     return _e3;
 }
 
-SumsOf1_ plus_block(
-    SumsOf1_ sums,
+SumsOf1_ block_product(
     Quad w_1,
     BlockOperand v_1
 ) {
-    SumsOf1_ _e3 = quad_times_row(w_1, v_1);
-    return sums + _e3;
+    SumsOf1_ _e2 = quad_times_row(w_1, v_1);
+    return _e2;
 }
 
 void add_block(
     thread Tile& acc_1,
     uint first,
-    SumsOf1_ sums_1
+    SumsOf1_ sums
 ) {
     Gates _e4 = acc_1.inner[first];
-    acc_1.inner[first] = _e4 + sums_1;
+    acc_1.inner[first] = _e4 + sums;
     return;
-}
-
-SumsOf1_ block_of(
-    thread Tile& acc_2,
-    uint first_1
-) {
-    Gates _e3 = acc_2.inner[first_1];
-    return _e3;
 }
 
 BlockOperand operand(
@@ -310,29 +301,21 @@ BlockOperand operand(
 }
 
 SumsOf1_ plus_product(
-    SumsOf1_ sums_2,
+    SumsOf1_ sums_1,
     Quad w_2,
     BlockOperand v_2
 ) {
-    SumsOf1_ _e3 = plus_block(sums_2, w_2, v_2);
-    return _e3;
+    SumsOf1_ _e3 = block_product(w_2, v_2);
+    return sums_1 + _e3;
 }
 
 void add_rows(
-    thread Tile& acc_3,
-    uint first_2,
-    SumsOf1_ sums_3
+    thread Tile& acc_2,
+    uint first_1,
+    SumsOf1_ sums_2
 ) {
-    add_block(acc_3, first_2, sums_3);
+    add_block(acc_2, first_1, sums_2);
     return;
-}
-
-SumsOf1_ rows_of(
-    thread Tile& acc_4,
-    uint first_3
-) {
-    SumsOf1_ _e2 = block_of(acc_4, first_3);
-    return _e2;
 }
 
 uint column_1(
@@ -344,7 +327,7 @@ uint column_1(
 }
 
 Gates load_scale(
-    uint first_4,
+    uint first_2,
     uint row_words,
     uint column_2
 ) {
@@ -353,10 +336,10 @@ Gates load_scale(
 
 Column column_of(
     Matrix matrix_1,
-    uint first_5,
+    uint first_3,
     uint u_2
 ) {
-    uint _e3 = column_1(matrix_1, first_5, u_2);
+    uint _e3 = column_1(matrix_1, first_3, u_2);
     uint first_word = (matrix_1.first + ((4u * matrix_1.quad_) * matrix_1.row_words)) + _e3;
     Gates _e15 = load_scale(matrix_1.first, matrix_1.row_words, _e3);
     return Column {first_word, matrix_1.row_words, {}, _e15};
@@ -364,9 +347,9 @@ Column column_of(
 
 Column columns_of(
     Matrix matrix_2,
-    uint first_6
+    uint first_4
 ) {
-    Column _e3 = column_of(matrix_2, first_6, 0u);
+    Column _e3 = column_of(matrix_2, first_4, 0u);
     return _e3;
 }
 
@@ -405,7 +388,7 @@ Quad load_quad(
 }
 
 SumsOf1_ plus_products(
-    SumsOf1_ sums_4,
+    SumsOf1_ sums_3,
     Column columns,
     BlockOperand v_3,
     uint quad_4,
@@ -413,27 +396,20 @@ SumsOf1_ plus_products(
     constant _mslBufferSizes& _buffer_sizes
 ) {
     Quad _e4 = load_quad(columns, quad_4, weights, _buffer_sizes);
-    SumsOf1_ _e5 = plus_product(sums_4, _e4, v_3);
+    SumsOf1_ _e5 = plus_product(sums_3, _e4, v_3);
     return _e5;
 }
 
 void add_sums(
-    thread Tile& acc_5,
-    SumsOf1_ sums_5
+    thread Tile& acc_3,
+    SumsOf1_ sums_4
 ) {
-    add_rows(acc_5, 0u, sums_5);
+    add_rows(acc_3, 0u, sums_4);
     return;
 }
 
-SumsOf1_ sums_of(
-    thread Tile& acc_6
-) {
-    SumsOf1_ _e2 = rows_of(acc_6, 0u);
-    return _e2;
-}
-
 void accumulate(
-    thread SumsOf1_& sums_6,
+    thread SumsOf1_& sums_5,
     Column columns_1,
     uint at_3,
     Quads quads,
@@ -459,12 +435,12 @@ void accumulate(
             break;
         }
         {
-            SumsOf1_ _e9 = sums_6;
+            SumsOf1_ _e9 = sums_5;
             uint _e10 = q;
             BlockOperand _e11 = operand(at_3, _e10, tile);
             uint _e12 = q;
             SumsOf1_ _e13 = plus_products(_e9, columns_1, _e11, _e12, weights, _buffer_sizes);
-            sums_6 = _e13;
+            sums_5 = _e13;
         }
     }
     return;
@@ -484,16 +460,16 @@ bool is_first(
 }
 
 Matrix gates_matrix(
-    uint first_7,
+    uint first_5,
     device Params const& params
 ) {
     uint _e3 = params.hidden_size;
     uint _e6 = params.row_words;
-    return Matrix {first_7, _e3, _e6, 0u};
+    return Matrix {first_5, _e3, _e6, 0u};
 }
 
 void input_part(
-    thread Tile& acc_7,
+    thread Tile& acc_4,
     Place place,
     uint unit_2,
     uint local_7,
@@ -555,7 +531,7 @@ void input_part(
                     uint _e54 = u_3;
                     uint _e55 = column_1(_e12, unit_2, _e54);
                     Gates _e58 = x_proj[(at_5 * _e52) + _e55];
-                    acc_7.inner[(_e43 * ROWS) + _e46] = _e58;
+                    acc_4.inner[(_e43 * ROWS) + _e46] = _e58;
                 }
             }
         }
@@ -578,15 +554,15 @@ uint naga_div(uint lhs, uint rhs) {
 }
 
 Quads own_quads(
-    uint first_8,
+    uint first_6,
     uint num_quads,
     uint local_8
 ) {
-    return Quads {first_8 + naga_div(local_8, UNITS), first_8 + num_quads, SPLIT};
+    return Quads {first_6 + naga_div(local_8, UNITS), first_6 + num_quads, SPLIT};
 }
 
 void fill(
-    thread Tile& acc_8,
+    thread Tile& acc_5,
     uint u_4,
     Gates value
 ) {
@@ -608,7 +584,7 @@ void fill(
         }
         {
             uint _e10 = r_2;
-            acc_8.inner[(u_4 * ROWS) + _e10] = value;
+            acc_5.inner[(u_4 * ROWS) + _e10] = value;
         }
     }
     return;
@@ -691,7 +667,7 @@ uint longest_of(
 }
 
 void sum_parts(
-    thread Tile& acc_9,
+    thread Tile& acc_6,
     uint local_10
 ) {
     return;
@@ -736,7 +712,7 @@ Source phase_operand(
 }
 
 void begin(
-    thread Tile& acc_10,
+    thread Tile& acc_7,
     Place place_3,
     uint unit_4,
     uint local_11,
@@ -744,7 +720,7 @@ void begin(
     device type_4 const& x_proj,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    input_part(acc_10, place_3, unit_4, local_11, params, x_proj, _buffer_sizes);
+    input_part(acc_7, place_3, unit_4, local_11, params, x_proj, _buffer_sizes);
     return;
 }
 
@@ -898,7 +874,7 @@ void stage(
 }
 
 void multiply(
-    thread Tile& acc_11,
+    thread Tile& acc_8,
     Place place_8,
     Source source_2,
     Matrix matrix_3,
@@ -910,7 +886,7 @@ void multiply(
     device type_9 const& state,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    SumsOf1_ sums_7 = {};
+    SumsOf1_ sums_6 = {};
     uint k0_1 = 0u;
     Column _e6 = columns_of(matrix_3, unit_7);
     uint2 loop_bound_6 = uint2(4294967295u);
@@ -938,11 +914,11 @@ void multiply(
             uint _e20 = k0_1;
             uint _e23 = k0_1;
             Quads _e26 = own_quads(naga_div(_e23, 4u), _e18, local_13);
-            accumulate(sums_7, _e6, naga_div(_e20, 4u), _e26, weights, tile, _buffer_sizes);
+            accumulate(sums_6, _e6, naga_div(_e20, 4u), _e26, weights, tile, _buffer_sizes);
         }
     }
-    SumsOf1_ _e30 = sums_7;
-    add_sums(acc_11, _e30);
+    SumsOf1_ _e30 = sums_6;
+    add_sums(acc_8, _e30);
     return;
 }
 
